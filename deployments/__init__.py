@@ -1,0 +1,1 @@
+"""What an operator edits: prefect.yaml and its neighbours."""

@@ -1,0 +1,1 @@
+"""The judgement: expectations, suites, gates and the report."""

@@ -1,0 +1,1 @@
+"""The stories: `refresh`, and the ways to start it."""

@@ -1,0 +1,1 @@
+"""The mathematics: usable in a notebook with nothing else of this package."""

@@ -1,0 +1,47 @@
+"""The schema as a picture."""
+
+from __future__ import annotations
+
+import re
+
+from prefect_synth.synth.metadata import Column, Metadata, Relationship
+
+
+def to_mermaid(metadata: Metadata) -> str:
+    """The schema as a Mermaid entity-relationship diagram.
+
+    Key columns come first in each table. Names that Mermaid does not take are written with
+    underscores; a relation is labelled with its foreign key.
+    """
+    lines = ["erDiagram"]
+    for name, table in metadata.tables.items():
+        lines.append(f"    {_word(name)} {{")
+        lines += [f"        {_attribute(metadata, name, c)}" for c in table.columns.values()]
+        lines.append("    }")
+    lines += [f"    {_edge(metadata, r)}" for r in metadata.relationships]
+    return "\n".join(lines) + "\n"
+
+
+def _word(name: str) -> str:
+    return re.sub(r"\W", "_", name)
+
+
+def _attribute(metadata: Metadata, table: str, column: Column) -> str:
+    marks = []
+    if column.name in metadata.tables[table].primary_key:
+        marks.append("PK")
+    if column.name in metadata.foreign_key_columns(table):
+        marks.append("FK")
+    if (column.name,) in metadata.tables[table].unique:
+        marks.append("UK")
+    return f"{_word(column.sdtype)} {_word(column.name)} {', '.join(marks)}".rstrip()
+
+
+def _edge(metadata: Metadata, relationship: Relationship) -> str:
+    child = metadata.tables[relationship.child]
+    nullable = any(child.columns[c].nullable for c in relationship.child_columns)
+    one = relationship.child_columns in (child.primary_key, *child.unique)
+    left = "|o" if nullable else "||"
+    right = "o|" if one else "o{"
+    label = ", ".join(relationship.child_columns)
+    return f'{_word(relationship.parent)} {left}--{right} {_word(relationship.child)} : "{label}"'

@@ -1,0 +1,1 @@
+"""Columns as positions in [0, 1], and back, exactly."""

@@ -1,0 +1,47 @@
+"""What can be wrong with data, said with table, column, cause and cure."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+
+class SynthesisError(ValueError):
+    """The data or the request cannot be synthesized; the message says what to do."""
+
+
+class NotFittedError(SynthesisError):
+    """A synthesizer was asked to sample or save before `fit`."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is not fitted yet. Call fit(tables) first.")
+
+
+class OrphanError(SynthesisError):
+    """A foreign key has values that the parent table does not hold."""
+
+    def __init__(self, relationship: str, count: int, rows: int) -> None:
+        super().__init__(
+            f"Foreign key '{relationship}' has {count} orphan rows out of {rows}: their parent "
+            "does not exist. Mend the data, or set on_orphan to 'null' (clears the key) or "
+            "'drop' (leaves the rows out)."
+        )
+
+
+class UnsupportedTypeError(SynthesisError):
+    """A column has a type that no encoder takes."""
+
+    def __init__(self, table: str, column: str, kind: pa.DataType) -> None:
+        super().__init__(
+            f"Column '{table}.{column}' has the type {kind}, which cannot be synthesized. "
+            "Exclude the column, or cast it to text or a list in a view."
+        )
+
+
+class UniquenessError(SynthesisError):
+    """A unique key cannot be filled with as many rows as were asked for."""
+
+    def __init__(self, table: str, columns: tuple[str, ...], rows: int) -> None:
+        super().__init__(
+            f"Table '{table}' cannot hold {rows} rows with unique ({', '.join(columns)}): there "
+            "are not enough combinations. Ask for fewer rows (a smaller scale)."
+        )

@@ -1,0 +1,1 @@
+"""The frame: what parents know of their children, and sampling from the top down."""

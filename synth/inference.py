@@ -1,0 +1,181 @@
+"""Metadata from data: sdtypes, primary keys and relationships of Arrow tables.
+
+A catalogue is the better source where there is one; `refine_metadata` adds to it only what a
+catalogue cannot say: which texts are categories, which are free text, and which name a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
+from prefect_synth.synth.pii_rules import person_sdtype
+
+Tables = Mapping[str, pa.Table | Path]
+
+LOOKED_AT = 200_000
+"""Rows of a table that are looked at; enough to tell a category from a text."""
+
+
+def infer_metadata(tables: Tables) -> Metadata:
+    """Infer the whole schema of `tables`: sdtypes, primary keys, relationships.
+
+    A primary key is a unique column without nulls whose name says that it is one; a relationship
+    is a column of the name and type of another table's primary key whose values all exist there.
+    """
+    loaded = {name: as_table(table) for name, table in tables.items()}
+    inferred = {name: _infer_table(name, table) for name, table in loaded.items()}
+    relationships = tuple(sorted(_relationships(inferred, loaded)))
+    keys = {(r.child, c) for r in relationships for c in r.child_columns}
+    return Metadata(
+        {
+            name: replace(
+                table,
+                columns={
+                    c: replace(column, sdtype="id", pii=False) if (name, c) in keys else column
+                    for c, column in table.columns.items()
+                },
+            )
+            for name, table in inferred.items()
+        },
+        relationships,
+    )
+
+
+def refine_metadata(metadata: Metadata, tables: Tables) -> Metadata:
+    """Tell categories, free text and personal data apart in the text columns of a catalogue.
+
+    Only columns that a catalogue could not describe (sdtype `categorical` without an enum, outside
+    any key) are looked at; what a person declared stays as it is.
+    """
+    refined = {}
+    for name, table in metadata.tables.items():
+        keys = metadata.key_columns(name)
+        open_columns = [
+            c
+            for c in table.columns.values()
+            if c.sdtype == "categorical" and c.categories is None and c.name not in keys
+        ]
+        values = as_table(tables[name], [c.name for c in open_columns]) if name in tables else None
+        columns = dict(table.columns)
+        for column in open_columns if values is not None else ():
+            sdtype, pii = infer_sdtype(column.name, values[column.name], name)
+            columns[column.name] = replace(column, sdtype=sdtype, pii=pii)
+        refined[name] = replace(table, columns=columns)
+    return replace(metadata, tables=refined)
+
+
+def as_table(table: pa.Table | Path, columns: list[str] | None = None) -> pa.Table:
+    """Read `columns` of a Parquet path, or select them from a table already in memory."""
+    if isinstance(table, pa.Table):
+        return table if columns is None else table.select(columns)
+    return pq.read_table(table, columns=columns)
+
+
+def infer_sdtype(name: str, values: pa.ChunkedArray, table: str = "") -> tuple[str, bool]:
+    """The sdtype of a column by its type, its name and its values, and whether it is personal.
+
+    Args:
+        name: The column's name.
+        values: Its values, nulls included.
+        table: The table's name; `customer.name` is a person's, `genre.name` is not.
+
+    Returns:
+        sdtype and the pii flag.
+    """
+    kind = values.type
+    if pa.types.is_boolean(kind):
+        return "boolean", False
+    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
+        return "datetime", False
+    if _is_number(kind) or pa.types.is_duration(kind):
+        return ("id", False) if _names_an_id(name) else ("numerical", False)
+    if isinstance(kind, pa.UuidType):
+        return "id", False
+    if pa.types.is_dictionary(kind):
+        values, kind = values.cast(kind.value_type), kind.value_type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _text_sdtype(name, values.slice(0, LOOKED_AT).drop_null(), table)
+    return "unknown", False
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def _names_an_id(name: str) -> bool:
+    low = name.lower()
+    return low in ("id", "key", "uuid", "guid") or low.endswith(("_id", "_key", "_uuid", "_guid"))
+
+
+def _text_sdtype(name: str, values: pa.ChunkedArray, table: str) -> tuple[str, bool]:
+    person = person_sdtype(name, values, table)
+    if person is not None:
+        return person, True
+    distinct = pc.count_distinct(values).as_py() if len(values) else 0
+    if distinct <= max(50, len(values) // 2):
+        return "categorical", False
+    spaces = pc.mean(pc.match_substring(values, " ").cast(pa.int8())).as_py() or 0.0
+    if _names_an_id(name) or (spaces < 0.1 and distinct == len(values)):
+        return "id", False
+    return "text", False
+
+
+def _infer_table(name: str, table: pa.Table) -> Table:
+    columns = {}
+    for field in table.schema:
+        sdtype, pii = infer_sdtype(field.name, table[field.name], name)
+        nullable = field.nullable
+        columns[field.name] = Column(field.name, sdtype, nullable, pii, source_type=str(field.type))
+    key = _primary_key(name, table, columns)
+    for column in key:
+        columns[column] = replace(columns[column], sdtype="id", nullable=False, pii=False)
+    return Table(name, columns, key)
+
+
+def _primary_key(name: str, table: pa.Table, columns: Mapping[str, Column]) -> tuple[str, ...]:
+    stem = name.rsplit(".", 1)[-1].lower()
+    expected = {"id", f"{stem}_id", f"{stem.rstrip('s')}_id", f"{stem}id", f"{stem.rstrip('s')}id"}
+    named = [c for c in columns if c.lower() in expected]
+    others = [c for c, column in columns.items() if column.sdtype == "id" and c not in named]
+    for column in (*named, *others[:1]):
+        values = table[column]
+        if (
+            len(values)
+            and not values.null_count
+            and pc.count_distinct(values).as_py() == len(values)
+        ):
+            return (column,)
+    return ()
+
+
+def _relationships(tables: Mapping[str, Table], data: Mapping[str, pa.Table]) -> list[Relationship]:
+    found = []
+    for parent in tables.values():
+        if len(parent.primary_key) != 1:
+            continue
+        (key,) = parent.primary_key
+        stem = parent.name.rsplit(".", 1)[-1].lower().rstrip("s")
+        names = {f"{stem}_id", f"{stem}id"} | (set() if key.lower() == "id" else {key.lower()})
+        for child in tables.values():
+            for column in child.columns:
+                itself = child.name == parent.name and column == key
+                if (
+                    column.lower() in names
+                    and not itself
+                    and _included(data[child.name][column], data[parent.name][key])
+                ):
+                    found.append(Relationship(child.name, (column,), parent.name, (key,)))
+    return found
+
+
+def _included(child: pa.ChunkedArray, parent: pa.ChunkedArray) -> bool:
+    if child.type != parent.type or child.null_count == len(child):
+        return False
+    return bool(pc.all(pc.is_in(child.drop_null(), parent.combine_chunks())).as_py())

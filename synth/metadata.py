@@ -1,0 +1,291 @@
+"""What a schema means: tables, columns, keys and relationships.
+
+`Metadata` is the one description that every room shares. It is logical: the exact storage types
+travel with the data as an Arrow schema, never here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+PII_SDTYPES = frozenset(
+    {
+        "name",
+        "first_name",
+        "last_name",
+        "email",
+        "phone_number",
+        "address",
+        "street_address",
+        "postcode",
+        "ssn",
+        "iban",
+        "credit_card_number",
+        "ipv4_address",
+        "ipv6_address",
+        "mac_address",
+        "user_name",
+        "password",
+        "company",
+        "license_plate",
+    }
+)
+"""Sdtypes whose values are generated and never learned."""
+
+SDTYPES = frozenset(
+    {"id", "numerical", "categorical", "boolean", "datetime", "text", "unknown"} | PII_SDTYPES
+)
+
+
+class MetadataError(ValueError):
+    """The metadata contradicts itself or the data; the message names table, column and cure."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's meaning.
+
+    Args:
+        name: Name in the warehouse, case kept.
+        sdtype: One of `SDTYPES`.
+        nullable: Whether the column may hold nulls.
+        pii: Whether values identify a person; such values are generated, never learned.
+        datetime_format: strftime format where datetimes are stored as text (SDV's key).
+        regex_format: Pattern of an id (SDV's key).
+        categories: The values that the catalogue itself declares (an enum); public by nature.
+        source_type: The warehouse's own name of the type, for people and for DDL.
+        comment: The catalogue's comment.
+    """
+
+    name: str
+    sdtype: str = "categorical"
+    nullable: bool = True
+    pii: bool = False
+    datetime_format: str | None = None
+    regex_format: str | None = None
+    categories: tuple[str, ...] | None = None
+    source_type: str | None = None
+    comment: str | None = None
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether values are made up rather than learned."""
+        return self.pii or self.sdtype in PII_SDTYPES
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its columns in order, and its keys.
+
+    Args:
+        name: `table`, or `schema.table` where more than one schema is read.
+        columns: Column by name, in the table's order.
+        primary_key: Column names, empty where there is none.
+        unique: Further unique keys, each a tuple of column names.
+        sequence_key: Column that names a sequence (SDV's key).
+        sequence_index: Column that orders a sequence (SDV's key).
+        comment: The catalogue's comment.
+    """
+
+    name: str
+    columns: Mapping[str, Column]
+    primary_key: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    sequence_key: str | None = None
+    sequence_index: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, order=True)
+class Relationship:
+    """A foreign key: `child.(child_columns)` refers to `parent.(parent_columns)`."""
+
+    child: str
+    child_columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """`orders.customer_id`, or `shipments.(order_id, line_no)`: unique in a schema."""
+        columns = ", ".join(self.child_columns)
+        return f"{self.child}.{columns if len(self.child_columns) == 1 else f'({columns})'}"
+
+    def __str__(self) -> str:
+        columns = ", ".join(self.parent_columns)
+        return (
+            f"{self.name} -> {self.parent}."
+            f"{columns if len(self.parent_columns) == 1 else f'({columns})'}"
+        )
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The schema of one or many tables.
+
+    Args:
+        tables: Table by name.
+        relationships: Foreign keys; a self reference has the same table on both sides.
+
+    Raises:
+        MetadataError: A key or relationship names what does not exist.
+    """
+
+    tables: Mapping[str, Table]
+    relationships: tuple[Relationship, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for table in self.tables.values():
+            _check_columns(table, table.primary_key, "primary key")
+            for key in table.unique:
+                _check_columns(table, key, "unique key")
+            for column in table.columns.values():
+                if column.sdtype not in SDTYPES:
+                    raise MetadataError(
+                        f"Column '{table.name}.{column.name}' has the unknown sdtype "
+                        f"'{column.sdtype}'. Use one of: {', '.join(sorted(SDTYPES))}."
+                    )
+        for relationship in self.relationships:
+            self._check_relationship(relationship)
+
+    def _check_relationship(self, relationship: Relationship) -> None:
+        for side, columns in (
+            (relationship.child, relationship.child_columns),
+            (relationship.parent, relationship.parent_columns),
+        ):
+            if side not in self.tables:
+                raise MetadataError(
+                    f"Relationship '{relationship}' names the table '{side}', which is not among "
+                    f"the tables ({', '.join(self.tables)}). Add the table or remove the relation."
+                )
+            _check_columns(self.tables[side], columns, f"relationship '{relationship}'")
+        if len(relationship.child_columns) != len(relationship.parent_columns):
+            raise MetadataError(
+                f"Relationship '{relationship}' has {len(relationship.child_columns)} child and "
+                f"{len(relationship.parent_columns)} parent columns. Give as many on each side."
+            )
+
+    def parents(self, table: str) -> tuple[Relationship, ...]:
+        """The foreign keys of `table`, in order of declaration."""
+        return tuple(r for r in self.relationships if r.child == table)
+
+    def children(self, table: str) -> tuple[Relationship, ...]:
+        """The foreign keys that refer to `table`."""
+        return tuple(r for r in self.relationships if r.parent == table)
+
+    def foreign_key_columns(self, table: str) -> frozenset[str]:
+        """Names of the columns of `table` that belong to any foreign key."""
+        return frozenset(c for r in self.parents(table) for c in r.child_columns)
+
+    def key_columns(self, table: str) -> frozenset[str]:
+        """Columns of `table` in its primary key or in a foreign key."""
+        return self.foreign_key_columns(table) | frozenset(self.tables[table].primary_key)
+
+    def subset(self, tables: Iterable[str]) -> Metadata:
+        """The same schema with only `tables`, and the relationships among them."""
+        keep = set(tables)
+        return Metadata(
+            {name: t for name, t in self.tables.items() if name in keep},
+            tuple(r for r in self.relationships if r.child in keep and r.parent in keep),
+        )
+
+    def with_relationships(self, relationships: Iterable[Relationship]) -> Metadata:
+        """The same schema with `relationships` added; ones already known are kept once."""
+        return replace(
+            self, relationships=tuple(dict.fromkeys((*self.relationships, *relationships)))
+        )
+
+    def with_table(self, table: Table) -> Metadata:
+        """The same schema with `table` added or replaced."""
+        return replace(self, tables={**self.tables, table.name: table})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The schema as plain JSON values; `from_dict` reads it back."""
+        return {
+            "version": 1,
+            "tables": {name: _table_to_dict(table) for name, table in self.tables.items()},
+            "relationships": [
+                {
+                    "child": r.child,
+                    "child_columns": list(r.child_columns),
+                    "parent": r.parent,
+                    "parent_columns": list(r.parent_columns),
+                }
+                for r in self.relationships
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Metadata:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            MetadataError: The document is of another version or contradicts itself.
+        """
+        if document.get("version") != 1:
+            raise MetadataError(
+                f"Metadata version {document.get('version')!r} is not known; version 1 is. "
+                "Read SDV's form with Metadata.from_sdv()."
+            )
+        return cls(
+            {name: _table_from_dict(name, t) for name, t in document["tables"].items()},
+            tuple(
+                Relationship(
+                    r["child"], tuple(r["child_columns"]), r["parent"], tuple(r["parent_columns"])
+                )
+                for r in document["relationships"]
+            ),
+        )
+
+
+def _check_columns(table: Table, columns: Iterable[str], what: str) -> None:
+    missing = [c for c in columns if c not in table.columns]
+    if missing:
+        raise MetadataError(
+            f"The {what} of table '{table.name}' names the column '{missing[0]}', which the table "
+            f"does not have. Its columns are: {', '.join(table.columns)}."
+        )
+
+
+def _table_to_dict(table: Table) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "columns": {name: _column_to_dict(column) for name, column in table.columns.items()},
+        "primary_key": list(table.primary_key),
+        "unique": [list(key) for key in table.unique],
+    }
+    for key in ("sequence_key", "sequence_index", "comment"):
+        if getattr(table, key) is not None:
+            document[key] = getattr(table, key)
+    return document
+
+
+def _column_to_dict(column: Column) -> dict[str, Any]:
+    document: dict[str, Any] = {"sdtype": column.sdtype, "nullable": column.nullable}
+    if column.pii:
+        document["pii"] = True
+    for key in ("datetime_format", "regex_format", "source_type", "comment"):
+        if getattr(column, key) is not None:
+            document[key] = getattr(column, key)
+    if column.categories is not None:
+        document["categories"] = list(column.categories)
+    return document
+
+
+def _table_from_dict(name: str, document: Mapping[str, Any]) -> Table:
+    columns = {}
+    for column, keys in document["columns"].items():
+        keys = dict(keys)
+        if keys.get("categories") is not None:
+            keys["categories"] = tuple(keys["categories"])
+        columns[column] = Column(column, **keys)
+    return Table(
+        name,
+        columns,
+        tuple(document.get("primary_key", ())),
+        tuple(tuple(key) for key in document.get("unique", ())),
+        document.get("sequence_key"),
+        document.get("sequence_index"),
+        document.get("comment"),
+    )

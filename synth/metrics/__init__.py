@@ -1,0 +1,1 @@
+"""Pure functions from real and synthetic tables to scores."""

@@ -1,0 +1,70 @@
+"""Which columns name a person: by the column's name, and by what its values look like."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_BY_NAME: tuple[tuple[str, str], ...] = (
+    (r"e_?mail(_address)?$", "email"),
+    (r"(first|given|fore)_?names?$|^fname$", "first_name"),
+    (r"(last|family|sur)_?names?$|^lname$|^surname$", "last_name"),
+    (r"(phone|mobile|cell|fax|telephone)(_?(number|no|nr))?$|^tel$|msisdn", "phone_number"),
+    (
+        r"(street|^address(_?line)?_?1?$|^addr1?$)|(home|billing|shipping|mail)_?address$",
+        "street_address",
+    ),
+    (r"(postal|post|zip)_?code$|^zip$|^postcode$", "postcode"),
+    (r"^ssn$|social_security|national_id(_?number)?$|tax_?payer_?id", "ssn"),
+    (r"\biban\b|_iban$|^iban", "iban"),
+    (r"(credit_?)?card_?(number|no|nr)$|^ccn$", "credit_card_number"),
+    (r"(^|_)ip(_?v4)?(_?addr(ess)?)?$", "ipv4_address"),
+    (r"^(user_?name|login(_name)?|user_login)$", "user_name"),
+    (r"pass_?word|passwd|pwd_hash", "password"),
+    (
+        r"(full|customer|contact|person|employee|patient|member|holder|billing|user|display)_?name$",
+        "name",
+    ),
+    (r"licen[cs]e_?plate|number_plate", "license_plate"),
+)
+_NAME_RULES = tuple((re.compile(pattern), sdtype) for pattern, sdtype in _BY_NAME)
+
+_PERSON_TABLES = re.compile(
+    r"customer|client|user|person|people|employee|staff|patient|member|contact|guest|student|driver"
+)
+
+_BY_VALUE = (
+    (r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$", "email"),
+    (r"^(\d{1,3}\.){3}\d{1,3}$", "ipv4_address"),
+    (r"^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$", "iban"),
+    (r"^\d{3}-\d{2}-\d{4}$", "ssn"),
+)
+_ENOUGH = 0.8
+_LOOKED_AT = 10_000
+
+
+def person_sdtype(name: str, values: pa.ChunkedArray, table: str = "") -> str | None:
+    """The personal sdtype of a text column, or None.
+
+    Args:
+        name: The column's name, in any case.
+        values: Its non-null values.
+        table: The table's name; a column called just `name` is personal in a table of people.
+    """
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace(" ", "_")
+    for pattern, sdtype in _NAME_RULES:
+        if pattern.search(snake):
+            return sdtype
+    if snake == "name" and _PERSON_TABLES.search(table.lower()):
+        return "name"
+    sample = values.slice(0, _LOOKED_AT)
+    for pattern_text, sdtype in _BY_VALUE:
+        if (
+            len(sample)
+            and pc.mean(pc.match_substring_regex(sample, pattern_text).cast(pa.int8())).as_py()
+            >= _ENOUGH
+        ):
+            return sdtype
+    return None

@@ -1,0 +1,1 @@
+"""Conditional distributions p(row | context) over encoded columns."""

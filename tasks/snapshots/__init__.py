@@ -1,0 +1,1 @@
+"""The sandbox: snapshots that are whole or not there."""

@@ -1,0 +1,1 @@
+"""Reading production: DuckDB and PostgreSQL."""
