@@ -41,6 +41,9 @@ def infer_metadata(tables: Tables) -> Metadata:
                     c: replace(column, sdtype="id", pii=False) if (name, c) in keys else column
                     for c, column in table.columns.items()
                 },
+                primary_key=_junction_key(
+                    table, tuple(c for c in table.columns if (name, c) in keys), loaded[name]
+                ),
             )
             for name, table in inferred.items()
         },
@@ -176,6 +179,16 @@ def _relationships(tables: Mapping[str, Table], data: Mapping[str, pa.Table]) ->
 
 
 def _included(child: pa.ChunkedArray, parent: pa.ChunkedArray) -> bool:
-    if child.type != parent.type or child.null_count == len(child):
+    both_integers = pa.types.is_integer(child.type) and pa.types.is_integer(parent.type)
+    if child.null_count == len(child) or not (child.type == parent.type or both_integers):
         return False
-    return bool(pc.all(pc.is_in(child.drop_null(), parent.combine_chunks())).as_py())
+    values = child.drop_null().cast(parent.type, safe=False)
+    return bool(pc.all(pc.is_in(values, parent.combine_chunks())).as_py())
+
+
+def _junction_key(table: Table, foreign: tuple[str, ...], data: pa.Table) -> tuple[str, ...]:
+    """The key of a many-to-many table: its foreign keys, where their combination is unique."""
+    if table.primary_key or len(foreign) < 2 or not len(data):
+        return table.primary_key
+    distinct = data.select(list(foreign)).group_by(list(foreign)).aggregate([])
+    return foreign if len(distinct) == len(data) else ()

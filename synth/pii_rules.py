@@ -12,10 +12,8 @@ _BY_NAME: tuple[tuple[str, str], ...] = (
     (r"(first|given|fore)_?names?$|^fname$", "first_name"),
     (r"(last|family|sur)_?names?$|^lname$|^surname$", "last_name"),
     (r"(phone|mobile|cell|fax|telephone)(_?(number|no|nr))?$|^tel$|msisdn", "phone_number"),
-    (
-        r"(street|^address(_?line)?_?1?$|^addr1?$)|(home|billing|shipping|mail)_?address$",
-        "street_address",
-    ),
+    (r"street|^addr(ess)?(_?line)?_?[12]?$", "street_address"),
+    (r"(home|billing|shipping|mail)_?address$", "street_address"),
     (r"(postal|post|zip)_?code$|^zip$|^postcode$", "postcode"),
     (r"^ssn$|social_security|national_id(_?number)?$|tax_?payer_?id", "ssn"),
     (r"\biban\b|_iban$|^iban", "iban"),
@@ -23,10 +21,8 @@ _BY_NAME: tuple[tuple[str, str], ...] = (
     (r"(^|_)ip(_?v4)?(_?addr(ess)?)?$", "ipv4_address"),
     (r"^(user_?name|login(_name)?|user_login)$", "user_name"),
     (r"pass_?word|passwd|pwd_hash", "password"),
-    (
-        r"(full|customer|contact|person|employee|patient|member|holder|billing|user|display)_?name$",
-        "name",
-    ),
+    (r"(full|customer|contact|person|employee|patient)_?name$", "name"),
+    (r"(member|holder|billing|user|display)_?name$", "name"),
     (r"licen[cs]e_?plate|number_plate", "license_plate"),
 )
 _NAME_RULES = tuple((re.compile(pattern), sdtype) for pattern, sdtype in _BY_NAME)
