@@ -1,0 +1,52 @@
+"""How tables are modelled: the project file's `defaults` and `tables`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from prefect_synth.tasks.settings import Settings
+
+RowModel = Literal["auto", "fast", "copula", "independent"]
+Marginal = Literal[
+    "quantile", "gaussian", "truncated_gaussian", "beta", "gamma", "student_t", "gaussian_kde"
+]
+OnOrphan = Literal["error", "null", "drop"]
+
+
+class DefaultSettings(Settings):
+    """What holds for every table unless the table says otherwise."""
+
+    model: RowModel = Field("auto", description="The model of a table's rows.")
+    scale: float = Field(1.0, gt=0, description="Synthetic rows for each real row.")
+    locale: str = Field("en_US", description="Locale of generated names, addresses and the like.")
+    on_orphan: OnOrphan = Field(
+        "error",
+        description="What to do with a foreign key that refers to no row: refuse, null it, or drop "
+        "the row.",
+    )
+
+
+class ColumnSettings(Settings):
+    """What a person knows better about a column than the catalogue does."""
+
+    sdtype: str | None = Field(None, description="The column's meaning, such as id or email.")
+    pii: bool | None = Field(
+        None, description="Whether values identify a person: they are generated, never learned."
+    )
+    marginal: Marginal | None = Field(
+        None, description="Distribution of a numeric column; quantile by default."
+    )
+    exclude: bool = Field(False, description="Leave the column out: never read, never published.")
+
+
+class TableSettings(Settings):
+    """What differs for one table."""
+
+    model: Literal["copy", "auto", "fast", "copula", "independent"] | None = Field(
+        None, description="This table's model; `copy` publishes its REAL rows as they are."
+    )
+    columns: dict[str, ColumnSettings] = Field(
+        default_factory=dict, description="Settings of single columns by name."
+    )
