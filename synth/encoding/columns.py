@@ -1,0 +1,228 @@
+"""Encoders: one column's values as pieces and places, and back to its exact Arrow type."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prefect_synth.synth.encoding.layout import Floats, Ints, Layout
+from prefect_synth.synth.encoding.parametric import ParametricMarginal, fit_parametric
+from prefect_synth.synth.encoding.quantile import QuantileMarginal, fit_quantiles
+from prefect_synth.synth.encoding.ticks import TickScale, fit_ticks
+from prefect_synth.synth.storage import stored
+
+RARE = 5
+"""A category seen in fewer rows than this is never published."""
+
+
+class ColumnEncoder(Protocol):
+    """What the frame needs of a column."""
+
+    layout: Layout
+
+    def encode(self, values: pa.Array, rng: np.random.Generator) -> tuple[Ints, Floats]:
+        """Pieces and places of `values`, [n] each."""
+
+    def decode(self, pieces: Ints, places: Floats, rng: np.random.Generator) -> pa.Array:
+        """Values of the column's own type for pieces and places."""
+
+
+@stored
+@dataclass(frozen=True)
+class NumberEncoder:
+    """Integers, floats, decimals, dates, times, timestamps and durations."""
+
+    layout: Layout
+    scale: TickScale
+    marginal: QuantileMarginal | ParametricMarginal
+    kind: pa.Schema
+
+    def encode(self, values: pa.Array, rng: np.random.Generator) -> tuple[Ints, Floats]:
+        """Pieces and places of `values`; a non-finite float counts as null."""
+        values = _finite(values)
+        return _with_nulls(
+            self.layout, values, lambda v: self.marginal.locate(self.scale.to_ticks(v))
+        )
+
+    def decode(self, pieces: Ints, places: Floats, rng: np.random.Generator) -> pa.Array:
+        """Values at the given places."""
+        return _null_first(
+            self.layout,
+            pieces,
+            lambda at, shift: self.scale.from_ticks(
+                self.marginal.value(pieces[at] - shift, places[at]), _kind(self.kind)
+            ),
+            _kind(self.kind),
+        )
+
+
+@stored
+@dataclass(frozen=True)
+class CategoryEncoder:
+    """Texts, booleans, and any type whose values repeat; lists and JSON as wholes."""
+
+    layout: Layout
+    values: pa.Array
+    kind: pa.Schema
+
+    def encode(self, values: pa.Array, rng: np.random.Generator) -> tuple[Ints, Floats]:
+        """Pieces of `values`; a value that is not kept counts as a frequent one, drawn by share."""
+
+        def locate(present: pa.Array) -> tuple[Ints, Floats]:
+            found = pc.index_in(_comparable(present), self.values)
+            known = np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False)).astype(np.int64)
+            lost = np.flatnonzero(known < 0)
+            known[lost] = rng.choice(len(self.values), len(lost), p=self._shares)
+            return known, np.full(len(known), 0.5)
+
+        return _with_nulls(self.layout, values, locate)
+
+    def decode(self, pieces: Ints, places: Floats, rng: np.random.Generator) -> pa.Array:
+        """The category of each piece."""
+        return _null_first(
+            self.layout,
+            pieces,
+            lambda at, shift: _restore(
+                self.values.take(pa.array(pieces[at] - shift)), _kind(self.kind)
+            ),
+            _kind(self.kind),
+        )
+
+    @property
+    def _shares(self) -> Floats:
+        shares = self.layout.probabilities[int(self.layout.has_null) :]
+        total = shares.sum()
+        return shares / total if total > 0 else np.full(len(shares), 1 / len(shares))
+
+
+def fit_number(values: pa.Array, marginal: str = "quantile") -> NumberEncoder:
+    """An encoder for a column of numbers, dates or times.
+
+    Args:
+        values: The column, nulls included.
+        marginal: `quantile`, or one of `parametric.FAMILIES`.
+    """
+    clean = _finite(values)
+    present = clean.drop_null()
+    scale = fit_ticks(present)
+    ticks, whole = scale.to_ticks(present), not scale.is_continuous
+    fitted: QuantileMarginal | ParametricMarginal = (
+        fit_quantiles(ticks, whole)
+        if marginal == "quantile"
+        else fit_parametric(marginal, ticks, whole)
+    )
+    layout = _layout(clean, fitted.weights, fitted.ranges, nominal=False)
+    return NumberEncoder(layout, scale, fitted, pa.schema([("v", values.type)]))
+
+
+def fit_category(
+    values: pa.Array, declared: tuple[str, ...] | None = None, rare: int = RARE
+) -> CategoryEncoder | None:
+    """An encoder for a column of categories, or None where every value is rare.
+
+    Args:
+        values: The column, nulls included.
+        declared: Categories that the catalogue itself names (an enum): public, never rare.
+        rare: Values in fewer rows than this are not kept.
+    """
+    counted = _comparable(values.drop_null()).value_counts()
+    kept, counts = counted.field("values"), np.asarray(counted.field("counts"))
+    public = np.zeros(len(kept), bool)
+    if declared is not None:
+        public = np.asarray(pc.is_in(kept.cast(pa.string()), pa.array(declared, pa.string())))
+    frequent = np.flatnonzero((counts >= rare) | public)
+    if not len(frequent):
+        return None
+    kept, counts = kept.take(pa.array(frequent)), counts[frequent]
+    order = pc.sort_indices(kept)  # the order of first appearance would tell about rows
+    kept, counts = kept.take(order), counts[np.asarray(order)]
+    layout = _layout(
+        values, counts / counts.sum(), np.zeros(len(kept), bool), nominal=len(kept) > 2
+    )
+    return CategoryEncoder(layout, kept, pa.schema([("v", values.type)]))
+
+
+def fit_presence(values: pa.Array) -> Layout | None:
+    """The layout of null against not null, for a column whose values are made up."""
+    if not 0 < values.null_count < len(values):
+        return None
+    return _layout(values, np.ones(1), np.zeros(1, bool), nominal=False)
+
+
+def _layout(values: pa.Array, weights: Floats, ranges: np.ndarray, *, nominal: bool) -> Layout:
+    nulls = values.null_count / len(values) if len(values) else 0.0
+    if not values.null_count:
+        return Layout(weights / weights.sum(), ranges, nominal, has_null=False)
+    shares = np.concatenate([[nulls], (1 - nulls) * weights / weights.sum()])
+    return Layout(shares, np.concatenate([[False], ranges]), nominal, has_null=True)
+
+
+def _with_nulls(
+    layout: Layout, values: pa.Array, locate: Callable[[pa.Array], tuple[Ints, Floats]]
+) -> tuple[Ints, Floats]:
+    valid = np.asarray(values.is_valid())
+    pieces, places = np.zeros(len(values), np.int64), np.full(len(values), 0.5)
+    found, where = locate(values.drop_null())
+    pieces[valid], places[valid] = found + int(layout.has_null), where
+    return pieces, places
+
+
+def _null_first(
+    layout: Layout,
+    pieces: Ints,
+    build: Callable[[np.ndarray, int], pa.Array],
+    kind: pa.DataType,
+) -> pa.Array:
+    if not layout.has_null:
+        return build(np.arange(len(pieces)), 0)
+    present = pieces > 0
+    values = build(np.flatnonzero(present), 1)
+    return scatter(values, present, kind)
+
+
+def scatter(values: pa.Array, present: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """An array with `values` where `present`, and null elsewhere."""
+    if present.all():
+        return values
+    at = np.where(present, np.cumsum(present) - 1, 0)
+    return values.take(pa.array(at, mask=~present)) if len(values) else pa.nulls(len(at), kind)
+
+
+def _finite(values: pa.Array) -> pa.Array:
+    if not pa.types.is_floating(values.type):
+        return values
+    return pc.if_else(pc.is_finite(values), values, pa.scalar(None, values.type))
+
+
+def _kind(schema: pa.Schema) -> pa.DataType:
+    return schema.field(0).type
+
+
+def _comparable(values: pa.Array) -> pa.Array:
+    """Values in a form that can be counted: lists and nested JSON as text, dictionaries plain."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return values.cast(kind.value_type)
+    if isinstance(values, pa.ExtensionArray):
+        return values.storage
+    if pa.types.is_nested(kind):
+        return pa.array([json.dumps(v, default=str) for v in values.to_pylist()], pa.string())
+    return values
+
+
+def _restore(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(kind, values)
+    if pa.types.is_dictionary(kind):
+        return values.dictionary_encode().cast(kind)
+    if pa.types.is_nested(kind):
+        unique = values.dictionary_encode()  # parse each distinct text once
+        parsed = pa.array([json.loads(v) for v in unique.dictionary.to_pylist()], kind)
+        return parsed.take(unique.indices)
+    return values.cast(kind)

@@ -1,0 +1,118 @@
+"""Columns whose values are made up; at most their nulls are learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prefect_synth.synth.encoding.columns import NumberEncoder, scatter
+from prefect_synth.synth.encoding.layout import Floats, Ints, Layout
+from prefect_synth.synth.generation.keys import KeyGenerator, NumberKeys, TextKeys, UuidKeys
+from prefect_synth.synth.generation.made_up import Generator, PersonalGenerator
+from prefect_synth.synth.storage import stored
+
+
+@stored
+@dataclass(frozen=True)
+class GeneratedEncoder:
+    """A column of made-up values.
+
+    Args:
+        generator: Makes the values.
+        layout: Null against not null, or None where the column is never or always null.
+        always_null: Whether the column has no value at all.
+        kind: Schema with one field of the column's type.
+    """
+
+    generator: Generator | KeyGenerator
+    layout: Layout | None
+    always_null: bool
+    kind: pa.Schema
+
+    def encode(self, values: pa.Array, rng: np.random.Generator) -> tuple[Ints, Floats]:
+        """0 for null and 1 for a value."""
+        present = np.asarray(values.is_valid()).astype(np.int64)
+        return present, np.full(len(values), 0.5)
+
+    def decode(
+        self,
+        pieces: Ints,
+        places: Floats,
+        rng: np.random.Generator,
+        people: pa.Array | None = None,
+    ) -> pa.Array:
+        """Made-up values where the piece is not null.
+
+        Args:
+            pieces: 0 for null, 1 for a value, [n].
+            places: Not used.
+            rng: Source of the values.
+            people: Names that e-mail addresses are made from, [n].
+        """
+        kind = self.kind.field(0).type
+        if self.always_null:
+            return pa.nulls(len(pieces), kind)
+        present = pieces > 0 if self.layout is not None else np.ones(len(pieces), bool)
+        return scatter(_as_kind(self._values(present, rng, people), kind), present, kind)
+
+    def _values(
+        self, present: np.ndarray, rng: np.random.Generator, people: pa.Array | None
+    ) -> pa.Array:
+        count = int(present.sum())
+        generator = self.generator
+        if isinstance(generator, PersonalGenerator):
+            if generator.sdtype == "email" and people is not None:
+                return generator.emails(people.filter(pa.array(present)), rng)
+            return generator.generate(count, rng)
+        if isinstance(generator, NumberKeys | TextKeys | UuidKeys):
+            return generator.generate(np.arange(count), int(rng.integers(2**31)))
+        return generator.generate(count, rng)
+
+
+@stored
+@dataclass(frozen=True)
+class TextDatetimeEncoder:
+    """Datetimes that are stored as text in a strftime format."""
+
+    inner: NumberEncoder
+    format: str
+    kind: pa.Schema
+
+    @property
+    def layout(self) -> Layout:
+        """The pieces of the datetimes."""
+        return self.inner.layout
+
+    def encode(self, values: pa.Array, rng: np.random.Generator) -> tuple[Ints, Floats]:
+        """Pieces and places of the datetimes."""
+        return self.inner.encode(parse_datetimes(values, self.format), rng)
+
+    def decode(self, pieces: Ints, places: Floats, rng: np.random.Generator) -> pa.Array:
+        """Datetimes, written in the column's format."""
+        return pc.strftime(self.inner.decode(pieces, places, rng), format=self.format).cast(
+            self.kind.field(0).type
+        )
+
+
+def parse_datetimes(values: pa.Array, format: str) -> pa.Array:
+    """Text as timestamps of seconds; what does not parse becomes null."""
+    return pc.strptime(values.cast(pa.string()), format=format, unit="s", error_is_null=True)
+
+
+def _as_kind(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    if values.type == kind:
+        return values
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(kind, values.cast(kind.storage_type))
+    if pa.types.is_dictionary(kind):
+        return values.cast(kind.value_type).dictionary_encode().cast(kind)
+    if pa.types.is_integer(kind) and pa.types.is_string(values.type):
+        digits = pc.replace_substring_regex(values, r"\D", "")
+        room = {8: 2, 16: 4, 32: 9, 64: 18}[kind.bit_width]
+        return pc.utf8_slice_codeunits(pc.binary_join_element_wise("1", digits, ""), 0, room).cast(
+            kind
+        )
+    return values.cast(kind)

@@ -1,0 +1,129 @@
+"""Numbers, dates and times as whole ticks, exactly, and back.
+
+A tick is the finest step that the column uses: 1 for years, 0.01 for prices, 60,000,000 us for
+times to the minute. A float column without a decimal step has none and stays continuous.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prefect_synth.synth.encoding.layout import Floats, Ints
+from prefect_synth.synth.storage import stored
+
+_MOST_DECIMALS = 6
+_EXACT = 2.0**53
+
+
+@stored
+@dataclass(frozen=True)
+class TickScale:
+    """How a column's values relate to ticks.
+
+    Args:
+        base: Value of tick 0, in the column's own integer unit.
+        step: Units in a tick; 0 for a continuous float.
+        decimals: Decimal digits that make a float an integer unit; 0 for all other types.
+    """
+
+    base: int
+    step: int
+    decimals: int = 0
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether there is no finest step."""
+        return self.step == 0
+
+    def to_ticks(self, values: pa.Array) -> Floats:
+        """Ticks of non-null values, [n]; whole numbers unless continuous."""
+        if self.is_continuous:
+            return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
+        units = _units(values, self.decimals)
+        return (units - self.base).astype(np.float64) / self.step
+
+    def from_ticks(self, ticks: Floats, kind: pa.DataType) -> pa.Array:
+        """Values of type `kind` for ticks, [n]."""
+        if self.is_continuous:
+            return pa.array(ticks, pa.float64()).cast(kind, safe=False)
+        units = np.rint(ticks).astype(np.int64) * self.step + self.base
+        return _from_units(units, kind, self.decimals)
+
+
+def fit_ticks(values: pa.Array) -> TickScale:
+    """The tick scale of non-null values."""
+    decimals = 0
+    if pa.types.is_floating(values.type):
+        found = _decimals(np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False)))
+        if found is None:
+            return TickScale(0, 0)
+        decimals = found
+    units = _units(values, decimals)
+    if not len(units):
+        return TickScale(0, 1, decimals)
+    divisor = int(np.gcd.reduce(units - units.min()))
+    step = max(n for n in _natural_steps(values.type) if divisor % n == 0)
+    # the base is kept modulo the step, so that it does not tell the smallest real value
+    return TickScale(int(units.min() % step), step, decimals)
+
+
+def _natural_steps(kind: pa.DataType) -> list[int]:
+    """Steps that people use; any other divisor would tell about single values."""
+    if pa.types.is_timestamp(kind) or pa.types.is_time(kind) or pa.types.is_duration(kind):
+        second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+        parts = [n for n in (10**e for e in range(1, 10)) if n < second and second % n == 0]
+        return [1, *parts, *(second * n for n in (1, 60, 900, 3600, 86_400))]
+    if pa.types.is_date(kind):
+        return [1] if pa.types.is_date32(kind) else [1, 86_400_000]
+    return [base * 10**power for power in range(9) for base in (1, 2, 5, 25)]
+
+
+def _decimals(values: Floats) -> int | None:
+    for decimals in range(_MOST_DECIMALS + 1):
+        scaled = values * 10.0**decimals
+        if np.abs(scaled).max(initial=0.0) >= _EXACT:
+            return None
+        if np.all(np.abs(scaled - np.rint(scaled)) <= 1e-9 * np.maximum(1.0, np.abs(scaled))):
+            return decimals
+    return None
+
+
+def _units(values: pa.Array, decimals: int) -> Ints:
+    kind = values.type
+    if pa.types.is_floating(kind):
+        floats = np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
+        return np.rint(floats * 10.0**decimals).astype(np.int64)
+    if pa.types.is_decimal(kind):
+        return _unscaled(values)
+    if pa.types.is_date32(kind) or pa.types.is_time32(kind):
+        values = values.cast(pa.int32())
+    return np.asarray(values.cast(pa.int64()).to_numpy(zero_copy_only=False))
+
+
+def _unscaled(values: pa.Array) -> Ints:
+    wide = values.cast(pa.decimal128(38, values.type.scale))
+    words = np.frombuffer(wide.buffers()[1], "<i8").reshape(-1, 2)
+    words = words[wide.offset : wide.offset + len(wide)]
+    if np.any(words[:, 1] != words[:, 0] >> 63):
+        raise OverflowError(
+            f"has {values.type} values beyond 18 digits, which ticks cannot hold exactly"
+        )
+    return words[:, 0].copy()
+
+
+def _from_units(units: Ints, kind: pa.DataType, decimals: int) -> pa.Array:
+    if pa.types.is_floating(kind):
+        return pa.array(units / 10.0**decimals, pa.float64()).cast(kind, safe=False)
+    if pa.types.is_decimal(kind):
+        words = np.column_stack([units, units >> 63])
+        wide = pa.Array.from_buffers(
+            pa.decimal128(38, kind.scale), len(units), [None, pa.py_buffer(words.tobytes())]
+        )
+        return wide.cast(kind)
+    if pa.types.is_date32(kind) or pa.types.is_time32(kind):
+        return pa.array(units, pa.int64()).cast(pa.int32()).cast(kind)
+    return pc.cast(pa.array(units, pa.int64()), kind, safe=False)

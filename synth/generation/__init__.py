@@ -1,0 +1,1 @@
+"""Values that are made up: keys, personal data, free text."""

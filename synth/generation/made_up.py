@@ -1,0 +1,189 @@
+"""Values that nobody has: personal data by Faker, free text, and stand-ins for opaque types.
+
+Nothing here keeps a real value; only lengths, and the number of words, are learned.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prefect_synth.synth.encoding.quantile import QuantileMarginal, fit_quantiles
+from prefect_synth.synth.storage import stored
+
+_POOL = 3000
+_DOMAINS = ("example.com", "example.org", "example.net")
+_PROVIDERS = {
+    "ipv4_address": "ipv4",
+    "ipv6_address": "ipv6",
+    "address": "address",
+}
+
+
+@stored
+@dataclass(frozen=True)
+class PersonalGenerator:
+    """Personal data of one sdtype, from Faker's lists of a locale.
+
+    Args:
+        sdtype: One of `PII_SDTYPES`.
+        locale: Faker's locale, as `de_DE`.
+        max_length: Longest text allowed; None where there is no limit.
+        unique: Whether no value may come twice.
+    """
+
+    sdtype: str
+    locale: str
+    max_length: int | None
+    unique: bool
+
+    def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
+        """`count` texts."""
+        if self.sdtype == "email":
+            people = pc.binary_join_element_wise(
+                self._drawn("first_name", count, rng), self._drawn("last_name", count, rng), "."
+            )
+            return self.emails(people, rng)
+        values = self._drawn(self.sdtype, count, rng)
+        return fit_length(values, self.max_length, unique=self.unique)
+
+    def emails(self, people: pa.Array, rng: np.random.Generator) -> pa.Array:
+        """Numbered addresses in reserved domains for `people` ("First.Last")."""
+        number = pa.array(np.arange(1, len(people) + 1).astype(str))
+        domain = pa.array(np.array(_DOMAINS)[rng.integers(0, len(_DOMAINS), len(people))])
+        local = pc.replace_substring_regex(pc.ascii_lower(people), r"[^a-z0-9.]+", "")
+        if self.max_length is not None:
+            longest = max(self.max_length - len("@example.com") - len(str(len(people))), 1)
+            local = pc.utf8_slice_codeunits(local, 0, longest)
+        return pc.binary_join_element_wise(local, number, "@", domain, "")
+
+    def _drawn(self, sdtype: str, count: int, rng: np.random.Generator) -> pa.Array:
+        pool = _pool(sdtype, self.locale)
+        return pool.take(pa.array(rng.integers(0, len(pool), count)))
+
+
+@stored
+@dataclass(frozen=True)
+class TextGenerator:
+    """Free text: common words, as many as the real texts have, in their letter case.
+
+    Args:
+        words: Distribution of the number of words.
+        upper: Whether texts are in capitals.
+        max_length: Longest text allowed.
+        unique: Whether no value may come twice.
+    """
+
+    words: QuantileMarginal
+    upper: bool
+    max_length: int | None
+    unique: bool
+
+    def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
+        """`count` texts."""
+        u = rng.random(count)
+        edges = np.cumsum(self.words.weights)
+        piece = np.minimum(np.searchsorted(edges, u * edges[-1]), len(edges) - 1)
+        sizes = np.maximum(self.words.value(piece, rng.random(count)), 1).astype(np.int64)
+        pool = _pool("word", "en_US")
+        flat = pool.take(pa.array(rng.integers(0, len(pool), int(sizes.sum()))))
+        offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32())
+        texts = pc.binary_join(pa.ListArray.from_arrays(offsets, flat), " ")
+        texts = pc.utf8_upper(texts) if self.upper else pc.utf8_capitalize(texts)
+        return fit_length(texts, self.max_length, unique=self.unique)
+
+
+@stored
+@dataclass(frozen=True)
+class BytesGenerator:
+    """Binary stand-ins of like size, filled with zeros."""
+
+    sizes: QuantileMarginal
+
+    def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
+        """`count` byte strings."""
+        edges = np.cumsum(self.sizes.weights)
+        piece = np.minimum(np.searchsorted(edges, rng.random(count)), len(edges) - 1)
+        sizes = np.maximum(self.sizes.value(piece, rng.random(count)), 0).astype(np.int64)
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        return pa.LargeBinaryArray.from_buffers(
+            pa.large_binary(),
+            count,
+            [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(bytes(int(offsets[-1])))],
+        )
+
+
+@stored
+@dataclass(frozen=True)
+class ConstantGenerator:
+    """The same neutral text for every row: an empty JSON document, an empty list."""
+
+    text: str
+
+    def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
+        """`count` times the text."""
+        return pa.array([self.text]).take(pa.array(np.zeros(count, np.int64)))
+
+
+Generator = PersonalGenerator | TextGenerator | BytesGenerator | ConstantGenerator
+
+
+def fit_text(values: pa.Array, max_length: int | None, *, unique: bool) -> TextGenerator:
+    """Learn how many words the texts of a column have."""
+    present = values.drop_null()
+    spaces = pc.count_substring(present, " ")
+    words = np.asarray(spaces.to_numpy(zero_copy_only=False), np.float64) + 1
+    upper = bool(len(present)) and pc.mean(pc.utf8_is_upper(present).cast(pa.int8())).as_py() > 0.8
+    return TextGenerator(fit_quantiles(words, whole=True), upper, max_length, unique)
+
+
+def fit_bytes(values: pa.Array) -> BytesGenerator:
+    """Learn the sizes of a binary column."""
+    sizes = np.asarray(pc.binary_length(values.drop_null()), np.float64)
+    return BytesGenerator(fit_quantiles(sizes, whole=True))
+
+
+def fit_length(texts: pa.Array, max_length: int | None, *, unique: bool) -> pa.Array:
+    """Cut texts to `max_length`, and number those that come again where they must be unique."""
+    if max_length is not None:
+        texts = pc.utf8_rtrim_whitespace(pc.utf8_slice_codeunits(texts, 0, max_length))
+    if not unique:
+        return texts
+    codes = np.asarray(texts.dictionary_encode().indices)
+    order = np.argsort(codes, kind="stable")
+    again = np.empty(len(codes), bool)
+    again[order] = np.diff(codes[order], prepend=-1) == 0
+    if not again.any():
+        return texts
+    numbers = [f"{n:x}" for n in range(1, int(again.sum()) + 1)]
+    room = None if max_length is None else max(max_length - len(numbers[-1]) - 1, 0)
+    stems = texts.filter(pa.array(again))
+    stems = stems if room is None else pc.utf8_slice_codeunits(stems, 0, room)
+    numbered = pc.binary_join_element_wise(stems, pa.array(numbers), "-")
+    return pc.replace_with_mask(texts, pa.array(again), numbered)
+
+
+def declared_length(source_type: str | None) -> int | None:
+    """The n of VARCHAR(n) or CHAR(n), or None."""
+    found = re.search(r"char\w*(?:\s+varying)?\s*\((\d+)\)", source_type or "", re.IGNORECASE)
+    return int(found.group(1)) if found else None
+
+
+@lru_cache(maxsize=64)
+def _pool(sdtype: str, locale: str) -> pa.Array:
+    """Values of one kind, always the same ones: which of them a row gets is the caller's draw."""
+    from faker import Faker
+
+    fake = Faker(locale)
+    method = getattr(fake, _PROVIDERS.get(sdtype, sdtype), None)
+    if method is None:  # not every locale has every list
+        fake = Faker("en_US")
+        method = getattr(fake, _PROVIDERS.get(sdtype, sdtype))
+    fake.seed_instance(0)
+    values = [str(method()).replace("\n", ", ") for _ in range(_POOL)]
+    return pa.array(list(dict.fromkeys(values)), pa.string())

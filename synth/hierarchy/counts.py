@@ -1,0 +1,63 @@
+"""Numbers of children, made to add up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prefect_synth.synth.encoding.layout import Floats, Ints
+
+
+def calibrate(
+    wanted: Floats, total: int, rng: np.random.Generator, most: int | None = None
+) -> Ints:
+    """Whole numbers near `wanted` that sum to `total`.
+
+    Args:
+        wanted: Children that each parent should have, [parents].
+        total: Children there are.
+        rng: Decides which parents gain or lose one.
+        most: Largest number allowed for a parent (1 for a one-to-one relation).
+
+    Raises:
+        ValueError: There is no parent, or not room enough, for so many children.
+    """
+    if not len(wanted):
+        if total:
+            raise ValueError(f"{total} rows need a parent, and there is none")
+        return np.zeros(0, np.int64)
+    if most is not None and total > most * len(wanted):
+        raise ValueError(f"{total} rows need a parent of their own, and there are {len(wanted)}")
+    counts = _scaled(np.maximum(wanted, 0.0), total, rng)
+    if most is not None:
+        counts = np.minimum(counts, most)
+    while (gap := total - int(counts.sum())) != 0:
+        counts += _step(counts, gap, most, rng)
+    return counts
+
+
+def _scaled(wanted: Floats, total: int, rng: np.random.Generator) -> Ints:
+    have = wanted.sum()
+    if have <= 0:
+        return np.zeros(len(wanted), np.int64)
+    if abs(total / have - 1) > 0.02:
+        wanted = wanted * (total / have)
+        return np.floor(wanted + rng.random(len(wanted))).astype(np.int64)
+    return np.rint(wanted).astype(np.int64)
+
+
+def _step(counts: Ints, gap: int, most: int | None, rng: np.random.Generator) -> Ints:
+    """One more, or one fewer, for as many parents as needed, likelier where there are many."""
+    if gap > 0:
+        open_ = np.ones(len(counts), bool) if most is None else counts < most
+        weights = np.where(open_, counts, 0).astype(float)
+        if not weights.any():
+            weights = open_.astype(float)
+    else:
+        weights = np.where(counts > 1, counts, 0).astype(float)
+        if not weights.any():
+            weights = (counts > 0).astype(float)
+    size = min(abs(gap), int((weights > 0).sum()))
+    chosen = rng.choice(len(counts), size, replace=False, p=weights / weights.sum())
+    step = np.zeros(len(counts), np.int64)
+    step[chosen] = np.sign(gap)
+    return step

@@ -1,0 +1,117 @@
+"""Foreign keys as row numbers: which parent row each child row refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.errors import OrphanError, SynthesisError
+from prefect_synth.synth.metadata import Metadata, Relationship
+
+OnOrphan = Literal["error", "null", "drop"]
+
+NO_PARENT = -1
+ORPHAN = -2
+
+
+def parent_rows(child: pa.Table, parent: pa.Table, relationship: Relationship) -> Ints:
+    """Row number of each child row's parent, [n].
+
+    A key with any null part has no parent (SQL's MATCH SIMPLE): `NO_PARENT`. A full key that the
+    parent table does not hold is an `ORPHAN`.
+    """
+    theirs = [child[c] for c in relationship.child_columns]
+    ours = [parent[c] for c in relationship.parent_columns]
+    child_codes, parent_codes = key_codes(theirs, ours)
+    found = pc.index_in(pa.array(child_codes), pa.array(parent_codes))
+    rows = np.asarray(found.fill_null(ORPHAN).to_numpy(zero_copy_only=False)).astype(np.int64)
+    rows[_any_null(theirs)] = NO_PARENT
+    return rows
+
+
+def key_codes(
+    left: Sequence[pa.ChunkedArray], right: Sequence[pa.ChunkedArray]
+) -> tuple[Ints, Ints]:
+    """One integer for each key on either side; equal keys have equal integers."""
+    size = len(left[0])
+    codes = np.zeros(size + len(right[0]), np.int64)
+    for a, b in zip(left, right, strict=True):
+        both = pa.chunked_array([*_plain(a, b.type).chunks, *_plain(b, b.type).chunks])
+        part = both.combine_chunks().dictionary_encode().indices.fill_null(-1)
+        part_codes = np.asarray(part).astype(np.int64) + 1
+        codes = codes * (int(part_codes.max(initial=0)) + 1) + part_codes
+        codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    return codes[:size], codes[size:]
+
+
+def _plain(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    if isinstance(kind, pa.BaseExtensionType):
+        storage = [c.storage if isinstance(c, pa.ExtensionArray) else c for c in values.chunks]
+        return pa.chunked_array(storage, kind.storage_type)
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return values.cast(kind)
+
+
+def _any_null(columns: Sequence[pa.ChunkedArray]) -> np.ndarray:
+    missing = np.zeros(len(columns[0]), bool)
+    for column in columns:
+        missing |= np.asarray(column.is_null())
+    return missing
+
+
+def link_tables(
+    metadata: Metadata, tables: dict[str, pa.Table], order: Sequence[str], on_orphan: OnOrphan
+) -> tuple[dict[str, pa.Table], dict[str, Ints]]:
+    """Resolve every foreign key, dealing with orphans as asked.
+
+    Args:
+        metadata: The schema.
+        tables: The rows.
+        order: Table names, parents before children where cycles allow.
+        on_orphan: `error`, or `null` the key, or `drop` the row (and, in turn, its children).
+
+    Returns:
+        The tables (fewer rows where orphans were dropped) and the parents' row numbers by
+        relationship name.
+
+    Raises:
+        OrphanError: A key has orphans and they are errors, or may not be null.
+    """
+    tables = dict(tables)
+    links: dict[str, Ints] = {}
+    unsettled = True
+    while unsettled:  # dropping rows can orphan others; the number of rows only falls
+        unsettled = False
+        for name in order:
+            for relationship in metadata.parents(name):
+                rows = parent_rows(tables[name], tables[relationship.parent], relationship)
+                lost = rows == ORPHAN
+                if lost.any() and on_orphan == "drop":
+                    tables[name] = tables[name].filter(pa.array(~lost))
+                    unsettled = True
+                    break
+                links[relationship.name] = _settled(metadata, relationship, rows, on_orphan)
+    return tables, links
+
+
+def _settled(
+    metadata: Metadata, relationship: Relationship, rows: Ints, on_orphan: OnOrphan
+) -> Ints:
+    lost = int((rows == ORPHAN).sum())
+    if not lost:
+        return rows
+    if on_orphan == "error":
+        raise OrphanError(str(relationship), lost, len(rows))
+    columns = metadata.tables[relationship.child].columns
+    if not any(columns[c].nullable for c in relationship.child_columns):
+        raise SynthesisError(
+            f"Foreign key '{relationship}' has {lost} orphan rows, and may not be null. "
+            "Set on_orphan to 'drop', or mend the data."
+        )
+    return np.where(rows == ORPHAN, NO_PARENT, rows)

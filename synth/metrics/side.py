@@ -1,0 +1,77 @@
+"""One side of a comparison, real or synthetic: its tables, their links and the rows compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prefect_synth.synth.metadata import Metadata, Relationship
+from prefect_synth.synth.metrics.bound import choose_rows
+from prefect_synth.synth.metrics.compared import is_scored
+from prefect_synth.synth.metrics.keys import parent_rows
+from prefect_synth.synth.metrics.sources import (
+    Ints,
+    MetricsError,
+    Source,
+    check_columns,
+    count_rows,
+    read_columns,
+)
+
+
+@dataclass(frozen=True)
+class Side:
+    """The tables of one side.
+
+    Args:
+        sources: Where each table's rows are.
+        counts: Rows by table.
+        parents: By relationship, the parent's position for each child row, over all rows.
+        rows: The rows compared, by table; None for all.
+    """
+
+    sources: Mapping[str, Source]
+    counts: Mapping[str, int]
+    parents: Mapping[Relationship, Ints]
+    rows: Mapping[str, Ints | None]
+
+    @classmethod
+    def open(
+        cls,
+        name: str,
+        sources: Mapping[str, Source],
+        metadata: Metadata,
+        rows: int | None,
+        seed: int,
+    ) -> Side:
+        """Follow the links of a side and choose the rows to compare.
+
+        Raises:
+            MetricsError: A table or a column is missing.
+        """
+        _check(name, sources, metadata)
+        counts = {table: count_rows(sources[table]) for table in metadata.tables}
+        parents = {r: _parents(r, sources) for r in metadata.relationships}
+        return cls(sources, counts, parents, choose_rows(counts, metadata, parents, rows, seed))
+
+
+def _check(name: str, sources: Mapping[str, Source], metadata: Metadata) -> None:
+    for table in metadata.tables.values():
+        if table.name not in sources:
+            raise MetricsError(
+                f"Table '{table.name}' is missing in the {name} data, which has: "
+                f"{', '.join(sources) or 'no table'}. Add it, or leave it out of the metadata."
+            )
+        keys = {c for r in metadata.parents(table.name) for c in r.child_columns}
+        keys |= {c for r in metadata.children(table.name) for c in r.parent_columns}
+        wanted = [c.name for c in table.columns.values() if c.name in keys or is_scored(c)]
+        check_columns(table.name, name, sources[table.name], wanted)
+
+
+def _parents(relationship: Relationship, sources: Mapping[str, Source]) -> Ints:
+    child = read_columns(sources[relationship.child], relationship.child_columns)
+    parent = read_columns(sources[relationship.parent], relationship.parent_columns)
+    positions, _ = parent_rows(
+        child, relationship.child_columns, parent, relationship.parent_columns
+    )
+    return positions

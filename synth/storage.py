@@ -1,0 +1,114 @@
+"""Models on disk: JSON for structure, safetensors for arrays, no pickle.
+
+Only classes marked `@stored` are written or built, so reading a model runs no code of the file's
+choosing. A folder holds `<name>.json` and `<name>.safetensors`.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from safetensors.numpy import load_file, save_file
+
+FORMAT = 1
+
+T = TypeVar("T")
+_CLASSES: dict[str, type] = {}
+
+
+class StorageError(ValueError):
+    """A model on disk cannot be read by this version."""
+
+
+def stored(cls: type[T]) -> type[T]:
+    """Mark a dataclass as one that models on disk may contain."""
+    _CLASSES[cls.__name__] = cls
+    return cls
+
+
+def save_state(folder: Path, name: str, value: Any) -> None:
+    """Write `value` (dataclasses marked `@stored`, arrays, Arrow, plain JSON) into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, np.ndarray] = {}
+    document = {"format": FORMAT, "value": _encode(value, arrays)}
+    save_file(arrays, folder / f"{name}.safetensors")
+    (folder / f"{name}.json").write_text(json.dumps(document, sort_keys=True))
+
+
+def load_state(folder: Path, name: str) -> Any:
+    """Read what `save_state` wrote.
+
+    Raises:
+        StorageError: The file is missing, of a later format, or names an unknown class.
+    """
+    path = folder / f"{name}.json"
+    if not path.exists():
+        raise StorageError(f"There is no model at '{folder}': '{path.name}' is missing.")
+    document = json.loads(path.read_text())
+    if document.get("format") != FORMAT:
+        raise StorageError(
+            f"The model '{path}' has format {document.get('format')!r}; this version reads "
+            f"format {FORMAT}. Train it again, or upgrade prefect-synth."
+        )
+    return _decode(document["value"], load_file(folder / f"{name}.safetensors"))
+
+
+def _encode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        if type(value).__name__ not in _CLASSES:
+            raise StorageError(f"{type(value).__name__} is not marked as stored.")
+        fields = {
+            f.name: _encode(getattr(value, f.name), arrays) for f in dataclasses.fields(value)
+        }
+        return {"$class": type(value).__name__, "fields": fields}
+    if isinstance(value, np.ndarray):
+        key = f"a{len(arrays)}"
+        arrays[key] = np.ascontiguousarray(value)
+        return {"$array": key}
+    if isinstance(value, pa.Array):
+        value = pa.table({"values": value})
+        return {"$values": _to_text(value)}
+    if isinstance(value, pa.Schema):
+        return {"$schema": base64.b64encode(value.serialize().to_pybytes()).decode()}
+    if isinstance(value, tuple):
+        return {"$tuple": [_encode(v, arrays) for v in value]}
+    if isinstance(value, list):
+        return [_encode(v, arrays) for v in value]
+    if isinstance(value, dict):
+        return {"$dict": [[_encode(k, arrays), _encode(v, arrays)] for k, v in value.items()]}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(value, list):
+        return [_decode(v, arrays) for v in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, content), *_) = value.items()
+    if kind == "$class":
+        if content not in _CLASSES:
+            raise StorageError(f"The model holds a '{content}', which this version does not know.")
+        fields = {k: _decode(v, arrays) for k, v in value["fields"].items()}
+        return _CLASSES[content](**fields)
+    if kind == "$array":
+        return arrays[content]
+    if kind == "$values":
+        return pa.ipc.open_stream(base64.b64decode(content)).read_all()["values"].combine_chunks()
+    if kind == "$schema":
+        return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(content)))
+    if kind == "$tuple":
+        return tuple(_decode(v, arrays) for v in content)
+    return {_decode(k, arrays): _decode(v, arrays) for k, v in content}
+
+
+def _to_text(table: pa.Table) -> str:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return base64.b64encode(sink.getvalue().to_pybytes()).decode()
