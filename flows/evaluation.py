@@ -1,0 +1,177 @@
+"""The body of `prefect-synth evaluate`: score a folder of synthetic tables against real ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prefect_synth.synth.inference import infer_metadata
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metrics.privacy import copied_share, learned_columns, row_hashes
+from prefect_synth.synth.metrics.quality import QualityScore, quality
+from prefect_synth.synth.metrics.sources import MetricsError, count_rows, read_columns, read_schema
+from prefect_synth.synth.metrics.structure import key_duplicates, orphans, schema_differences
+from prefect_synth.synth.sdv import metadata_from_sdv
+
+PROPERTIES = (
+    "quality",
+    "column_shapes",
+    "column_pair_trends",
+    "cardinality",
+    "intertable_trends",
+)
+"""The scores of an evaluation, the overall one first; each from 0 to 1, or None."""
+
+FEWEST_ROWS = 100
+"""Copies are looked for in tables of at least so many rows and two learned columns."""
+
+
+def evaluate_folders(
+    real: Path,
+    synthetic: Path,
+    metadata: Path | None = None,
+    holdout: Path | None = None,
+    rows: int | None = 20_000,
+) -> dict[str, Any]:
+    """Score synthetic tables: fidelity, structure and exact copies.
+
+    Args:
+        real: Folder of the real tables, each `<table>.parquet` or `<table>/*.parquet`.
+        synthetic: Folder of the synthetic tables, likewise.
+        metadata: Our metadata or SDV's, as JSON; else REAL/metadata.json, else inferred.
+        holdout: Folder of real tables that no synthesizer saw. Their scores are what an honest
+            synthesizer can reach at best; they are given beside the synthetic ones.
+        rows: At most so many rows of a table are compared; None for all.
+
+    Returns:
+        Plain JSON values: `PROPERTIES`, `columns`, `relationships`, `tables`, `structure`,
+        `privacy`, and with a holdout `ceiling` and `privacy.excess_copies`.
+
+    Raises:
+        MetricsError: A folder, a table or a column is missing.
+    """
+    left, right = find_tables(real), find_tables(synthetic)
+    unseen = find_tables(holdout) if holdout else None
+    schema = read_metadata(metadata, real)
+    missing = [table for table in schema.tables if table in left and table not in right]
+    schema = schema.subset(left.keys() & right.keys())
+    if not schema.tables:
+        raise MetricsError(
+            f"No table of '{real}' ({', '.join(left)}) is in '{synthetic}' ({', '.join(right)}). "
+            "The files' names must be the tables' names."
+        )
+    score = quality(left, right, schema, rows=rows)
+    result = _properties(score) | {
+        "rows_compared": rows,
+        "columns": dict(score.per_column),
+        "relationships": dict(score.per_relationship),
+        "unscored": list(score.unscored),
+        "tables": {
+            table: {
+                "rows": [count_rows(left[table]), count_rows(right[table])],
+                "quality": score.per_table.get(table),
+            }
+            for table in schema.tables
+        },
+        "structure": _structure(left, right, schema, missing),
+        "privacy": _privacy(left, right, schema, unseen),
+    }
+    if unseen is not None:
+        result["ceiling"] = _properties(quality(left, unseen, schema, rows=rows))
+    return result
+
+
+def _properties(score: QualityScore) -> dict[str, Any]:
+    return {"quality": score.overall} | {name: getattr(score, name) for name in PROPERTIES[1:]}
+
+
+def find_tables(folder: Path) -> dict[str, Path]:
+    """Find the tables of a folder: `<table>.parquet` files and folders of Parquet parts.
+
+    Raises:
+        MetricsError: The folder does not exist or holds no table.
+    """
+    files = {path.stem: path for path in sorted(folder.glob("*.parquet")) if path.is_file()}
+    parts = {path.parent.name: path.parent for path in sorted(folder.glob("*/*.parquet"))}
+    if not (files or parts):
+        raise MetricsError(
+            f"There is no table in '{folder}'. Give a folder with <table>.parquet files, or with "
+            "one folder of Parquet parts for each table."
+        )
+    return parts | files
+
+
+def read_metadata(path: Path | None, folder: Path) -> Metadata:
+    """Read metadata in our form or SDV's; without a file, infer it from the tables of a folder.
+
+    Args:
+        path: A JSON file; None for `metadata.json` in the folder, where there is one.
+        folder: Where the tables are.
+    """
+    beside = folder / "metadata.json"
+    path = path or (beside if beside.is_file() else None)
+    if path is None:
+        return infer_metadata(find_tables(folder))
+    if not path.is_file():
+        raise MetricsError(f"There is no metadata file '{path}'. Give our JSON or SDV's.")
+    document = json.loads(path.read_text())
+    return Metadata.from_dict(document) if "version" in document else metadata_from_sdv(document)
+
+
+def _structure(
+    real: Mapping[str, Path], synthetic: Mapping[str, Path], schema: Metadata, missing: list[str]
+) -> dict[str, Any]:
+    differences = {
+        table: schema_differences(read_schema(real[table]), read_schema(synthetic[table]))
+        for table in schema.tables
+    }
+    return {
+        "missing_tables": missing,
+        "schema_differences": {table: found for table, found in differences.items() if found},
+        "key_duplicates": {
+            f"{table.name}({', '.join(key)})": key_duplicates(
+                read_columns(synthetic[table.name], key), key
+            )
+            for table in schema.tables.values()
+            for key in filter(None, (table.primary_key, *table.unique))
+        },
+        "orphans": {
+            r.name: orphans(
+                read_columns(synthetic[r.child], r.child_columns),
+                r.child_columns,
+                read_columns(synthetic[r.parent], r.parent_columns),
+                r.parent_columns,
+            )
+            for r in schema.relationships
+        },
+    }
+
+
+def _privacy(
+    real: Mapping[str, Path],
+    synthetic: Mapping[str, Path],
+    schema: Metadata,
+    holdout: Mapping[str, Path] | None,
+) -> dict[str, Any]:
+    tables = {}
+    for table in schema.tables:
+        columns = learned_columns(schema, table)
+        sides = {"exact_copies": synthetic[table]}
+        if holdout is not None:
+            sides["exact_copies_holdout"] = holdout[table]
+        fewest = min(map(count_rows, [real[table], *sides.values()]))
+        if len(columns) >= 2 and fewest >= FEWEST_ROWS:
+            known = row_hashes(real[table], columns)
+            tables[table] = {
+                name: copied_share(side, columns, known) for name, side in sides.items()
+            }
+    result: dict[str, Any] = {
+        "exact_copies": max((shares["exact_copies"] for shares in tables.values()), default=None)
+    }
+    if holdout is not None:
+        result["excess_copies"] = max(
+            (s["exact_copies"] - s["exact_copies_holdout"] for s in tables.values()), default=None
+        )
+    return result | {"tables": tables}
