@@ -1,0 +1,207 @@
+"""The command line `prefect-synth`: each command is a few lines here and a file in `commands`.
+
+Heavy libraries are imported when a command runs, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prefect_synth.flows.commands.answer import DEBUG, respond
+from prefect_synth.flows.tables import OnOrphan
+
+app = typer.Typer(
+    name="prefect-synth",
+    help="Nightly synthetic copies of production tables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+snapshots = typer.Typer(help="The versions in the sandbox.", no_args_is_help=True)
+app.add_typer(snapshots, name="snapshots")
+
+ProjectOption = Annotated[
+    Path, typer.Option("--project", "-p", help="The project file, or the folder of synth.yaml.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
+SnapshotArgument = Annotated[str, typer.Argument(help="Name of the snapshot, or 'latest'.")]
+MetadataOption = Annotated[
+    Path | None, typer.Option("--metadata", help="Metadata as JSON, in our form or in SDV's.")
+]
+
+HERE = Path()
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error happened.")] = False,
+) -> None:
+    if debug:
+        os.environ[DEBUG] = "1"
+
+
+@app.command()
+def init(
+    demo: Annotated[bool, typer.Option("--demo", help="Make a demo warehouse.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The demo with every household.")] = False,
+    url: Annotated[str | None, typer.Option("--from", help="URL of your warehouse.")] = None,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a first synth.yaml, from your warehouse or with a demo warehouse."""
+    if demo == (url is not None) or (full and not demo):
+        raise typer.BadParameter("say either --demo (or --demo --full), or --from URL.")
+    from prefect_synth.flows.commands.init import init_demo, init_from
+
+    respond(as_json, lambda: init_demo(project, full) if url is None else init_from(project, url))
+
+
+@app.command()
+def check(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """Check the project file and the connections; change nothing."""
+    from prefect_synth.flows.commands.check import check_project
+
+    respond(as_json, lambda: check_project(project))
+
+
+@app.command()
+def refresh(
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show Prefect's own log.")
+    ] = False,
+) -> None:
+    """Pull, train, sample, validate, publish: the whole way, here and now."""
+    from prefect_synth.flows.commands.refresh import refresh_now
+
+    respond(as_json, lambda: refresh_now(project, quiet=as_json, verbose=verbose))
+
+
+@app.command()
+def synthesize(
+    data: Annotated[Path, typer.Argument(help="Folder of Parquet files, one for each table.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write <table>.parquet to.")],
+    metadata: MetadataOption = None,
+    synthesizer: Annotated[
+        str, typer.Option(help="auto, fast, copula or independent: the model of a row.")
+    ] = "auto",
+    scale: Annotated[float, typer.Option(help="Synthetic rows for each real row.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Same data, same seed: same rows.")] = 0,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", help="A reference table whose REAL rows are written as they are."),
+    ] = None,
+    on_orphan: Annotated[
+        OnOrphan, typer.Option(help="A foreign key that refers to no row: refuse, null or drop it.")
+    ] = "error",
+    as_json: JsonOption = False,
+) -> None:
+    """Synthesize a folder of Parquet files: no Prefect, no warehouse, no bucket."""
+    from prefect_synth.flows.commands.synthesize import Request, synthesize_folder
+
+    request = Request(data, out, metadata, synthesizer, scale, seed, tuple(keep or ()), on_orphan)
+    respond(as_json, lambda: synthesize_folder(request))
+
+
+@app.command()
+def evaluate(
+    real: Annotated[Path, typer.Argument(help="Folder of the real tables.")],
+    synthetic: Annotated[Path, typer.Argument(help="Folder of the synthetic tables.")],
+    metadata: MetadataOption = None,
+    holdout: Annotated[
+        Path | None, typer.Option(help="Folder of real tables that no synthesizer saw.")
+    ] = None,
+    rows: Annotated[
+        int, typer.Option(min=0, help="Compare at most so many rows of a table; 0 for all.")
+    ] = 20_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Score synthetic tables against real ones: fidelity, structure, copies."""
+    from prefect_synth.flows.commands.evaluate import evaluate as score
+
+    respond(as_json, lambda: score(real, synthetic, metadata, holdout, rows or None))
+
+
+@app.command()
+def schema(
+    data: Annotated[
+        Path | None, typer.Argument(help="A folder of Parquet files instead of the warehouse.")
+    ] = None,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the schema as a Mermaid drawing."""
+    from prefect_synth.flows.commands.drawing import draw_schema
+
+    respond(as_json, lambda: draw_schema(project, data))
+
+
+@app.command()
+def report(
+    snapshot: SnapshotArgument = "latest",
+    out: Annotated[Path | None, typer.Option(help="File to write.")] = None,
+    browse: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the HTML report of a published snapshot."""
+    from prefect_synth.flows.commands.report import fetch_report
+
+    respond(as_json, lambda: fetch_report(project, snapshot, out, browse))
+
+
+@app.command()
+def serve(
+    project: ProjectOption = HERE,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 4200,
+    now: Annotated[bool, typer.Option("--now", help="Start a first refresh at once.")] = False,
+    cron: Annotated[
+        str | None, typer.Option(help="Another schedule than the project file's.")
+    ] = None,
+) -> None:
+    """Bring up server, user interface and schedule on this machine, until Ctrl-C."""
+    from prefect_synth.flows.commands.serve import serve_project
+
+    respond(False, lambda: serve_project(project, port, now, cron))
+
+
+@snapshots.command("ls")
+def snapshots_ls(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """List the published snapshots, newest first."""
+    from prefect_synth.flows.commands.snapshots import list_snapshots
+
+    respond(as_json, lambda: list_snapshots(project))
+
+
+@snapshots.command("show")
+def snapshots_show(
+    snapshot: SnapshotArgument = "latest",
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a snapshot holds."""
+    from prefect_synth.flows.commands.snapshots import show_snapshot
+
+    respond(as_json, lambda: show_snapshot(project, snapshot))
+
+
+@snapshots.command("rollback")
+def snapshots_rollback(
+    snapshot: Annotated[str, typer.Argument(help="Name of the snapshot to go back to.")],
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Point readers at an older snapshot; nothing is deleted."""
+    from prefect_synth.flows.commands.snapshots import roll_back
+
+    respond(as_json, lambda: roll_back(project, snapshot))

@@ -1,0 +1,63 @@
+"""How every command answers: for people on the terminal, or as one JSON document."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from prefect_synth.flows.failures import exit_code_of, explain
+
+DEBUG = "PREFECT_SYNTH_DEBUG"
+"""Environment variable that shows tracebacks."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command found or did.
+
+    Args:
+        document: All of it as JSON values.
+        show: Writes it for people.
+        exit_code: 0 when all is well, 1 when a gate failed.
+    """
+
+    document: Mapping[str, Any]
+    show: Callable[[Console], None]
+    exit_code: int = 0
+
+
+def respond(as_json: bool, command: Callable[[], Answer]) -> None:
+    """Run a command, show its answer or its failure, and exit with its code."""
+    try:
+        answer = command()
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        _show_failure(error, as_json)
+        raise typer.Exit(exit_code_of(error)) from None
+    if as_json:
+        _print_json(answer.document)
+    else:
+        answer.show(Console(highlight=False))
+    raise typer.Exit(answer.exit_code)
+
+
+def _show_failure(error: Exception, as_json: bool) -> None:
+    message = explain(error)
+    if as_json:
+        kind = type(error).__name__
+        _print_json({"error": {"kind": kind, "message": message}, "exit": exit_code_of(error)})
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(
+        message, style="red" if sys.stderr.isatty() else None
+    )
+
+
+def _print_json(document: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document, indent=1, default=str) + "\n")

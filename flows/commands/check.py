@@ -1,0 +1,67 @@
+"""`prefect-synth check`: is everything there that a refresh needs?"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from prefect_synth.flows.commands.answer import Answer
+from prefect_synth.flows.refresh_setup import Setup, open_setup
+from prefect_synth.tasks.connections import shown_warehouse_url
+
+
+def check_project(project: Path) -> Answer:
+    """Read the project file, connect to warehouse and sandbox, and change nothing."""
+    setup = open_setup(project)
+    document = {
+        "project": setup.project.project,
+        "warehouse": {
+            "url": shown_warehouse_url(setup.project.warehouse),
+            "tables": _tables(setup),
+        },
+        "copied": list(setup.project.copied()),
+        "sandbox": {"url": _writable_sandbox(setup)},
+        "staging": str(setup.staging.root),
+    }
+    return Answer(document, lambda console: _show(console, document))
+
+
+def _tables(setup: Setup) -> dict[str, Any]:
+    with closing(setup.open_warehouse()) as warehouse:
+        warehouse.check_read_only()
+        metadata = setup.reflect(warehouse)
+        warehouse.schemas(metadata)
+        with warehouse.snapshot() as snapshot:
+            return {
+                name: {
+                    "rows": snapshot.count(name),
+                    "columns": len(table.columns),
+                    "refers_to": sorted({r.parent for r in metadata.parents(name)}),
+                    "pii": [c.name for c in table.columns.values() if c.is_generated],
+                }
+                for name, table in metadata.tables.items()
+            }
+
+
+def _writable_sandbox(setup: Setup) -> str:
+    setup.sandbox.check_writable()
+    return setup.sandbox.url
+
+
+def _show(console: Console, document: dict[str, Any]) -> None:
+    tables = document["warehouse"]["tables"]
+    rows = sum(table["rows"] for table in tables.values())
+    console.print(f"[green]✓[/] project    {document['project']}")
+    console.print(
+        f"[green]✓[/] warehouse  {escape(document['warehouse']['url'])}  "
+        f"{len(tables)} tables, {rows:,} rows, read only"
+    )
+    console.print(f"[green]✓[/] sandbox    {escape(document['sandbox']['url'])}  writable")
+    console.print(f"[green]✓[/] staging    {escape(document['staging'])}  private")
+    for name in document["copied"]:
+        console.print(f"[yellow]![/] {escape(name)}: its real rows are published as they are")
+    console.print("\nAll is there. Next: [bold]prefect-synth refresh[/]")

@@ -1,0 +1,68 @@
+"""What a project file opens: its folder, staging, warehouse and sandbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from prefect_synth.flows.project import Project, load_project, project_file
+from prefect_synth.flows.schema_settings import apply_settings
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.tasks.connections import open_project_sandbox, open_project_warehouse
+from prefect_synth.tasks.references import fingerprint
+from prefect_synth.tasks.snapshots.store import SnapshotStore
+from prefect_synth.tasks.staging import Staging, open_staging
+from prefect_synth.tasks.warehouses.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A project and its places.
+
+    Args:
+        file: The project file.
+        project: What it says.
+    """
+
+    file: Path
+    project: Project
+
+    @property
+    def base(self) -> Path:
+        """Where relative paths of the project file start."""
+        return self.file.parent
+
+    @cached_property
+    def staging(self) -> Staging:
+        """The project's private staging."""
+        return open_staging(self.project.staging, self.project.project, self.base)
+
+    @cached_property
+    def sandbox(self) -> SnapshotStore:
+        """Where snapshots are published."""
+        return open_project_sandbox(self.project.sandbox, self.base)
+
+    def open_warehouse(self) -> Warehouse:
+        """Connect to the warehouse; the caller closes it."""
+        return open_project_warehouse(self.project.warehouse, self.base)
+
+    def reflect(self, warehouse: Warehouse) -> Metadata:
+        """Read the catalogue, with what the project file adds, corrects and leaves out."""
+        settings = self.project.warehouse
+        catalogue = warehouse.reflect(settings.schemas, settings.include, settings.exclude)
+        return apply_settings(catalogue, self.project)
+
+    def plan(self, metadata: Metadata) -> str:
+        """Fingerprint of project file and schema; secrets are masked and do not count."""
+        return fingerprint(self.project.model_dump(mode="json"), metadata.to_dict())
+
+
+def open_setup(project: Path | str) -> Setup:
+    """Read a project file; nothing is connected yet.
+
+    Raises:
+        ProjectError: Something is wrong in the file.
+    """
+    file = project_file(project)
+    return Setup(file, load_project(file))

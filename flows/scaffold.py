@@ -1,0 +1,114 @@
+"""A first `synth.yaml`, written from the catalogue, with questions as comments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from prefect_synth.synth.metadata import Column, Metadata, Table
+
+_PEOPLE = re.compile(
+    r"account|client|contact|customer|employee|household|member|patient|people|person|staff|"
+    r"student|subscriber|user",
+    re.IGNORECASE,
+)
+_NAMING = re.compile(r"(^|_)(name|title|label|description|code)$", re.IGNORECASE)
+_MOST_ROWS = 2000
+_LEAST_FAN_OUT = 50
+
+
+def scaffold(
+    project: str, warehouse: str, sandbox: str, metadata: Metadata, rows: Mapping[str, int]
+) -> str:
+    """Write a project file.
+
+    Args:
+        project: The project's name.
+        warehouse: URL without a password; `${NAME}` where one is needed.
+        sandbox: Where to publish.
+        metadata: The catalogue's schema.
+        rows: Rows by table.
+
+    Returns:
+        The text of `synth.yaml`.
+    """
+    return "\n".join((_head(project, warehouse, sandbox), *_questions(metadata, rows), ""))
+
+
+def _head(project: str, warehouse: str, sandbox: str) -> str:
+    return f"""# What prefect-synth refreshes, from where, to where. Other keys have good defaults.
+version: 1
+project: {project}
+
+warehouse:
+  url: {warehouse}
+
+sandbox:
+  url: {sandbox}
+
+run:
+  schedule: "30 2 * * *"      # by `prefect-synth serve`
+  timezone: UTC"""
+
+
+def _questions(metadata: Metadata, rows: Mapping[str, int]) -> Iterator[str]:
+    unrelated = _unrelated(metadata)
+    if unrelated:
+        yield "\n# Do these tables refer to others? The catalogue declares nothing. For example:"
+        yield "# relations:"
+        yield from (f"#   - {name}.customer_id -> customers.id" for name in unrelated)
+    tables = [*_generated(metadata), *_references(metadata, rows)]
+    if tables:
+        yield "\n# Please look at these, and take the comment signs away where you want it said:"
+        yield "# tables:"
+        yield from tables
+
+
+def _references(metadata: Metadata, rows: Mapping[str, int]) -> Iterator[str]:
+    for table in metadata.tables.values():
+        if may_be_reference(table, metadata, rows):
+            yield f"#   # {rows[table.name]} rows: public reference data that hold nobody's secret?"
+            yield "#   # Only then publish its REAL rows as they are:"
+            yield f"#   {table.name}: {{model: copy}}"
+
+
+def _unrelated(metadata: Metadata) -> list[str]:
+    if len(metadata.tables) < 2:
+        return []
+    related = {side for r in metadata.relationships for side in (r.child, r.parent)}
+    return [name for name in metadata.tables if name not in related]
+
+
+def _generated(metadata: Metadata) -> Iterator[str]:
+    for table in metadata.tables.values():
+        found = [column for column in table.columns.values() if column.is_generated]
+        if found:
+            yield "#   # Personal by name, so the values are made up. Is that so?"
+            yield f"#   {table.name}:"
+            yield "#     columns:"
+            yield from (f"#       {c.name}: {{{_meaning(c)}}}" for c in found)
+
+
+def _meaning(column: Column) -> str:
+    return f"sdtype: {column.sdtype}, pii: true"
+
+
+def may_be_reference(table: Table, metadata: Metadata, rows: Mapping[str, int]) -> bool:
+    """Whether to ask if a table is public reference data; a person decides.
+
+    Small, referred to often, named, and by no sign about people.
+    """
+    children = metadata.children(table.name)
+    size = rows[table.name]
+    fan_out = sum(rows[r.child] for r in children) / max(size, 1)
+    personal = any(column.is_generated for column in table.columns.values())
+    named = any(_NAMING.search(column) for column in table.columns)
+    natural = any(table.columns[c].sdtype not in {"numerical", "id"} for c in table.primary_key)
+    return (
+        not metadata.parents(table.name)
+        and not personal
+        and not _PEOPLE.search(table.name)
+        and 0 < size <= _MOST_ROWS
+        and fan_out >= _LEAST_FAN_OUT
+        and (named or natural)
+    )

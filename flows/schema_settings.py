@@ -1,0 +1,81 @@
+"""The catalogue's schema with what the project file adds, corrects and leaves out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prefect_synth.flows.project import Project, ProjectError
+from prefect_synth.flows.tables import ColumnSettings
+from prefect_synth.synth.metadata import Column, Metadata, Table
+from prefect_synth.tasks.warehouses.errors import did_you_mean
+
+
+def apply_settings(metadata: Metadata, project: Project) -> Metadata:
+    """Add relations, correct meanings and drop excluded columns.
+
+    Args:
+        metadata: The schema that the catalogue declares.
+        project: The project file.
+
+    Returns:
+        The schema to synthesize.
+
+    Raises:
+        ProjectError: The file names a table or column that does not exist, or leaves out a key.
+        MetadataError: A relation contradicts the schema.
+    """
+    _check_root(metadata, project)
+    for name, settings in project.tables.items():
+        table = _table(metadata, name)
+        for column, wanted in settings.columns.items():
+            _check_column(metadata, table, column, wanted)
+        columns = {
+            column: _with_settings(meaning, settings.columns.get(column, ColumnSettings()))
+            for column, meaning in table.columns.items()
+            if not settings.columns.get(column, ColumnSettings()).exclude
+        }
+        metadata = metadata.with_table(replace(table, columns=columns))
+    return metadata.with_relationships(project.relationships())
+
+
+def _check_root(metadata: Metadata, project: Project) -> None:
+    sample = project.warehouse.sample
+    if sample and sample.root and sample.root not in metadata.tables:
+        raise ProjectError(
+            f"warehouse.sample.root names the table '{sample.root}', which was not found. "
+            f"{did_you_mean(sample.root, metadata.tables)}"
+        )
+
+
+def _table(metadata: Metadata, name: str) -> Table:
+    if name not in metadata.tables:
+        raise ProjectError(
+            f"tables.{name} names a table that was not found in the warehouse. "
+            f"{did_you_mean(name, metadata.tables)}"
+        )
+    return metadata.tables[name]
+
+
+def _check_column(metadata: Metadata, table: Table, column: str, wanted: ColumnSettings) -> None:
+    place = f"tables.{table.name}.columns.{column}"
+    if column not in table.columns:
+        raise ProjectError(
+            f"{place} names a column that table '{table.name}' does not have. "
+            f"{did_you_mean(column, table.columns)}"
+        )
+    unique = {name for key in table.unique for name in key}
+    referred = {name for r in metadata.children(table.name) for name in r.parent_columns}
+    if wanted.exclude and column in metadata.key_columns(table.name) | unique | referred:
+        raise ProjectError(
+            f"{place} excludes a column that is part of a key. Exclude the whole table under "
+            "warehouse.exclude, or keep the column."
+        )
+
+
+def _with_settings(column: Column, wanted: ColumnSettings) -> Column:
+    changes = {
+        name: value
+        for name, value in (("sdtype", wanted.sdtype), ("pii", wanted.pii))
+        if value is not None
+    }
+    return replace(column, **changes)

@@ -1,0 +1,61 @@
+"""How far a long step is: steps report here, and whoever shows progress listens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+
+class ProgressListener(Protocol):
+    """Someone who shows progress, such as the bars on a terminal."""
+
+    def begin(self, step: str, total: int | None) -> None:
+        """A step begins; `total` is in the step's own unit, None where it is not known."""
+
+    def advance(self, step: str, amount: int, detail: str = "") -> None:
+        """A step got further by `amount`."""
+
+    def end(self, step: str) -> None:
+        """A step is done."""
+
+
+class Silence:
+    """Nobody listens."""
+
+    def begin(self, step: str, total: int | None) -> None:
+        """Show nothing."""
+
+    def advance(self, step: str, amount: int, detail: str = "") -> None:
+        """Show nothing."""
+
+    def end(self, step: str) -> None:
+        """Show nothing."""
+
+
+_SILENCE = Silence()
+_LISTENER: ContextVar[ProgressListener | None] = ContextVar("progress_listener", default=None)
+
+
+def progress() -> ProgressListener:
+    """Whoever listens now; task threads inherit it."""
+    return _LISTENER.get() or _SILENCE
+
+
+@contextmanager
+def listening(listener: ProgressListener) -> Iterator[None]:
+    """Send progress to `listener`, in this context and the threads it starts."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+@contextmanager
+def step(name: str, total: int | None = None) -> Iterator[None]:
+    """Report that a step begins, and that it is done."""
+    progress().begin(name, total)
+    yield
+    progress().end(name)

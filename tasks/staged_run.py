@@ -1,0 +1,120 @@
+"""One run's folder in staging, and the state from which an interrupted run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import BaseModel, Field
+
+from prefect_synth.tasks.references import TableRef
+
+RESUME_WITHIN = timedelta(hours=12)
+"""An interrupted run is finished with the rows it pulled; after this time they are stale."""
+
+
+class RunState(BaseModel):
+    """What a run has done so far.
+
+    Args:
+        run_id: Name of the run, which sorts by time.
+        plan: Fingerprint of project file and catalogue.
+        started: When the run began.
+        pulled: The staged tables, once all of them are there; they show one state of the warehouse.
+        models: Folders under staging that the run used.
+        outcome: `published` or `rejected`, once the run is over.
+    """
+
+    run_id: str
+    plan: str
+    started: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    pulled: tuple[TableRef, ...] = ()
+    models: tuple[str, ...] = ()
+    outcome: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to an end, good or bad."""
+        return self.outcome is not None
+
+
+class StagedRun:
+    """A run's private folder.
+
+    Args:
+        folder: The folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._state_file = folder / "run.json"
+
+    @property
+    def state(self) -> RunState:
+        """What the run has done so far; a run that never began is finished by nobody."""
+        try:
+            return RunState.model_validate_json(self._state_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return RunState(run_id=self.folder.name, plan="")
+
+    def save(self, state: RunState) -> None:
+        """Replace the state, whole or not at all."""
+        write_atomically(self._state_file, state.model_dump_json(indent=1))
+
+    def update(self, **changes: object) -> RunState:
+        """Change parts of the state."""
+        state = self.state.model_copy(update=changes)
+        self.save(state)
+        return state
+
+    def resumable(self, plan: str) -> bool:
+        """Whether the rows are staged, whole and fresh, and were pulled for the same plan."""
+        state = self.state
+        fresh = datetime.now(UTC) - state.started < RESUME_WITHIN
+        staged = bool(state.pulled) and all(ref.path.is_file() for ref in state.pulled)
+        return state.plan == plan and fresh and staged
+
+    def real(self, table: str) -> Path:
+        """File of a pulled table."""
+        return self._file("real", table)
+
+    def synthetic(self, table: str) -> Path:
+        """File of a sampled table."""
+        return self._file("synthetic", table)
+
+    @property
+    def report(self) -> Path:
+        """The run's HTML report."""
+        return self.folder / "report.html"
+
+    def forget_real_rows(self) -> None:
+        """Delete what came out of the warehouse, and what was sampled; the report stays."""
+        for part in ("real", "synthetic", "profiles"):
+            shutil.rmtree(self.folder / part, ignore_errors=True)
+
+    def _file(self, part: str, table: str) -> Path:
+        folder = self.folder / part
+        folder.mkdir(exist_ok=True)
+        return folder / f"{quote(table, safe='')}.parquet"
+
+
+def new_run_id() -> str:
+    """A name that sorts by time and that no other run has."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small file, whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+def write_json(path: Path, document: object) -> None:
+    """Write a JSON document, whole or not at all."""
+    write_atomically(path, json.dumps(document, indent=1, sort_keys=True))
