@@ -1,0 +1,77 @@
+"""What can go wrong at a warehouse, each with its place and its cure.
+
+* WarehouseError
+  - InvalidUrl            the URL cannot be read
+  - ConnectionFailed      no connection, or no permission to connect
+  - TableNotFound         a table or schema that is not there, or may not be read
+  - WritableRoleError     the role could change production
+  - UnsupportedColumnType a column has no exact Arrow type
+  - UnrepresentableValue  a value has no place in its column's Arrow type
+  - QueryFailed           the warehouse refused or broke off a query
+  - StagingError          the staged file could not be written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class WarehouseError(Exception):
+    """Reading the warehouse failed; the message names the place and the cure, never a secret."""
+
+
+class InvalidUrl(WarehouseError):
+    """The warehouse URL cannot be read."""
+
+
+class ConnectionFailed(WarehouseError):
+    """The warehouse did not let us in."""
+
+
+class TableNotFound(WarehouseError):
+    """A table or schema is not there, or this role may not read it."""
+
+
+class WritableRoleError(WarehouseError):
+    """The warehouse role can write; only a read-only role is accepted."""
+
+
+class UnsupportedColumnType(WarehouseError):
+    """A column's type has no exact Arrow counterpart."""
+
+    def __init__(self, table: str, column: str, source_type: str) -> None:
+        super().__init__(
+            f"Column '{table}.{column}' has the type {source_type}, which cannot be copied "
+            "exactly. Exclude the column or the table in synth.yaml, or cast the column in a view "
+            "and include the view by name."
+        )
+
+
+class UnrepresentableValue(WarehouseError):
+    """A column holds values that its Arrow type cannot express."""
+
+
+class QueryFailed(WarehouseError):
+    """The warehouse refused or broke off a query."""
+
+
+class StagingError(WarehouseError):
+    """A staged file could not be written."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint at the nearest known name, or at all of them.
+
+    Example:
+        >>> did_you_mean("custmer", ["customer", "orders"])
+        "Did you mean 'customer'?"
+        >>> did_you_mean("x", ["customer", "orders"])
+        'There are: customer, orders.'
+    """
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    return f"There are: {shown or 'none'}."
