@@ -113,7 +113,8 @@ def _through_dictionary(values: pa.DictionaryArray) -> Hashes:
     indices = values.indices.fill_null(0).to_numpy().astype(np.int64)
     if len(values.dictionary) == 0:
         return np.zeros(len(values), dtype=np.uint64)
-    return _distinct(values.dictionary)[indices]
+    hashes: Hashes = _distinct(values.dictionary)[indices]
+    return hashes
 
 
 def _distinct(values: pa.Array) -> Hashes:
