@@ -1,0 +1,60 @@
+"""What can go wrong with the sandbox.
+
+* SandboxError
+  + SandboxUrlError           the address makes no sense
+  + SandboxDependencyError    s3fs is not installed
+  + SandboxUnreachableError   nobody answers there
+  + SandboxCredentialsError   keys missing, unknown or expired
+  + SandboxNotFoundError      the bucket does not exist
+  + SandboxPermissionError    known there, but not allowed
+  + SandboxFullError          no space left
+  + SandboxUnsafeError        the store cannot write conditionally
+  + SandboxConflictError      another process was in the way
+  + SnapshotNotFoundError     no such snapshot
+"""
+
+from __future__ import annotations
+
+
+class SandboxError(Exception):
+    """The sandbox refused, failed or contradicted itself; the message names it and the cure."""
+
+
+class SandboxUrlError(SandboxError):
+    """The sandbox's address or its options make no sense."""
+
+
+class SandboxDependencyError(SandboxError):
+    """An optional library that this kind of sandbox needs is not installed."""
+
+
+class SandboxUnreachableError(SandboxError):
+    """Nobody answers at the sandbox's address."""
+
+
+class SandboxCredentialsError(SandboxError):
+    """The keys are missing, unknown, wrong or expired."""
+
+
+class SandboxNotFoundError(SandboxError):
+    """The bucket does not exist; the store never creates one."""
+
+
+class SandboxPermissionError(SandboxError):
+    """The keys are good, but they do not carry the right that was needed."""
+
+
+class SandboxFullError(SandboxError):
+    """There is no space left in the sandbox."""
+
+
+class SandboxUnsafeError(SandboxError):
+    """The store ignores conditional writes, so two runs could overwrite each other."""
+
+
+class SandboxConflictError(SandboxError):
+    """Another process was in the way for too long, or collected this attempt."""
+
+
+class SnapshotNotFoundError(SandboxError):
+    """The sandbox has no committed snapshot of that name."""

