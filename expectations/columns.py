@@ -1,0 +1,112 @@
+"""What may be compared of a column: a distribution of numbers, of categories, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as pt
+
+from prefect_synth.synth.metadata import Column, Metadata, Table
+from prefect_synth.synth.metrics.hashing import Hashes, hash_values
+
+ColumnKind = Literal["number", "category", "generated", "opaque"]
+"""`generated` values are made up (keys, ids, personal data, text); `opaque` ones, such as lists,
+have no distribution that is compared here."""
+
+MAX_CATEGORIES = 500
+"""Categories whose shares are kept one by one; the rarer ones are taken together."""
+
+OTHER = "other"
+
+
+def key_columns(table: Table, metadata: Metadata | None) -> frozenset[str]:
+    """Columns whose values are made up because a key needs them unique or resolving."""
+    single = {key[0] for key in table.unique if len(key) == 1}
+    foreign = metadata.foreign_key_columns(table.name) if metadata else frozenset()
+    return frozenset({*table.primary_key, *single, *foreign})
+
+
+def column_kind(column: Column, type_: pa.DataType, keys: Collection[str]) -> ColumnKind:
+    """Decide what of a column is compared.
+
+    Args:
+        column: The column's meaning.
+        type_: Its Arrow type.
+        keys: What `key_columns` gave for its table.
+    """
+    made_up = column.name in keys or column.is_generated or column.sdtype in {"id", "text"}
+    if made_up:
+        return "generated"
+    if column.sdtype in {"numerical", "datetime"}:
+        return "number" if _is_ordered(type_, column) else "opaque"
+    if column.sdtype in {"categorical", "boolean"} and not pt.is_nested(type_):
+        return "category"
+    return "opaque"
+
+
+def table_kinds(
+    table: Table, schema: pa.Schema, metadata: Metadata | None
+) -> dict[str, ColumnKind]:
+    """What is compared of each column of a table, in the table's order."""
+    keys = key_columns(table, metadata)
+    return {
+        name: column_kind(column, schema.field(name).type, keys)
+        for name, column in table.columns.items()
+        if name in schema.names
+    }
+
+
+def compared_columns(kinds: Mapping[str, ColumnKind]) -> list[str]:
+    """Columns that a synthesizer learns, so that only they can copy a row."""
+    return [name for name, kind in kinds.items() if kind in {"number", "category"}]
+
+
+def category_shares(values: pa.ChunkedArray) -> dict[str, float]:
+    """The share of each category among the values that are not null, the largest first.
+
+    Categories are named by their hashes, so that a profile holds no value of theirs.
+    """
+    hashes = value_hashes(values.drop_null())
+    distinct, counts = np.unique(hashes, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:MAX_CATEGORIES]
+    shares = {str(distinct[i]): float(counts[i] / len(hashes)) for i in order}
+    if len(distinct) > MAX_CATEGORIES:
+        shares[OTHER] = max(0.0, 1.0 - sum(shares.values()))
+    return shares
+
+
+def matched_shares(reference: Mapping[str, float], values: pa.ChunkedArray) -> dict[str, float]:
+    """The shares of a column's values in the categories of `reference`; the rest is other."""
+    hashes = value_hashes(values.drop_null())
+    distinct, counts = np.unique(hashes, return_counts=True)
+    found = dict.fromkeys([*reference, OTHER], 0.0)
+    for name, count in zip(distinct.astype(str), counts, strict=True):
+        found[name if name in found else OTHER] += float(count / len(hashes))
+    return found
+
+
+def share_complement(reference: Mapping[str, float], values: pa.ChunkedArray) -> float:
+    """The TV complement of a column against stored shares; 0 where a side holds no value."""
+    if len(values) == values.null_count or not reference:
+        return 0.0
+    found = matched_shares(reference, values)
+    distance = sum(abs(share - reference.get(name, 0.0)) for name, share in found.items()) / 2
+    return max(0.0, 1.0 - distance)
+
+
+def value_hashes(values: pa.ChunkedArray) -> Hashes:
+    """One hash for each value, chunk by chunk."""
+    empty = np.zeros(0, dtype=np.uint64)
+    return np.concatenate([empty, *(hash_values(chunk) for chunk in values.chunks)])
+
+
+def _is_ordered(type_: pa.DataType, column: Column) -> bool:
+    if pt.is_dictionary(type_):
+        type_ = type_.value_type
+    is_number = pt.is_integer(type_) or pt.is_floating(type_) or pt.is_decimal(type_)
+    is_moment = pt.is_temporal(type_) and not pt.is_interval(type_)
+    is_dated_text = column.sdtype == "datetime" and column.datetime_format is not None
+    return is_number or is_moment or is_dated_text

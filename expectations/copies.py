@@ -1,0 +1,92 @@
+"""Copied rows: how many synthetic rows equal a real row that occurs only once.
+
+A row that many share discloses nobody, so only real rows that occur once are looked for. Even an
+honest synthesizer hits some of them, and how many depends on the table: its *natural rate* is
+
+- what fresh rows of the same population would do: by Good and Turing (1953) the share of a new
+  sample that falls on what was seen once is about `2 * N2 / n`, with `N2` the rows that were seen
+  twice, here taken at the upper end of its sampling error; or
+- what rows do whose columns are drawn independently of each other, if that is more: values that
+  every row has of its own, in one column, come back from anyone who learned that column.
+
+Up to one and a half times that rate, with a setting and sampling error on top, is accepted. Where
+even a table copied whole would stay below (few rows, few columns, hardly a unique row), copying
+cannot be told from chance, and the check says so instead of passing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from prefect_synth.expectations.margins import copies_margin
+from prefect_synth.synth.metrics.hashing import Hashes
+from prefect_synth.synth.metrics.privacy import copied_share, row_hashes
+from prefect_synth.synth.metrics.sources import count_rows, take_rows
+
+_SHUFFLED_ROWS = 20_000
+_TOLERANCE = 1.5
+
+
+@dataclass(frozen=True)
+class CopyProfile:
+    """What finding copied rows needs.
+
+    Args:
+        columns: The columns that are compared, in this order.
+        rows: Real rows.
+        unique: Share of real rows that occur once.
+        natural: The natural rate of hits on them.
+        hashes: Sorted hashes of the real rows that occur once.
+    """
+
+    columns: tuple[str, ...] = ()
+    rows: int = 0
+    unique: float = 0.0
+    natural: float = 0.0
+    hashes: Hashes = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+
+    def allowed(self, synthetic_rows: int, above: float) -> float:
+        """The largest accepted share of synthetic rows that equal a unique real row.
+
+        Args:
+            synthetic_rows: How many synthetic rows are judged.
+            above: What is accepted above the natural rate.
+        """
+        share = min(1.0, _TOLERANCE * self.natural + above)
+        return share + copies_margin(share, synthetic_rows)
+
+    def can_tell(self, synthetic_rows: int, above: float) -> bool:
+        """Whether a table that was copied whole would be noticed."""
+        return len(self.columns) > 1 and self.allowed(synthetic_rows, above) < self.unique
+
+
+def profile_copies(path: Path, columns: Sequence[str], seed: int) -> CopyProfile:
+    """Remember the unique rows of a real table by their hashes.
+
+    Args:
+        path: The staged real table.
+        columns: The learned columns.
+        seed: Seed of the shuffled sample.
+    """
+    rows = count_rows(path)
+    if len(columns) < 2 or rows == 0:
+        return CopyProfile(tuple(columns), rows)
+    distinct, counts = np.unique(row_hashes(path, columns), return_counts=True)
+    hashes = distinct[counts == 1]
+    twice = int((counts == 2).sum())
+    fresh = 2 * (twice + 2 * np.sqrt(twice) + 3) / rows
+    shuffled = copied_share(_shuffled(path, columns, rows, seed), columns, hashes)
+    natural = min(1.0, max(float(fresh), shuffled))
+    return CopyProfile(tuple(columns), rows, len(hashes) / rows, natural, hashes)
+
+
+def _shuffled(path: Path, columns: Sequence[str], rows: int, seed: int) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.choice(rows, size=min(rows, _SHUFFLED_ROWS), replace=False))
+    sample = take_rows(path, columns, chosen)
+    return pa.table({c: sample[c].take(pa.array(rng.permutation(len(chosen)))) for c in columns})

@@ -1,0 +1,68 @@
+"""How many independent rows a table is worth, given that rows come with their parents.
+
+A hundred baskets of one household are no hundred draws: the household chose the store once. Every
+margin of sampling error is computed from rows divided by the *design effect* (Kish 1965), the
+variance of shares over parents relative to what independent rows would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from prefect_synth.synth.metadata import Metadata, Table
+from prefect_synth.synth.metrics.keys import key_codes
+from prefect_synth.synth.metrics.sources import Ints, read_columns
+from prefect_synth.synth.metrics.values import NULL
+
+
+def parent_codes(path: Path, table: Table, metadata: Metadata | None) -> list[Ints]:
+    """Number the parent of each row, for each foreign key; `NULL` where there is none."""
+    relationships = metadata.parents(table.name) if metadata else ()
+    keys = (read_columns(path, r.child_columns) for r in relationships)
+    return [
+        key_codes([key], [r.child_columns])[0][0]
+        for key, r in zip(keys, relationships, strict=True)
+    ]
+
+
+def count_error(parents: Sequence[Ints]) -> float:
+    """Standard error of a row count when families come and go as a whole; 0 without parents.
+
+    The variance of a sum over parents is at most the sum of the squares of their counts. Of
+    several parents the one that ties the count most closely is believed.
+    """
+    sizes = (np.bincount(codes[codes != NULL]).astype(np.float64) for codes in parents)
+    return min((float(np.sqrt((size**2).sum())) for size in sizes), default=0.0)
+
+
+def design_effect(values: Ints, parents: Sequence[Ints]) -> float:
+    """By how much the shares of a column vary more than those of independent rows.
+
+    Args:
+        values: A code for each row: its category, or the decile of its number; `NULL` for none.
+        parents: What `parent_codes` gave; the foreign key with the strongest effect counts.
+
+    Returns:
+        At least 1.
+    """
+    return max((_effect(values, codes) for codes in parents), default=1.0)
+
+
+def _effect(values: Ints, parents: Ints) -> float:
+    both = (values != NULL) & (parents != NULL)
+    values, parents = values[both], parents[both]
+    if len(values) == 0:
+        return 1.0
+    shares = np.bincount(values) / len(values)
+    spread = 1 - (shares**2).sum()
+    if spread <= 0:
+        return 1.0
+    sizes = np.bincount(parents).astype(np.float64)
+    pairs, counts = np.unique(parents * len(shares) + values, return_counts=True)
+    expected = sizes[pairs // len(shares)] * shares[pairs % len(shares)]
+    squares = (counts.astype(np.float64) ** 2).sum() - 2 * (counts * expected).sum()
+    variance = squares + (sizes**2).sum() * (shares**2).sum()
+    return max(1.0, float(variance / (len(values) * spread)))

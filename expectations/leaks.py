@@ -1,0 +1,91 @@
+"""Personal values: no value of a real PII column may turn up in the synthetic column.
+
+The check blocks for kinds of values that chance hardly repeats (an e-mail address, a card number)
+where the real column is nearly unique. Names from common lists coincide with real ones without
+disclosing anyone, so for them the check only warns.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from prefect_synth.expectations.columns import value_hashes
+from prefect_synth.expectations.settings import PrivacyGates
+from prefect_synth.expectations.verdict import Check
+from prefect_synth.synth.metadata import Column
+from prefect_synth.synth.metrics.hashing import Hashes
+from prefect_synth.synth.metrics.sources import read_columns
+
+TELLING_SDTYPES = frozenset(
+    {
+        "email",
+        "phone_number",
+        "address",
+        "street_address",
+        "ssn",
+        "iban",
+        "credit_card_number",
+        "ipv6_address",
+        "mac_address",
+        "password",
+        "license_plate",
+    }
+)
+"""Personal values that two people hardly ever share by chance."""
+
+NEARLY_UNIQUE = 0.9
+FREQUENT = 5
+"""A value that so many rows share names nobody (`unknown`, a switchboard's number)."""
+
+
+def identifying_hashes(values: pa.ChunkedArray, column: Column) -> Hashes | None:
+    """Sorted hashes of the values of a PII column that identify someone.
+
+    Args:
+        values: The real column.
+        column: What it means.
+
+    Returns:
+        None where the column is not personal or not nearly unique; empty texts and values that
+        many rows share are left out.
+    """
+    if not column.is_generated or pt.is_nested(values.type):
+        return None
+    hashes = _text_hashes(values)
+    distinct, counts = np.unique(hashes, return_counts=True)
+    if len(distinct) < NEARLY_UNIQUE * len(hashes):
+        return None
+    return distinct[counts < FREQUENT]
+
+
+def check_leak(table: str, column: Column, path: Path, real: Hashes, gates: PrivacyGates) -> Check:
+    """Look for real values of a PII column in the synthetic column, on all rows."""
+    hashes = _text_hashes(read_columns(path, [column.name])[column.name])
+    share = float(np.isin(hashes, real).mean()) if len(hashes) else 0.0
+    blocks = column.sdtype in TELLING_SDTYPES
+    over = "failed" if blocks else "warned"
+    return Check(
+        "real personal values",
+        table,
+        column.name,
+        "privacy",
+        share,
+        f"at most {gates.pii_values:.4g} of the values equal a real one",
+        "passed" if share <= gates.pii_values else over,  # type: ignore[arg-type]
+        "" if blocks else f"values of kind {column.sdtype} coincide by chance, so this only warns",
+    )
+
+
+def _text_hashes(values: pa.ChunkedArray) -> Hashes:
+    values = values.drop_null()
+    if pt.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pt.is_string(values.type) or pt.is_large_string(values.type):
+        values = pc.utf8_lower(pc.utf8_trim_whitespace(values))
+        values = values.filter(pc.not_equal(values, ""))
+    return value_hashes(values)

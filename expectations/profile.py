@@ -1,0 +1,209 @@
+"""What is remembered of a real table so that a synthetic one can be judged without it.
+
+A profile holds quantiles, shares and hashes. Those are still real data: profiles stay in private
+staging.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from prefect_synth.expectations.columns import (
+    ColumnKind,
+    category_shares,
+    compared_columns,
+    table_kinds,
+    value_hashes,
+)
+from prefect_synth.expectations.copies import CopyProfile, profile_copies
+from prefect_synth.expectations.families import count_error, design_effect, parent_codes
+from prefect_synth.expectations.leaks import identifying_hashes
+from prefect_synth.synth.metadata import Column, Metadata, Table
+from prefect_synth.synth.metrics.hashing import Hashes
+from prefect_synth.synth.metrics.sources import (
+    Floats,
+    Ints,
+    count_rows,
+    read_columns,
+    read_schema,
+)
+from prefect_synth.synth.metrics.values import NULL, codes, numbers
+
+QUANTILES = 201
+
+_FILE = "profile.json"
+_HASHES = "hashes.npz"
+_COPIES = "copies"
+_PII = "pii:"
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """The distribution of one real column.
+
+    Args:
+        kind: What is compared of the column.
+        rows: Values that are not null.
+        nulls: Share of nulls.
+        distinct: Number of distinct values; 0 where it was not counted.
+        top_share: Share of the most frequent value.
+        quantiles: The inverse of the distribution function on a uniform grid, without
+            interpolation, so that spikes stay spikes.
+        bounds: Smallest and largest value as a suite writes them: numbers, or ISO 8601.
+        shares: Share by category's hash, the largest first.
+        design_effect: How many rows are worth one independent row.
+    """
+
+    kind: ColumnKind
+    rows: int
+    nulls: float
+    distinct: int = 0
+    top_share: float = 0.0
+    quantiles: tuple[float, ...] = ()
+    bounds: tuple[float | str, float | str] | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+    design_effect: float = 1.0
+
+    @property
+    def independent_rows(self) -> int:
+        """Values that are not null, counted as independent ones."""
+        return max(1, round(self.rows / self.design_effect)) if self.rows else 0
+
+
+@dataclass(frozen=True)
+class TableProfile:
+    """What is remembered of one real table.
+
+    Args:
+        table: The table's name.
+        rows: Its number of rows.
+        rows_error: Standard error of that number, given that rows come with their parents.
+        columns: Profile by column.
+        copies: What finding copied rows needs.
+        pii: By column, hashes of the values that identify someone.
+    """
+
+    table: str
+    rows: int
+    rows_error: float
+    columns: Mapping[str, ColumnProfile]
+    copies: CopyProfile
+    pii: Mapping[str, Hashes] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> Path:
+        """Write the profile into a folder of private staging, and the hashes beside it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        pii = {_PII + name: hashes for name, hashes in self.pii.items()}
+        hashes: Mapping[str, Any] = {_COPIES: self.copies.hashes, **pii}
+        np.savez(folder / _HASHES, **hashes)
+        (folder / _FILE).write_text(json.dumps(self._to_dict(), indent=1), encoding="utf-8")
+        return folder
+
+    @classmethod
+    def load(cls, folder: Path) -> TableProfile:
+        """Read what `save` wrote."""
+        document = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        with np.load(folder / _HASHES, allow_pickle=False) as hashes:
+            pii = {k.removeprefix(_PII): hashes[k] for k in hashes if k.startswith(_PII)}
+            copies = CopyProfile(hashes=hashes[_COPIES], **_tuples(document["copies"]))
+        columns = {
+            name: ColumnProfile(**_tuples(column)) for name, column in document["columns"].items()
+        }
+        return cls(
+            document["table"], document["rows"], document["rows_error"], columns, copies, pii
+        )
+
+    def _to_dict(self) -> dict[str, Any]:
+        copies = asdict(replace(self.copies, hashes=np.zeros(0, dtype=np.uint64)))
+        del copies["hashes"]
+        return {
+            "table": self.table,
+            "rows": self.rows,
+            "rows_error": self.rows_error,
+            "columns": {name: asdict(column) for name, column in self.columns.items()},
+            "copies": copies,
+        }
+
+
+def profile_table(
+    path: Path, table: Table, metadata: Metadata | None = None, *, seed: int = 0
+) -> TableProfile:
+    """Profile a staged real table, one column in memory at a time.
+
+    Args:
+        path: A Parquet file, or a folder of Parquet parts.
+        table: What the table means.
+        metadata: The schema, whose foreign keys are then known to be keys.
+        seed: Seed of the sample from which the natural rate of copies is told.
+
+    Returns:
+        The profile, for private staging only.
+    """
+    schema = read_schema(path)
+    kinds = table_kinds(table, schema, metadata)
+    parents = parent_codes(path, table, metadata)
+    columns, pii = {}, {}
+    for name, kind in kinds.items():
+        values = read_columns(path, [name])[name]
+        columns[name] = _profile_column(values, table.columns[name], kind, parents)
+        hashes = identifying_hashes(values, table.columns[name])
+        if hashes is not None:
+            pii[name] = hashes
+    copies = profile_copies(path, compared_columns(kinds), seed)
+    return TableProfile(table.name, count_rows(path), count_error(parents), columns, copies, pii)
+
+
+def _profile_column(
+    values: pa.ChunkedArray, column: Column, kind: ColumnKind, parents: Sequence[Ints]
+) -> ColumnProfile:
+    rows = len(values) - values.null_count
+    profile = ColumnProfile(kind, rows, values.null_count / len(values) if len(values) else 0.0)
+    if rows == 0 or kind not in {"number", "category"}:
+        return profile
+    _, counts = np.unique(value_hashes(values.drop_null()), return_counts=True)
+    profile = replace(profile, distinct=len(counts), top_share=float(counts.max() / rows))
+    if kind == "category":
+        (numbered,), _ = codes(values)
+        effect = design_effect(numbered, parents)
+        return replace(profile, shares=category_shares(values), design_effect=effect)
+    points = numbers(values, column)
+    present = points[np.isfinite(points)]
+    if len(present) == 0:
+        return profile
+    grid = np.quantile(present, np.linspace(0, 1, QUANTILES), method="inverted_cdf")
+    effect = design_effect(_deciles(points, grid), parents)
+    return replace(
+        profile, quantiles=tuple(grid.tolist()), bounds=_bounds(values), design_effect=effect
+    )
+
+
+def _deciles(points: Floats, grid: Floats) -> Ints:
+    cuts = grid[QUANTILES // 10 : -1 : QUANTILES // 10]
+    return np.where(np.isfinite(points), np.searchsorted(cuts, points), NULL)
+
+
+def _bounds(values: pa.ChunkedArray) -> tuple[float | str, float | str] | None:
+    type_ = values.type
+    if pt.is_date(type_) or pt.is_timestamp(type_):
+        ends = pc.min_max(
+            values.cast(pa.timestamp("us", tz=getattr(type_, "tz", None)), safe=False)
+        )
+        return ends["min"].as_py().isoformat(), ends["max"].as_py().isoformat()
+    if pt.is_integer(type_) or pt.is_floating(type_) or pt.is_decimal(type_):
+        ends = pc.min_max(values)
+        return float(ends["min"].as_py()), float(ends["max"].as_py())
+    return None
+
+
+def _tuples(document: Mapping[str, Any]) -> dict[str, Any]:
+    items: Iterable[tuple[str, Any]] = document.items()
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in items}

@@ -1,0 +1,122 @@
+"""The verdict and the scores in a few lines of Markdown, for Prefect's artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from prefect_synth.expectations.verdict import Check, Verdict
+from prefect_synth.synth.metrics.quality import QualityScore
+
+PROPERTIES = {
+    "overall": "Quality",
+    "column_shapes": "Column shapes",
+    "column_pair_trends": "Column pair trends",
+    "cardinality": "Cardinality",
+    "intertable_trends": "Intertable trends",
+}
+
+_MOST = 20
+
+
+def scorecard_markdown(
+    verdict: Verdict,
+    quality: QualityScore | None = None,
+    rows: Mapping[str, tuple[int, int]] | None = None,
+    *,
+    title: str = "Scorecard",
+    kept: Collection[str] = (),
+) -> str:
+    """Write the scorecard. It holds aggregates only.
+
+    Args:
+        verdict: What was found.
+        quality: The scores, where they were computed.
+        rows: Real and synthetic rows by table.
+        title: The heading.
+        kept: Tables published as they are.
+
+    Returns:
+        Markdown that Prefect's UI renders.
+    """
+    parts = [f"# {title}", _headline(verdict)]
+    if verdict.failures:
+        parts.append(_checks("Failed", verdict.failures))
+    if quality is not None:
+        parts.append(_scores(quality))
+    if rows:
+        parts.append(_tables(verdict, quality, rows))
+    if kept:
+        parts.append(f"Published as they are, real rows included: {_names(kept)}.")
+    if verdict.warnings:
+        parts.append(_checks("Notes", verdict.warnings))
+    return "\n\n".join(parts) + "\n"
+
+
+def headline(verdict: Verdict) -> str:
+    """`Passed: 120 checks, 3 notes.` or `Refused: 2 of 120 checks failed.`"""
+    total, notes, failed = len(verdict.checks), len(verdict.warnings), len(verdict.failures)
+    if failed:
+        return f"Refused: {failed} of {_counted(total, 'check')} failed."
+    return f"Passed: {_counted(total - notes, 'check')}" + (
+        f", {_counted(notes, 'note')}." if notes else "."
+    )
+
+
+def table_score(verdict: Verdict) -> str:
+    """`14 of 14`: the checks that passed, of those that can fail."""
+    judged = [c for c in verdict.checks if c.status != "warned"]
+    return f"{sum(c.status == 'passed' for c in judged)} of {len(judged)}"
+
+
+def _headline(verdict: Verdict) -> str:
+    return f"**{headline(verdict)}**"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _checks(title: str, checks: tuple[Check, ...]) -> str:
+    lines = [f"## {title}", "", "| place | check | found | required | |", "|---|---|---|---|---|"]
+    lines += [
+        _row(c.place, f"{c.name} ({c.status})", c.found, c.required, c.detail)
+        for c in checks[:_MOST]
+    ]
+    if len(checks) > _MOST:
+        lines.append(_row(f"and {len(checks) - _MOST} more, in the report", "", "", "", ""))
+    return "\n".join(lines)
+
+
+def _scores(quality: QualityScore) -> str:
+    scores = {title: getattr(quality, name) for name, title in PROPERTIES.items()}
+    lines = ["## Scores", "", "| score | of 1 |", "|---|---|"]
+    lines += [_row(title, f"{score:.3f}") for title, score in scores.items() if score is not None]
+    return "\n".join(lines)
+
+
+def _tables(
+    verdict: Verdict, quality: QualityScore | None, rows: Mapping[str, tuple[int, int]]
+) -> str:
+    scores = quality.per_table if quality else {}
+    lines = ["## Tables", "", "| table | real rows | synthetic rows | quality | checks passed |"]
+    lines.append("|---|---:|---:|---:|---:|")
+    lines += [
+        _row(
+            table,
+            f"{real:,}",
+            f"{synthetic:,}",
+            f"{scores[table]:.3f}" if table in scores else "-",
+            table_score(verdict.of(table)),
+        )
+        for table, (real, synthetic) in rows.items()
+    ]
+    return "\n".join(lines)
+
+
+def _names(tables: Collection[str]) -> str:
+    return ", ".join(f"`{table}`" for table in sorted(tables))
+
+
+def _row(*cells: str) -> str:
+    # A bar inside a cell would start a new one.
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
