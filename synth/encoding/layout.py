@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from prefect_synth.synth.storage import stored
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Floats = NDArray[np.floating]
+Ints = NDArray[np.signedinteger]
 
 
 @stored
@@ -42,6 +42,7 @@ class Layout:
         return edges / edges[-1]
 
 
+@stored
 @dataclass(frozen=True)
 class Encoded:
     """Encoded columns of a table.
@@ -80,10 +81,14 @@ class Encoded:
         for j, layout in enumerate(self.layouts):
             edges, piece = layout.edges, self.pieces[:, j]
             low, high = edges[piece], edges[piece + 1]
-            inside = low + self.places[:, j] * (high - low)
+            inside = low + self.places[:, j].astype(np.float64) * (high - low)
             lower[:, j] = np.where(layout.ranges[piece], inside, low)
             upper[:, j] = np.where(layout.ranges[piece], inside, high)
         return lower, upper
+
+    def compact(self) -> Encoded:
+        """The same rows in half the memory."""
+        return Encoded(self.pieces.astype(np.int32), self.places.astype(np.float32), self.layouts)
 
     @staticmethod
     def empty(rows: int) -> Encoded:

@@ -16,7 +16,8 @@ def calibrate(
         wanted: Children that each parent should have, [parents].
         total: Children there are.
         rng: Decides which parents gain or lose one.
-        most: Largest number allowed for a parent (1 for a one-to-one relation).
+        most: Largest number allowed for a parent: 1 for a one-to-one relation, the number of
+            partners for a many-to-many one.
 
     Raises:
         ValueError: There is no parent, or not room enough, for so many children.
@@ -26,7 +27,9 @@ def calibrate(
             raise ValueError(f"{total} rows need a parent, and there is none")
         return np.zeros(0, np.int64)
     if most is not None and total > most * len(wanted):
-        raise ValueError(f"{total} rows need a parent of their own, and there are {len(wanted)}")
+        raise ValueError(
+            f"{total} rows need parents of at most {most} rows each, and there are {len(wanted)}"
+        )
     counts = _scaled(np.maximum(wanted, 0.0), total, rng)
     if most is not None:
         counts = np.minimum(counts, most)

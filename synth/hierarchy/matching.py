@@ -42,3 +42,32 @@ def _blocks(points: Floats, rng: np.random.Generator) -> Ints:
     block = np.empty(n, np.int64)
     block[first] = np.arange(n) // max(int(np.sqrt(n)), 1)
     return np.lexsort((tie, points[:, 1], block))
+
+
+def match_within(
+    groups: Ints, parent_groups: Ints, weights: Floats, rng: np.random.Generator
+) -> Ints:
+    """Give each child row a parent of its own group, by weight.
+
+    Args:
+        groups: Group of each child row, negative for none, [n].
+        parent_groups: Group of each parent row, [parents].
+        weights: Children that each parent row should have, [parents].
+        rng: Source of the choice.
+
+    Returns:
+        Parent row of each child row, -1 where the group has none, [n].
+    """
+    if not len(parent_groups):
+        return np.full(len(groups), -1, np.int64)
+    order = np.argsort(parent_groups, kind="stable")
+    ordered = parent_groups[order]
+    mass = np.concatenate([[0.0], np.cumsum(np.maximum(weights[order], 1e-9))])
+    start = np.searchsorted(ordered, groups, side="left")
+    stop = np.searchsorted(ordered, groups, side="right")
+    aim = mass[start] + rng.random(len(groups)) * (mass[stop] - mass[start])
+    chosen = np.clip(
+        np.searchsorted(mass, aim, side="right") - 1, start, np.maximum(stop - 1, start)
+    )
+    found = (stop > start) & (groups >= 0)
+    return np.where(found, order[np.minimum(chosen, len(order) - 1)], -1)

@@ -53,7 +53,7 @@ def make_plan(
     order = _topological(metadata, deferred)
     tables = {}
     for name in order:
-        foreign = metadata.parents(name)
+        foreign = () if name in keep else metadata.parents(name)
         itself = [r for r in foreign if r.parent == name]
         late = [r for r in foreign if r in deferred]
         category = [

@@ -52,7 +52,7 @@ class CopulaRowModel:
             both = both.take(np.linspace(0, len(both) - 1, MOST_ROWS).astype(np.int64))
         self.layouts, self.width = rows.layouts, context.width
         self.orders = latent_orders(both)
-        identity = self.independent or len(both) < 3
+        identity = self.independent or len(both) < 3 or not rows.width
         self.correlation = np.eye(both.width) if identity else self._correlation(both)
         return self
 
@@ -65,6 +65,8 @@ class CopulaRowModel:
         """Draw rows; without conditions each column's marginal is met by rank calibration."""
         assert self.correlation is not None  # noqa: S101 - the frame samples only what it fitted
         n, d = len(context), len(self.layouts)
+        if not d:
+            return Encoded.empty(n)
         held = dict(sorted((conditions or {}).items()))
         given = [*range(self.width), *(self.width + j for j in held)]
         z_given = self._given_scores(context, held, rng)
@@ -228,6 +230,8 @@ def _conditional(
     correlation: Floats, given: list[int], free: list[int], z: Floats, rng: np.random.Generator
 ) -> Floats:
     """Draw the free scores given the known ones, [n, len(free)]."""
+    if not free:
+        return np.empty((len(z), 0))
     own = correlation[np.ix_(free, free)]
     noise = rng.standard_normal((len(z), len(free)))
     if not given:

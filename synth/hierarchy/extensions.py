@@ -1,0 +1,273 @@
+"""The bottom-up pass: every table encoded, linked, and extended by what it knows of its children.
+
+After it every table's row model can be fitted on its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from prefect_synth.synth.encoding.layout import Encoded, Ints, Layout
+from prefect_synth.synth.encoding.table import EncodingSettings, TableCodec, fit_codec
+from prefect_synth.synth.errors import SynthesisError
+from prefect_synth.synth.generation.keys import KeyGenerator
+from prefect_synth.synth.hierarchy.encoders import (
+    NumbersCodec,
+    fit_counts,
+    fit_numbers,
+    reference_layout,
+)
+from prefect_synth.synth.hierarchy.extension import extend_relation
+from prefect_synth.synth.hierarchy.levels import levels
+from prefect_synth.synth.hierarchy.links import OnOrphan, link_tables
+from prefect_synth.synth.hierarchy.part import Blocks, RelationCodec
+from prefect_synth.synth.hierarchy.plan import Plan, make_plan
+from prefect_synth.synth.hierarchy.roles import KeyRoles, key_roles, narrow_columns
+from prefect_synth.synth.inference import as_table
+from prefect_synth.synth.metadata import Metadata, Relationship
+from prefect_synth.synth.randomness import stream
+from prefect_synth.synth.storage import load_state, save_state, stored
+
+
+@dataclass(frozen=True)
+class HierarchySettings:
+    """How a hierarchy is fitted.
+
+    Args:
+        row_model: `copula` or `independent`.
+        seed: Of every draw in fitting.
+        keep: Reference tables that are published as they are.
+        on_orphan: What to do with a foreign key whose parent does not exist.
+        encoding: Locale and marginals.
+    """
+
+    row_model: str = "copula"
+    seed: int = 0
+    keep: Collection[str] = ()
+    on_orphan: OnOrphan = "error"
+    encoding: EncodingSettings = field(default_factory=EncodingSettings)
+
+
+@stored
+@dataclass(frozen=True)
+class Extended:
+    """One table after the bottom-up pass.
+
+    Args:
+        rows: Number of rows.
+        schema: Exact Arrow schema.
+        codec: Encoders of the own columns.
+        blocks: Encoded columns.
+        links: Parent row of each row, by relation.
+        counts: Children of each row, by relation.
+        relations: Encoders of what the rows know of their children.
+        levels: Encoders of the level, by relation to itself.
+        references: Layouts of keys to kept tables.
+        keys: Makers of minted columns.
+        counters: First number of counted columns.
+        unique: Keys to repair.
+        one_to_one: Relations with at most one row a parent.
+        kept: The raw rows, where the table is published as it is.
+    """
+
+    rows: int
+    schema: pa.Schema
+    codec: TableCodec
+    blocks: Blocks
+    links: dict[str, Ints]
+    counts: dict[str, Ints]
+    relations: dict[str, RelationCodec]
+    levels: dict[str, NumbersCodec]
+    references: dict[str, Layout]
+    keys: dict[str, KeyGenerator]
+    counters: dict[str, int]
+    unique: tuple[tuple[str, ...], ...]
+    one_to_one: tuple[str, ...]
+    kept: dict[str, pa.Array] | None
+
+
+@dataclass(frozen=True)
+class Extensions:
+    """Every table after the bottom-up pass, and the plan."""
+
+    plan: Plan
+    tables: dict[str, Extended]
+
+    def save(self, folder: Path) -> None:
+        """Write the plan and each table's arrays; they come from real rows: keep them private."""
+        save_state(folder, "plan", self.plan)
+        for name, table in self.tables.items():
+            save_state(folder / name, "extended", table)
+
+    @classmethod
+    def load(cls, folder: Path) -> Extensions:
+        """Read what `save` wrote."""
+        plan = load_state(folder, "plan")
+        return cls(plan, {name: load_state(folder / name, "extended") for name in plan.order})
+
+    def fingerprint(self, metadata: Metadata, table: str, settings: HierarchySettings) -> str:
+        """Changes when anything does that the table's part depends on, and only then."""
+        digest = hashlib.sha256(repr((settings, self.plan.tables[table])).encode())
+        for name in dict.fromkeys([table, *_forebears(metadata, table)]):
+            extended = self.tables[name]
+            digest.update(extended.schema.serialize().to_pybytes())
+            blocks = extended.blocks.joined()
+            for array in (blocks.pieces, blocks.places, *extended.links.values()):
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:32]
+
+
+def extend_tables(
+    metadata: Metadata, tables: Mapping[str, pa.Table | Path], settings: HierarchySettings
+) -> Extensions:
+    """Encode, link and extend all tables, children first.
+
+    Raises:
+        SynthesisError: Tables and metadata do not fit, keys have orphans, a type is not known.
+    """
+    loaded = {name: _loaded(metadata, name, tables) for name in metadata.tables}
+    plan = make_plan(metadata, {n: len(t) for n, t in loaded.items()}, settings.keep)
+    _check_kept(metadata, settings.keep)
+    loaded, links = link_tables(metadata, loaded, plan.order, settings.on_orphan)
+    narrow = narrow_columns(loaded)
+    extended: dict[str, Extended] = {}
+    for name in reversed(plan.order):
+        roles = key_roles(metadata, name, loaded[name], narrow)
+        extended[name] = _extend(metadata, plan, name, loaded, links, extended, roles, settings)
+    return Extensions(plan, {name: extended[name] for name in plan.order})
+
+
+def _loaded(metadata: Metadata, name: str, tables: Mapping[str, pa.Table | Path]) -> pa.Table:
+    if name not in tables:
+        raise SynthesisError(
+            f"Table '{name}' is in the metadata, but not among the tables "
+            f"({', '.join(tables)}). Add it, or take it out of the metadata."
+        )
+    table, columns = as_table(tables[name]), metadata.tables[name].columns
+    for missing in [c for c in columns if c not in table.column_names]:
+        raise SynthesisError(
+            f"Column '{name}.{missing}' is in the metadata, but not in the table. "
+            f"The table has: {', '.join(table.column_names)}."
+        )
+    for unknown in [c for c in table.column_names if c not in columns]:
+        raise SynthesisError(
+            f"Column '{name}.{unknown}' is in the table, but not in the metadata. "
+            "Describe it there, or leave it out of the table."
+        )
+    return table
+
+
+def _check_kept(metadata: Metadata, keep: Collection[str]) -> None:
+    for name in keep:
+        if name not in metadata.tables:
+            raise SynthesisError(
+                f"The table '{name}' is to be kept, but there is no such table. "
+                f"Tables: {', '.join(metadata.tables)}."
+            )
+        for relationship in metadata.parents(name):
+            if relationship.parent not in keep:
+                raise SynthesisError(
+                    f"The table '{name}' is to be kept, but '{relationship}' refers to a "
+                    f"generated table. Keep '{relationship.parent}' too, or do not keep '{name}'."
+                )
+
+
+def _extend(
+    metadata: Metadata,
+    plan: Plan,
+    name: str,
+    loaded: Mapping[str, pa.Table],
+    links: Mapping[str, Ints],
+    done: Mapping[str, Extended],
+    roles: KeyRoles,
+    settings: HierarchySettings,
+) -> Extended:
+    data, rng = loaded[name], stream(settings.seed, "encode", name)
+    codec = fit_codec(name, data, roles.own, roles.unique, settings.encoding)
+    own = codec.encode(data, rng)
+    own_links = {r.name: links[r.name] for r in metadata.parents(name)}
+    counts, relations, encoded = _relations(metadata, plan, name, len(data), done, links, settings)
+    level_numbers = {r: levels(links[r]).astype(float)[:, None] for r in plan.tables[name].itself}
+    level_codecs = {r: fit_numbers(numbers, whole=True) for r, numbers in level_numbers.items()}
+    references = {
+        r.name: reference_layout(links[r.name], len(loaded[r.parent]))
+        for r in metadata.parents(name)
+        if r.name in plan.tables[name].as_category
+    }
+    blocks = Blocks(
+        encoded,
+        {r: level_codecs[r].encode(level_numbers[r]) for r in level_codecs},
+        own,
+        {r: _encode_reference(links[r], layout) for r, layout in references.items()},
+    )
+    kept = {c: data[c].combine_chunks() for c in data.column_names}
+    return Extended(
+        len(data), data.schema, codec, blocks.compact(), own_links, counts, relations,
+        level_codecs, references, roles.keys, roles.counters, roles.repaired, roles.one_to_one,
+        kept if name in settings.keep else None,
+    )  # fmt: skip
+
+
+def _relations(
+    metadata: Metadata,
+    plan: Plan,
+    name: str,
+    rows: int,
+    done: Mapping[str, Extended],
+    links: Mapping[str, Ints],
+    settings: HierarchySettings,
+) -> tuple[dict[str, Ints], dict[str, RelationCodec], dict[str, Encoded]]:
+    """What the rows of `name` know of each relation to their children."""
+    counts: dict[str, Ints] = {}
+    codecs: dict[str, RelationCodec] = {}
+    encoded: dict[str, Encoded] = {}
+    for relation in metadata.children(name):
+        role = plan.tables[relation.child]
+        if relation.name in role.as_category:
+            continue
+        link = links[relation.name]
+        children = _siblings(relation, done, len(link), role.deferred)
+        rng = stream(settings.seed, "extend", relation.name)
+        known = extend_relation(children, link, rows, rng)
+        counts[relation.name] = known.counts
+        codec = RelationCodec(fit_counts(known.counts), fit_numbers(known.effects, whole=False))
+        codecs[relation.name] = codec
+        encoded[relation.name] = Encoded.beside(
+            [
+                codec.counts.encode(known.counts.astype(float)[:, None]),
+                codec.effects.encode(known.effects),
+            ],
+            rows,
+        )
+    return counts, codecs, encoded
+
+
+def _siblings(
+    relation: Relationship, done: Mapping[str, Extended], rows: int, deferred: Collection[str]
+) -> Encoded:
+    """The child rows to compare; without columns where the relation carries no context."""
+    if relation.child not in done or relation.name in deferred:
+        return Encoded.empty(rows)
+    return done[relation.child].blocks.joined()
+
+
+def _encode_reference(link: Ints, layout: Layout) -> Encoded:
+    pieces = np.where(link < 0, 0, link + int(layout.has_null))
+    return Encoded(pieces[:, None], np.full((len(link), 1), 0.5), (layout,))
+
+
+def _forebears(metadata: Metadata, table: str) -> list[str]:
+    found: list[str] = []
+    waiting = [table]
+    while waiting:
+        for relationship in metadata.parents(waiting.pop()):
+            if relationship.parent not in found:
+                found.append(relationship.parent)
+                waiting.append(relationship.parent)
+    return found

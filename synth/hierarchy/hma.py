@@ -1,0 +1,143 @@
+"""The hierarchical synthesizer: any number of tables, at any depth."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Self
+
+import pyarrow as pa
+
+from prefect_synth.synth.encoding.table import EncodingSettings
+from prefect_synth.synth.errors import NotFittedError, SynthesisError
+from prefect_synth.synth.hierarchy.extensions import (
+    Extensions,
+    HierarchySettings,
+    extend_tables,
+)
+from prefect_synth.synth.hierarchy.fitting import fit_part
+from prefect_synth.synth.hierarchy.links import OnOrphan
+from prefect_synth.synth.hierarchy.part import TablePart
+from prefect_synth.synth.hierarchy.plan import Plan
+from prefect_synth.synth.hierarchy.sampling import Sampler
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.registry import resolve
+from prefect_synth.synth.storage import load_state, save_state
+
+
+class HMASynthesizer:
+    """Synthesize related tables: parents carry what they know of their children.
+
+    The frame is the hierarchical modelling algorithm's idea (Patki, Wedge and Veeramachaneni 2016)
+    with a few random effects in place of the children's flattened parameters, so that a parent's
+    row grows by a handful of columns for each relation, at any depth.
+
+    Args:
+        metadata: The schema.
+        row_model: A name of `registry.SYNTHESIZERS`.
+        seed: Of every draw in fitting, and of `sample` where it is given none.
+        keep: Reference tables that are published as they are; nothing is kept by default.
+        on_orphan: `error`, or `null` the key, or `drop` the row.
+        locale: Faker's locale for personal data.
+        marginal: Marginal of numeric columns: `quantile` or a parametric family.
+        marginals: Marginal of single columns, by `table.column`.
+
+    Raises:
+        ValueError: The row model is not known.
+    """
+
+    def __init__(
+        self,
+        metadata: Metadata,
+        *,
+        row_model: str = "auto",
+        seed: int = 0,
+        keep: Collection[str] = (),
+        on_orphan: OnOrphan = "error",
+        locale: str = "en_US",
+        marginal: str = "quantile",
+        marginals: Mapping[str, str] | None = None,
+    ) -> None:
+        self.metadata = metadata
+        self.settings = HierarchySettings(
+            resolve(row_model),
+            seed,
+            tuple(keep),
+            on_orphan,
+            EncodingSettings(locale, marginal, dict(marginals or {})),
+        )
+        self.parts_: dict[str, TablePart] = {}
+        self.plan_: Plan | None = None
+
+    def fit(self, tables: Mapping[str, pa.Table | Path]) -> Self:
+        """Learn from `tables`, given as Arrow tables or paths of Parquet files.
+
+        Raises:
+            SynthesisError: Tables and metadata do not fit, keys have orphans, a type is not known.
+        """
+        extensions = self.extend(tables)
+        self.plan_ = extensions.plan
+        self.parts_ = {name: self.fit_part(name, extensions) for name in extensions.plan.order}
+        return self
+
+    def extend(self, tables: Mapping[str, pa.Table | Path]) -> Extensions:
+        """The bottom-up pass of `fit`; afterwards tables can be fitted apart from each other."""
+        return extend_tables(self.metadata, tables, self.settings)
+
+    def fit_part(self, table: str, extensions: Extensions) -> TablePart:
+        """The part of `fit` that belongs to one table."""
+        return fit_part(self.metadata, extensions, table, self.settings)
+
+    def assemble(self, plan: Plan, parts: Mapping[str, TablePart]) -> Self:
+        """Take parts that were fitted apart; the rest of `fit`."""
+        self.plan_, self.parts_ = plan, {name: parts[name] for name in plan.order}
+        return self
+
+    def sample(self, scale: float = 1.0, seed: int | None = None) -> dict[str, pa.Table]:
+        """Draw all tables.
+
+        Args:
+            scale: Rows asked for, as a share of the rows trained on.
+            seed: Of this sample; the synthesizer's own where None.
+
+        Returns:
+            Tables of exactly the schema that was fitted.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            SynthesisError: The scale is not positive, or a key has not room for so many rows.
+        """
+        if self.plan_ is None:
+            raise NotFittedError("HMASynthesizer")
+        if scale <= 0:
+            raise SynthesisError(f"scale must be above 0, got {scale}.")
+        chosen = self.settings.seed if seed is None else seed
+        return Sampler(self.metadata, self.parts_, self.plan_.order, scale, chosen).tables()
+
+    def save(self, folder: Path) -> None:
+        """Write the model: `model.json`, and a folder for each table.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
+        if self.plan_ is None:
+            raise NotFittedError("HMASynthesizer")
+        save_state(
+            folder,
+            "model",
+            {"metadata": self.metadata.to_dict(), "plan": self.plan_, "seed": self.settings.seed},
+        )
+        for name, part in self.parts_.items():
+            part.save(folder / name)
+
+    @classmethod
+    def load(cls, folder: Path) -> HMASynthesizer:
+        """Read a model that `save` wrote; it can be sampled, not fitted further.
+
+        Raises:
+            StorageError: There is no model, or it is of another format.
+        """
+        model = load_state(folder, "model")
+        metadata = Metadata.from_dict(model["metadata"])
+        parts = {name: TablePart.load(folder / name) for name in model["plan"].order}
+        return cls(metadata, seed=model["seed"]).assemble(model["plan"], parts)

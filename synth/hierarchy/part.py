@@ -1,0 +1,165 @@
+"""A table's part of a model: all that is needed to sample its rows, given its parents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from prefect_synth.synth.encoding.layout import Encoded, Layout
+from prefect_synth.synth.encoding.table import TableCodec
+from prefect_synth.synth.generation.keys import KeyGenerator
+from prefect_synth.synth.hierarchy.encoders import NumbersCodec, Traits
+from prefect_synth.synth.hierarchy.plan import TablePlan
+from prefect_synth.synth.row_models.copula import CopulaRowModel
+from prefect_synth.synth.storage import load_state, save_state, stored
+
+
+@stored
+@dataclass(frozen=True)
+class RelationCodec:
+    """How the rows of a parent encode one relation to their children."""
+
+    counts: NumbersCodec
+    effects: NumbersCodec
+
+    @property
+    def width(self) -> int:
+        """Columns that the relation adds to the parent's row."""
+        return len(self.counts.marginals) + len(self.effects.marginals)
+
+
+@stored
+@dataclass(frozen=True)
+class StructureModel:
+    """Which parent a child row looks for, given what is known before: an assigned relation."""
+
+    traits: Traits
+    codec: NumbersCodec
+    row_model: CopulaRowModel
+
+
+@stored
+@dataclass(frozen=True)
+class KeptRows:
+    """A reference table that is published as it is, by the user's word.
+
+    Args:
+        columns: Its rows, column by column.
+        encoded: Its columns and extensions as its row model would see them.
+    """
+
+    columns: dict[str, pa.Array]
+    encoded: Encoded
+
+
+@stored
+@dataclass(frozen=True)
+class TablePart:
+    """One table of a fitted model; holds no raw row unless the table is kept.
+
+    Args:
+        name: The table.
+        rows: Rows that it was trained on.
+        schema: Exact Arrow schema of its output.
+        plan: Roles of its foreign keys.
+        codec: Encoders of its own columns.
+        relations: What its rows know of their children, by relation.
+        levels: Level encoder for each relation of the table to itself.
+        references: Layout of each foreign key to a kept table.
+        nulls: Share of rows without a parent, by relation.
+        one_to_one: Relations in which a parent has at most one child here.
+        structure: Models of assigned relations.
+        row_model: p(extension, own columns | context).
+        keys: Makers of key columns that are in no foreign key.
+        counters: First number of key columns that count within their parent.
+        unique: Keys of several columns that must be unique.
+        kept: The rows, where the table is published as it is.
+    """
+
+    name: str
+    rows: int
+    schema: pa.Schema
+    plan: TablePlan
+    codec: TableCodec
+    relations: dict[str, RelationCodec]
+    levels: dict[str, NumbersCodec]
+    references: dict[str, Layout]
+    nulls: dict[str, float]
+    one_to_one: tuple[str, ...]
+    structure: dict[str, StructureModel]
+    row_model: CopulaRowModel
+    keys: dict[str, KeyGenerator]
+    counters: dict[str, int]
+    unique: tuple[tuple[str, ...], ...]
+    kept: KeptRows | None
+
+    def save(self, folder: Path) -> None:
+        """Write the part into `folder` as `part.json` and `part.safetensors`."""
+        save_state(folder, "part", self)
+
+    @classmethod
+    def load(cls, folder: Path) -> TablePart:
+        """Read a part.
+
+        Raises:
+            StorageError: There is none, or it is of another format.
+        """
+        part = load_state(folder, "part")
+        assert isinstance(part, TablePart)  # noqa: S101 - what save() wrote
+        return part
+
+
+@stored
+@dataclass(frozen=True)
+class Blocks:
+    """A table's encoded columns by origin, in the order that its row model sees them."""
+
+    relations: dict[str, Encoded]
+    levels: dict[str, Encoded]
+    own: Encoded
+    references: dict[str, Encoded]
+
+    def joined(self) -> Encoded:
+        """All columns side by side."""
+        parts = [
+            *self.relations.values(),
+            *self.levels.values(),
+            self.own,
+            *self.references.values(),
+        ]
+        return Encoded.beside(parts, len(self.own))
+
+    def for_child(self, relation: str) -> Encoded:
+        """What a child row through `relation` sees of its parent."""
+        parts = [self.own]
+        if relation in self.relations:
+            parts.append(self.relations[relation])
+        return Encoded.beside(parts, len(self.own))
+
+    def compact(self) -> Blocks:
+        """The same in half the memory."""
+        return Blocks(
+            {name: e.compact() for name, e in self.relations.items()},
+            {name: e.compact() for name, e in self.levels.items()},
+            self.own.compact(),
+            {name: e.compact() for name, e in self.references.items()},
+        )
+
+
+def split(rows: Encoded, part: TablePart) -> Blocks:
+    """The inverse of `Blocks.joined`, for rows that the part's row model has drawn."""
+    at = 0
+
+    def take(width: int) -> Encoded:
+        nonlocal at
+        at += width
+        return rows.columns(at - width, at)
+
+    return Blocks(
+        {name: take(codec.width) for name, codec in part.relations.items()},
+        {name: take(1) for name in part.levels},
+        take(len(part.codec.modelled)),
+        {name: take(1) for name in part.references},
+    )

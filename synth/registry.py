@@ -1,0 +1,24 @@
+"""The names by which synthesizers are chosen, in the project file and on the command line."""
+
+from __future__ import annotations
+
+SYNTHESIZERS = {
+    "auto": "copula",
+    "fast": "copula",
+    "copula": "copula",
+    "independent": "independent",
+}
+"""Row model by name; `independent` draws columns alone, the floor that others must beat."""
+
+
+def resolve(name: str) -> str:
+    """The row model that `name` stands for.
+
+    Raises:
+        ValueError: There is no synthesizer of that name.
+    """
+    if name not in SYNTHESIZERS:
+        raise ValueError(
+            f"The synthesizer '{name}' is not known. Use one of: {', '.join(SYNTHESIZERS)}."
+        )
+    return SYNTHESIZERS[name]
