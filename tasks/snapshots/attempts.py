@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from prefect_synth.tasks.snapshots.backend import Backend
@@ -18,7 +18,7 @@ from prefect_synth.tasks.snapshots.naming import (
     run_of,
     snapshot_folder,
 )
-from prefect_synth.tasks.snapshots.records import Attempt, read_document
+from prefect_synth.tasks.snapshots.records import Attempt, State, read_document
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ class Attempts:
         found = read_document(self.backend, attempt_key(snapshot_id))
         return None if found is None else str(found[0]["state"])
 
-    def _move(self, snapshot_id: str, state: str) -> bool:
+    def _move(self, snapshot_id: str, state: State) -> bool:
         key = attempt_key(snapshot_id)
         found = read_document(self.backend, key)
         if found is None or found[0]["state"] != "writing":
             return False
-        moved = replace(Attempt(snapshot_id), state=state)
+        moved = Attempt(snapshot_id, state)
         # a lost reply looks like a refusal: read what is there now
         swapped = self.backend.compare_and_swap(key, moved.to_json(), found[1])
         return swapped or self._state(snapshot_id) == state

@@ -15,6 +15,11 @@ from prefect_synth.tasks.snapshots.naming import manifest_key
 FORMAT = 1
 """Version of the sandbox's documents; a reader refuses a later one."""
 
+Json = bytes
+"""A document as it is stored."""
+
+State = Literal["writing", "sealed", "abandoned"]
+
 Order = tuple[str, str]
 """(created, run id): what makes one snapshot newer than another."""
 
@@ -72,7 +77,7 @@ class CommitRecord:
         """What makes one snapshot newer than another."""
         return (self.created, self.run_id)
 
-    def to_json(self) -> bytes:
+    def to_json(self) -> Json:
         """Return the document."""
         return encode(self.__dict__)
 
@@ -91,7 +96,7 @@ class Attempt:
     """
 
     snapshot_id: str
-    state: Literal["writing", "sealed", "abandoned"] = "writing"
+    state: State = "writing"
 
     def to_json(self) -> bytes:
         """Return the document."""

@@ -58,9 +58,9 @@ class S3Backend:
     def put_file(self, path: Path, key: str) -> None:
         """Upload a file that lies ready on disk; a broken upload leaves nothing visible."""
         # never `with open(key, "wb")`: leaving that block by an exception publishes a torn object
-        size = path.stat().st_size
-        part = max(_PART, -(-size // _MOST_PARTS))
         with self.place.clear_errors("write objects (s3:PutObject)"):
+            size = path.stat().st_size
+            part = max(_PART, -(-size // _MOST_PARTS))
             try:
                 self._files.put_file(str(path), self._path(key), chunksize=part)
             except FileNotFoundError as error:

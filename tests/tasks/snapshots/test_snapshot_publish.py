@@ -151,7 +151,7 @@ def test_a_document_of_a_later_format_is_refused(store, make_shop):
     content, token = store.backend.read_with_token("latest.json")
     newer = content.replace(b'"format": 1', b'"format": 9')
     assert store.backend.compare_and_swap("latest.json", newer, token)
-    with pytest.raises(SandboxError, match="format 9, .* up to 1. Upgrade"):
+    with pytest.raises(SandboxError, match=r"format 9, .* up to 1\. Upgrade"):
         store.latest()
 
 
