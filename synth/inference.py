@@ -65,9 +65,12 @@ def refine_metadata(metadata: Metadata, tables: Tables) -> Metadata:
             for c in table.columns.values()
             if c.sdtype == "categorical" and c.categories is None and c.name not in keys
         ]
-        values = as_table(tables[name], [c.name for c in open_columns]) if name in tables else None
         columns = dict(table.columns)
-        for column in open_columns if values is not None else ():
+        if name not in tables or not open_columns:
+            refined[name] = table
+            continue
+        values = as_table(tables[name], [c.name for c in open_columns])
+        for column in open_columns:
             sdtype, pii = infer_sdtype(column.name, values[column.name], name)
             columns[column.name] = replace(column, sdtype=sdtype, pii=pii)
         refined[name] = replace(table, columns=columns)

@@ -8,14 +8,17 @@ a place between 0 and 1 is kept). Row models see nothing else: no names, no keys
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prefect_synth.synth.storage import stored
 
-Floats = NDArray[np.floating]
-Ints = NDArray[np.signedinteger]
+Floats = NDArray[Any]
+"""Floating point numbers."""
+Ints = NDArray[Any]
+"""Signed whole numbers."""
 
 
 @stored

@@ -88,6 +88,10 @@ class HMASynthesizer:
         """The part of `fit` that belongs to one table."""
         return fit_part(self.metadata, extensions, table, self.settings)
 
+    def fingerprint(self, table: str, extensions: Extensions) -> str:
+        """Changes when anything does that the table's part depends on, and only then."""
+        return extensions.fingerprint(self.metadata, table, self.settings)
+
     def assemble(self, plan: Plan, parts: Mapping[str, TablePart]) -> Self:
         """Take parts that were fitted apart; the rest of `fit`."""
         self.plan_, self.parts_ = plan, {name: parts[name] for name in plan.order}
