@@ -1,0 +1,62 @@
+# `make demo` and `make test` are all that a newcomer needs: both make the environment themselves.
+# Nothing is assumed but Python 3.11 or later (with venv) and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-full test test-slow lint bench constraints browser clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.installed ## Refresh a demo warehouse, from pull to published snapshot (about a minute)
+	@test -f $(DEMO)/synth.yaml || $(BIN)/prefect-synth init --demo --project $(DEMO)
+	$(BIN)/prefect-synth refresh --project $(DEMO)
+
+demo-full: $(VENV)/.installed ## The same with all 2,469 households (1.4 million transactions)
+	@test -f $(DEMO)-full/synth.yaml || $(BIN)/prefect-synth init --demo --full --project $(DEMO)-full
+	$(BIN)/prefect-synth refresh --project $(DEMO)-full
+
+test: $(VENV)/.tested lint ## Lint, type-check and run the tests (under 15 minutes on 2 cores)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.tested ## The tests that take minutes each
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.tested ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed ## Measure on the data sets beside the checkout, if they are there
+	$(BIN)/python tests/benchmarks/run.py
+
+browser: ## Install headless Chromium for the browser tests (Debian, as root)
+	apt-get update -qq && apt-get install -y -qq chromium chromium-driver
+
+constraints: $(VENV)/.tested ## Write constraints.txt from the environment
+	@echo "# Exact versions that were tried together; the Makefile and the README install with them." > constraints.new
+	@echo "# Made by 'make constraints'." >> constraints.new
+	@{ $(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(prefect.synth|pip|setuptools|wheel)\b'; grep '^torch==' constraints.txt; } | sort -fu >> constraints.new
+	@mv constraints.new constraints.txt
+
+clean: ## Remove the environment and the demo
+	rm -rf $(VENV) $(DEMO) $(DEMO)-full build *.egg-info
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "Creating the environment in $(VENV) (a minute or two the first time)"
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, this is %s" % sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	@$(PIP) --editable '.[postgres,s3,demo]'
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	@echo "Adding what the tests need"
+	@$(PIP) --group test --group lint
+	@touch $@
