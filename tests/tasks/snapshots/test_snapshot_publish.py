@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
+import duckdb
 import pandas as pd
 import pytest
 
 from prefect_synth.tasks.snapshots.errors import SandboxError, SnapshotNotFoundError
 from prefect_synth.tasks.snapshots.naming import table_name
+from prefect_synth.tasks.snapshots.store import open_store
 
 
 def test_an_empty_sandbox_has_no_latest_snapshot(store):
@@ -40,6 +42,17 @@ def test_plain_pandas_reads_a_table_folder(sandbox, make_shop):
     snapshot = sandbox.open().publish("run-1", shop, {})
     found = sandbox.read(f"{snapshot.url}/public.orders")
     pd.testing.assert_frame_equal(found, pd.read_parquet(shop["public.orders"]))
+
+
+def test_duckdb_reads_every_table_folder(tmp_path, make_shop):
+    """Odd names are no patterns and no partitions to DuckDB either."""
+    store, file = open_store(str(tmp_path / "sandbox")), make_shop(rows=3)["public.orders"]
+    names = ["public.orders", "year=2024", "a*b", "[x]", "Größe"]
+    snapshot = store.publish("run-1", dict.fromkeys(names, file), {})
+    for table in store.show(snapshot.snapshot_id)["tables"].values():
+        pattern = f"{snapshot.url}/{table['folder']}/*.parquet"
+        found = duckdb.sql("SELECT * FROM read_parquet($1)", params=[pattern])
+        assert (len(found), found.columns) == (3, ["id", "customer_id", "mark"])
 
 
 def test_parquet_files_are_published_byte_by_byte(store, make_shop):

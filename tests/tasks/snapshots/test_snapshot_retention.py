@@ -12,6 +12,7 @@ from prefect_synth.tasks.snapshots.errors import (
 )
 from prefect_synth.tasks.snapshots.manifest import draft_snapshot
 from prefect_synth.tasks.snapshots.publishing import Publisher
+from prefect_synth.tasks.snapshots.store import open_store
 
 
 def _publish(store, make_shop, count):
@@ -168,3 +169,14 @@ def test_senseless_retention_is_refused(store, last, grace):
     """Keeping nothing is not a policy."""
     with pytest.raises(SandboxError, match=f"got {last} and {grace}"):
         store.retain(last, grace)
+
+
+def test_unfinished_copies_in_a_folder_are_deleted(tmp_path):
+    """What a killed copy left in `.uploads` goes after the grace period."""
+    store = open_store(str(tmp_path))
+    (tmp_path / ".uploads").mkdir()
+    (tmp_path / ".uploads" / "half").write_bytes(b"PAR1")
+    store.retain(last=1, grace_hours=1)
+    assert _files(store, ".uploads/") == [".uploads/half"]
+    store.retain(last=1, grace_hours=0)
+    assert _files(store, ".uploads/") == []

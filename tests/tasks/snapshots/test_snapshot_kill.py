@@ -1,0 +1,148 @@
+"""SIGKILL at any moment: readers see one whole snapshot, and the same run finishes later."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+CHILD = Path(__file__).with_name("publish_child.py")
+
+
+def _start(sandbox, below, run_id, tables, pause_before=None):
+    order = {
+        "url": sandbox.url + below,
+        "options": sandbox.options,
+        "run_id": run_id,
+        "tables": {name: str(path) for name, path in tables.items()},
+        "facts": {},
+        "pause_before": pause_before,
+    }
+    command = [sys.executable, str(CHILD), json.dumps(order)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def _kill(child):
+    child.kill()
+    child.wait()
+    child.stdout.close()
+
+
+def _reached(child):
+    """Read until the child pauses or ends; return its last line."""
+    line = ""
+    for line in child.stdout:
+        if line.startswith(("paused", "done")):
+            return line.strip()
+    raise AssertionError(f"the child died after {line!r}")
+
+
+def _mark(sandbox, store):
+    """Check every byte of the latest snapshot, and return the mark that all its rows carry."""
+    latest = store.latest()
+    assert store.verify(latest.snapshot_id) == []
+    tables = store.show(latest.snapshot_id)["tables"].values()
+    frames = [sandbox.read(f"{latest.url}/{table['folder']}") for table in tables]
+    marks = set(pd.concat([frame["mark"] for frame in frames]))
+    assert len(marks) == 1
+    return marks.pop()
+
+
+def test_a_kill_before_any_step_leaves_one_whole_snapshot(sandbox, make_shop):
+    """Whatever step comes next: old or new, never half; then the run is repeated and tidied."""
+    old, new, seen = make_shop(mark=1), make_shop(mark=2), []
+    for step in range(100):
+        store = sandbox.open(f"/{step}")
+        store.publish("run-1", old, {})
+        child = _start(sandbox, f"/{step}", "run-2", new, pause_before=step)
+        reached = _reached(child)
+        _kill(child)
+        seen.append(_mark(sandbox, store))
+        assert store.publish("run-2", new, {}).is_latest
+        assert _mark(sandbox, store) == 2
+        store.retain(last=1, grace_hours=0)
+        store.retain(last=1, grace_hours=0)
+        _assert_only_latest_is_left(store)
+        if reached == "done":
+            break
+    # all but the steps after the pointer's move saw the old snapshot; there are a dozen steps
+    assert len(seen) > 12
+    assert seen == sorted(seen)
+    assert {1, 2} == set(seen)
+
+
+def _assert_only_latest_is_left(store):
+    latest = store.latest()
+    folders = {item.key.split("/")[1] for item in store.backend.objects("snapshots/")}
+    assert folders == {latest.snapshot_id}
+    assert [item.key for item in store.backend.objects("attempts/")] == []
+
+
+@pytest.fixture
+def big_shop(tmp_path):
+    """Make a shop too big for one request: incompressible rows, marked like the small ones."""
+
+    def make(mark, megabytes):
+        path = tmp_path / f"big-{mark}.parquet"
+        if not path.exists():
+            noise = pd.Series([bytes([mark]) + random_bytes(1 << 20) for _ in range(megabytes)])
+            table = pa.table({"mark": [mark] * megabytes, "noise": noise})
+            pq.write_table(table, path, compression="none", use_dictionary=False)
+        return {"big": path, "small": path}
+
+    return make
+
+
+def random_bytes(size):
+    """Return bytes that do not compress."""
+    with open("/dev/urandom", "rb") as file:
+        return file.read(size)
+
+
+def test_kills_at_odd_moments_are_never_seen_by_a_polling_reader(sandbox, big_shop):
+    """A reader checks every byte all the time while publishers die in mid-upload."""
+    store, stop, seen, errors = sandbox.open(), threading.Event(), [], []
+    store.publish("run-0", big_shop(0, 8), {})
+
+    def poll():
+        while not stop.is_set():
+            try:
+                seen.append(_mark(sandbox, sandbox.open()))
+            except Exception as error:
+                errors.append(error)
+
+    reader = threading.Thread(target=poll)
+    reader.start()
+    for number in range(1, 6):
+        child = _start(sandbox, "", f"run-{number}", big_shop(number % 2, 8))
+        assert child.stdout.readline() == "ready\n"
+        time.sleep(0.03 * number)
+        _kill(child)
+    stop.set()
+    reader.join()
+    assert (errors, len(seen) > 0) == ([], True)
+    assert store.publish("run-5", big_shop(1, 8), {}).is_latest
+    assert _mark(sandbox, store) == 1
+
+
+def test_a_kill_within_a_multipart_upload_leaves_nothing_to_see(s3_sandbox, big_shop):
+    """The parts are invisible, go with retention, and the run finishes."""
+    store, shop = s3_sandbox.open(), big_shop(1, 120)
+    child = _start(s3_sandbox, "", "run-1", shop)
+    deadline = time.monotonic() + 60
+    while not list(store.backend._unfinished("snapshots/")):
+        assert time.monotonic() < deadline
+    _kill(child)
+    assert store.latest() is None
+    assert [item.key for item in store.backend.objects("snapshots/")] == []
+    store.retain(last=1, grace_hours=0)
+    assert list(store.backend._unfinished("snapshots/")) == []
+    assert store.publish("run-1", shop, {}).is_latest
