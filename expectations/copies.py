@@ -11,7 +11,8 @@ honest synthesizer hits some of them, and how many depends on the table: its *na
 
 Up to one and a half times that rate, with a setting and sampling error on top, is accepted. Where
 even a table copied whole would stay below (few rows, few columns, hardly a unique row), copying
-cannot be told from chance, and the check says so instead of passing.
+cannot be told from chance, and the check says so instead of passing. With fewer than two learned
+columns a row is a mere value, and there is nothing to copy.
 """
 
 from __future__ import annotations
@@ -62,7 +63,12 @@ class CopyProfile:
 
     def can_tell(self, synthetic_rows: int, above: float) -> bool:
         """Whether a table that was copied whole would be noticed."""
-        return len(self.columns) > 1 and self.allowed(synthetic_rows, above) < self.unique
+        return self.allowed(synthetic_rows, above) < self.unique
+
+    @property
+    def is_copyable(self) -> bool:
+        """Whether there are rows of several learned columns that occur once."""
+        return self.unique > 0
 
 
 def profile_copies(path: Path, columns: Sequence[str], seed: int) -> CopyProfile:

@@ -9,8 +9,9 @@ from html import escape
 from prefect_synth.expectations.layout import lay_out, stack
 from prefect_synth.synth.metadata import Metadata, Relationship, Table
 
-_WIDTH, _GAP_X, _GAP_Y, _MARGIN = 200, 84, 20, 16
+_WIDTH, _GAP_X, _GAP_Y, _MARGIN = 176, 64, 20, 16
 _HEAD, _LINE, _KEYS, _WAYPOINT = 40, 17, 6, 6
+_SMALLEST = 0.75  # of the natural size: below it, the page scrolls instead
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def draw_schema(metadata: Metadata, rows: Mapping[str, int]) -> str:
     drawn = "".join(_draw(metadata, t, boxes[t.name], rows) for t in metadata.tables.values())
     return (
         f'<svg class="schema" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}" role="img" aria-label="Tables and foreign keys">'
+        f'height="{height:.0f}" style="min-width: {_SMALLEST * width:.0f}px" role="img" '
+        'aria-label="Tables and foreign keys">'
         f"{lines}{drawn}</svg>"
     )
 
@@ -80,14 +82,14 @@ def _draw(metadata: Metadata, table: Table, box: _Box, rows: Mapping[str, int]) 
     parts = [
         f'<rect class="box" x="{box.x}" y="{box.y:.1f}" width="{_WIDTH}" height="{box.height}" '
         'rx="7"/>',
-        _text(box.x + 12, box.y + 18, "name", _short(table.name, 25)),
+        _text(box.x + 12, box.y + 18, "name", _short(table.name, 21)),
         _text(box.x + 12, box.y + 33, "small", f"{count}{len(table.columns)} columns"),
     ]
     for column in box.keys:
         is_primary, is_foreign = column in table.primary_key, column in foreign
         mark = "PK FK" if is_primary and is_foreign else "PK" if is_primary else "FK"
         parts.append(_text(box.x + 12, box.row(column) + 4, "mark", mark))
-        parts.append(_text(box.x + 52, box.row(column) + 4, "key", _short(column, 22)))
+        parts.append(_text(box.x + 52, box.row(column) + 4, "key", _short(column, 18)))
     return f"<g><title>{escape(table.name)}</title>{''.join(parts)}</g>"
 
 

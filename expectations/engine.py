@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import warnings
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from prefect_synth.synth.metadata import Metadata, Table
 from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.metrics.sources import read_columns
 
+_KIND_OF_ERROR = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception))\b", re.MULTILINE)
 _ENGINE = threading.Lock()  # Great Expectations keeps its context in one global place
 
 
@@ -125,11 +127,11 @@ def _observed(result: Mapping[str, Any]) -> float | int | str | None:
 
 
 def _errors(info: Mapping[str, Any]) -> list[str]:
-    """The kinds of errors, by the last line of their tracebacks; the texts may quote values."""
+    """The kinds of errors that a check met first; their texts may quote values, so they stay."""
     nested: Iterable[Any] = info.values() if "raised_exception" not in info else [info]
     raised = [e for e in nested if isinstance(e, Mapping) and e.get("raised_exception")]
-    lines = [str(e.get("exception_traceback") or "").strip().splitlines()[-1:] for e in raised]
-    return sorted({line[0].split(":")[0].split(".")[-1] if line else "error" for line in lines})
+    kinds = (_KIND_OF_ERROR.search(str(e.get("exception_traceback"))) for e in raised)
+    return sorted({kind[1] if kind else "error" for kind in kinds})
 
 
 def _referred(metadata: Metadata, child: str, parent: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from prefect_synth.expectations.batch import Batch, read_batch
+from prefect_synth.expectations.batch import read_batch
 from prefect_synth.expectations.engine import run_suite
 from prefect_synth.expectations.leaks import check_leak
 from prefect_synth.expectations.profile import TableProfile
@@ -16,6 +16,7 @@ from prefect_synth.expectations.structure import ExpectedRows, check_structure, 
 from prefect_synth.expectations.suite import Expectation, Suite, build_suite
 from prefect_synth.expectations.verdict import Check, Verdict
 from prefect_synth.synth.metadata import Metadata, Table
+from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.metrics.quality import QualityScore, quality
 from prefect_synth.synth.metrics.sources import count_rows, read_schema
 
@@ -58,9 +59,7 @@ def judge_table(
         The verdict; it holds aggregates only.
     """
     meaning, parents = metadata.tables[table], {**parents, table: synthetic}
-    expected = ExpectedRows(
-        profile.rows if expected_rows is None else expected_rows, profile.rows_error
-    )
+    expected = ExpectedRows.scaled(profile.rows, profile.rows_error, expected_rows)
     checks = check_structure(meaning, metadata, real, synthetic, parents, expected, gates)
     rows = min(count_rows(synthetic), gates.max_rows)
     if rows and profile.rows:
@@ -121,21 +120,18 @@ def _expected(
     chosen = [e for e in suite["expectations"] if _columns(e) <= present]
     if kept:
         chosen = [e for e in chosen if e["type"] != "expect_copied_row_share_to_be_at_most"]
-    runnable = {**suite, "expectations": chosen}
-    crashed: list[Check] = []
     checks: list[Check] = []
 
     def observe() -> Check:
-        batch: Batch = read_batch(synthetic, gates.max_rows, gates.seed)
-        hashes = profile.copies.hashes
-        checks.extend(run_suite(runnable, table, metadata, batch, parents, hashes))
+        batch = read_batch(synthetic, gates.max_rows, gates.seed)
+        runnable = {**suite, "expectations": chosen}
+        copies = profile.copies.hashes
+        checks.extend(run_suite(runnable, table, metadata, batch, parents, copies))
         return whole
 
     whole = Check("suite", table.name, None, "expectation", None, "the suite runs", "passed")
     outcome = guarded(whole, observe)
-    if outcome.status == "crashed":
-        crashed.append(outcome)
-    return checks + crashed
+    return [*checks, outcome] if outcome.status == "crashed" else checks
 
 
 def _columns(expectation: Expectation) -> set[str]:
@@ -145,18 +141,18 @@ def _columns(expectation: Expectation) -> set[str]:
 
 
 def _leaks(table: Table, synthetic: Path, profile: TableProfile, gates: Gates) -> list[Check]:
-    present = set(read_schema(synthetic).names)
-    checks = []
-    for name in present.intersection(profile.pii):
-        column, hashes = table.columns[name], profile.pii[name]
-        blank = Check("real personal values", table.name, name, "privacy", None, "none", "passed")
-        checks.append(
-            guarded(
-                blank,
-                lambda c=column, h=hashes: check_leak(table.name, c, synthetic, h, gates.privacy),  # type: ignore[misc]
-            )
-        )
-    return checks
+    present = read_schema(synthetic).names
+    return [
+        _leak(table, name, synthetic, hashes, gates)
+        for name, hashes in profile.pii.items()
+        if name in present
+    ]
+
+
+def _leak(table: Table, column: str, synthetic: Path, hashes: Hashes, gates: Gates) -> Check:
+    blank = Check("real personal values", table.name, column, "privacy", None, "none", "passed")
+    meaning = table.columns[column]
+    return guarded(blank, lambda: check_leak(table.name, meaning, synthetic, hashes, gates.privacy))
 
 
 def _kept(table: str) -> Check:
@@ -165,7 +161,8 @@ def _kept(table: str) -> Check:
 
 
 def _untold(profile: TableProfile, rows: int, gates: Gates) -> list[Check]:
-    if not profile.copies.columns or profile.copies.can_tell(rows, gates.privacy.copied_rows):
+    copies = profile.copies
+    if not copies.is_copyable or copies.can_tell(rows, gates.privacy.copied_rows):
         return []
     return [
         Check(
@@ -176,7 +173,7 @@ def _untold(profile: TableProfile, rows: int, gates: Gates) -> list[Check]:
             "not judged",
             "rows in which a copy can be told from chance",
             "warned",
-            "too few rows, too few columns, or hardly a row that occurs once",
+            "too few rows or columns, or hardly a row that occurs once",
         )
     ]
 

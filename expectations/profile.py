@@ -36,7 +36,7 @@ from prefect_synth.synth.metrics.sources import (
     read_columns,
     read_schema,
 )
-from prefect_synth.synth.metrics.values import NULL, codes, numbers
+from prefect_synth.synth.metrics.values import NULL, codes, numbers, plain
 
 QUANTILES = 201
 
@@ -153,7 +153,7 @@ def profile_table(
     parents = parent_codes(path, table, metadata)
     columns, pii = {}, {}
     for name, kind in kinds.items():
-        values = read_columns(path, [name])[name]
+        values = plain(read_columns(path, [name])[name])  # NaN is null, as pandas has it
         columns[name] = _profile_column(values, table.columns[name], kind, parents)
         hashes = identifying_hashes(values, table.columns[name])
         if hashes is not None:
@@ -198,6 +198,8 @@ def _bounds(values: pa.ChunkedArray) -> tuple[float | str, float | str] | None:
             values.cast(pa.timestamp("us", tz=getattr(type_, "tz", None)), safe=False)
         )
         return ends["min"].as_py().isoformat(), ends["max"].as_py().isoformat()
+    if pt.is_floating(type_):
+        values = values.filter(pc.is_finite(values))
     if pt.is_integer(type_) or pt.is_floating(type_) or pt.is_decimal(type_):
         ends = pc.min_max(values)
         return float(ends["min"].as_py()), float(ends["max"].as_py())

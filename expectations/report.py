@@ -106,6 +106,7 @@ def write_report(
         kept=sorted(kept),
         generated=_generated(metadata, kept),
         sampled=sorted({c.table for c in verdict.checks if c.table and "sample" in c.detail}),
+        untold=[c.place for c in verdict.warnings if c.observed == "not judged"],
         unscored=quality.unscored if quality else (),
     )
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -56,7 +56,9 @@ def build_suite(
         in `meta.prefect_synth` the digest of its arguments, so that an edit by hand is seen.
     """
     rows = profile.rows if rows is None else rows
-    found = [*_structure(table, metadata, schema)]
+    found = [*_structure(table, schema)]
+    if gates.keys:
+        found += _keys(table, metadata)
     for name, column in profile.columns.items():
         kind = schema.field(name).type
         found += [*_column(name, column, rows, gates), *_range(name, column, kind, rows, gates)]
@@ -65,16 +67,20 @@ def build_suite(
     return {"name": table.name, "expectations": [_stamped(table.name, e) for e in found]}
 
 
-def _structure(table: Table, metadata: Metadata, schema: pa.Schema) -> Iterator[Expectation]:
+def _structure(table: Table, schema: pa.Schema) -> Iterator[Expectation]:
     yield _expectation(
         "expect_table_columns_to_match_set",
         {"column_set": list(schema.names), "exact_match": True},
         ("columns", "expectation", f"the {len(schema.names)} columns of the warehouse"),
     )
     for name in schema.names:
-        if not table.columns[name].nullable:
+        # pandas takes NaN for null, a warehouse does not; the structure check knows.
+        if not (table.columns[name].nullable or pt.is_floating(schema.field(name).type)):
             says: Says = ("no null", "expectation", "no null")
             yield _expectation("expect_column_values_to_not_be_null", {"column": name}, says)
+
+
+def _keys(table: Table, metadata: Metadata) -> Iterator[Expectation]:
     for key in (table.primary_key, *table.unique):
         yield from _unique(key)
     for relationship in metadata.parents(table.name):
@@ -83,12 +89,9 @@ def _structure(table: Table, metadata: Metadata, schema: pa.Schema) -> Iterator[
             "parent_table": relationship.parent,
             "parent_columns": list(relationship.parent_columns),
         }
-        says: Says = (
-            "foreign key resolves",
-            "expectation",
-            f"every key is found in {relationship.parent}",
-        )
-        yield _expectation("expect_foreign_key_to_resolve", arguments, says)
+        required = f"every key is found in {relationship.parent}"
+        resolves: Says = ("foreign key resolves", "expectation", required)
+        yield _expectation("expect_foreign_key_to_resolve", arguments, resolves)
 
 
 def _unique(key: tuple[str, ...]) -> Iterator[Expectation]:

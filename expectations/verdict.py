@@ -51,7 +51,7 @@ class Check:
     def found(self) -> str:
         """The observed value as people read it."""
         if isinstance(self.observed, float):
-            return f"{self.observed:.4g}"
+            return f"{self.observed:.3f}" if abs(self.observed) >= 0.001 else f"{self.observed:.2g}"
         if isinstance(self.observed, int) and not isinstance(self.observed, bool):
             return f"{self.observed:,}"
         return "-" if self.observed is None else str(self.observed)
