@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from prefect_synth.flows.project import Project, ProjectError
 from prefect_synth.flows.tables import ColumnSettings
-from prefect_synth.synth.metadata import Column, Metadata, Table
+from prefect_synth.synth.metadata import PII_SDTYPES, Column, Metadata, Table
 from prefect_synth.tasks.warehouses.errors import did_you_mean
 
 
@@ -29,13 +29,22 @@ def apply_settings(metadata: Metadata, project: Project) -> Metadata:
         table = _table(metadata, name)
         for column, wanted in settings.columns.items():
             _check_column(metadata, table, column, wanted)
+        excluded = {column for column, wanted in settings.columns.items() if wanted.exclude}
+        columns = {name: c for name, c in table.columns.items() if name not in excluded}
+        metadata = metadata.with_table(replace(table, columns=columns))
+    return correct_meanings(metadata, project).with_relationships(project.relationships())
+
+
+def correct_meanings(metadata: Metadata, project: Project) -> Metadata:
+    """Say of columns what the project file says; it has the last word over every guess."""
+    for name, settings in project.tables.items():
+        table = metadata.tables[name]
         columns = {
-            column: _with_settings(meaning, settings.columns.get(column, ColumnSettings()))
+            column: _corrected(meaning, settings.columns.get(column, ColumnSettings()))
             for column, meaning in table.columns.items()
-            if not settings.columns.get(column, ColumnSettings()).exclude
         }
         metadata = metadata.with_table(replace(table, columns=columns))
-    return metadata.with_relationships(project.relationships())
+    return metadata
 
 
 def _check_root(metadata: Metadata, project: Project) -> None:
@@ -72,10 +81,8 @@ def _check_column(metadata: Metadata, table: Table, column: str, wanted: ColumnS
         )
 
 
-def _with_settings(column: Column, wanted: ColumnSettings) -> Column:
-    changes = {
-        name: value
-        for name, value in (("sdtype", wanted.sdtype), ("pii", wanted.pii))
-        if value is not None
-    }
-    return replace(column, **changes)
+def _corrected(column: Column, wanted: ColumnSettings) -> Column:
+    sdtype, pii = wanted.sdtype or column.sdtype, column.pii if wanted.pii is None else wanted.pii
+    if wanted.pii is False and wanted.sdtype is None and sdtype in PII_SDTYPES:
+        sdtype = "categorical"
+    return replace(column, sdtype=sdtype, pii=pii)

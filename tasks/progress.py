@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from time import perf_counter
 from typing import Protocol
 
 
@@ -36,6 +37,7 @@ class Silence:
 
 _SILENCE = Silence()
 _LISTENER: ContextVar[ProgressListener | None] = ContextVar("progress_listener", default=None)
+_SECONDS: ContextVar[dict[str, float] | None] = ContextVar("step_seconds", default=None)
 
 
 def progress() -> ProgressListener:
@@ -54,8 +56,22 @@ def listening(listener: ProgressListener) -> Iterator[None]:
 
 
 @contextmanager
+def timed_steps() -> Iterator[dict[str, float]]:
+    """Note how long each step takes, in seconds by its name."""
+    seconds: dict[str, float] = {}
+    token = _SECONDS.set(seconds)
+    try:
+        yield seconds
+    finally:
+        _SECONDS.reset(token)
+
+
+@contextmanager
 def step(name: str, total: int | None = None) -> Iterator[None]:
     """Report that a step begins, and that it is done."""
+    start, seconds = perf_counter(), _SECONDS.get()
     progress().begin(name, total)
     yield
     progress().end(name)
+    if seconds is not None:
+        seconds[name] = perf_counter() - start

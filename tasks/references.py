@@ -46,6 +46,22 @@ class ModelRef(_Reference):
     fingerprint: str
 
 
+class ExtensionsRef(_Reference):
+    """What parent rows know of their children, in private staging.
+
+    Args:
+        path: The folder.
+        fingerprint: Of all that the extensions were made from.
+        parts: By table, the fingerprint of all that its part of the model is trained from.
+        rows: By table, how many rows there are to train on.
+    """
+
+    path: Path
+    fingerprint: str
+    parts: dict[str, str]
+    rows: dict[str, int]
+
+
 def table_ref(table: str, path: Path, rows: int) -> TableRef:
     """Refer to a staged table, whose file is complete and will not change."""
     return TableRef(table=table, path=path, rows=rows, fingerprint=file_fingerprint(path))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -12,6 +10,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
+from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.references import TableRef
 
 RESUME_WITHIN = timedelta(hours=12)
@@ -106,15 +105,3 @@ class StagedRun:
 def new_run_id() -> str:
     """A name that sorts by time and that no other run has."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a small file, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
-
-
-def write_json(path: Path, document: object) -> None:
-    """Write a JSON document, whole or not at all."""
-    write_atomically(path, json.dumps(document, indent=1, sort_keys=True))

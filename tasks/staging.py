@@ -35,6 +35,8 @@ class Staging:
         self.root = root
         for folder in (root, root / "runs", root / "models", root / "results"):
             _make_private(folder)
+        # real rows never belong into a repository
+        (root / ".gitignore").write_text("*\n", encoding="utf-8")
 
     @property
     def results(self) -> Path:

@@ -1,0 +1,113 @@
+"""`prefect-synth refresh`: the whole flow, here and now, without a server of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from prefect_synth.flows.commands.answer import Answer
+from prefect_synth.flows.failures import GATE_FAILED
+from prefect_synth.flows.outcome import Outcome
+from prefect_synth.flows.project import load_project, project_file
+from prefect_synth.flows.quiet import surround_prefect
+from prefect_synth.flows.terminal import showing_progress
+
+_MOST_FAILURES = 20
+
+
+def refresh_now(project: Path, quiet: bool, verbose: bool) -> Answer:
+    """Run the flow in this process.
+
+    Args:
+        project: The project file, or its folder.
+        quiet: Whether to draw no bars.
+        verbose: Whether to show Prefect's own log.
+    """
+    name = load_project(project).project  # before Prefect starts: what is wrong is said at once
+    surround_prefect(verbose)
+    from prefect_synth.flows.refresh import refresh
+
+    console = Console(highlight=False, quiet=quiet)
+    if not quiet:
+        console.print(f"Refreshing [bold]{name}[/] [dim](starting Prefect)[/]")
+    with showing_progress(console):
+        state = refresh(str(project_file(project)), return_state=True)
+    outcome = state.result(raise_on_failure=state.name != "Rejected")
+    return Answer(
+        outcome.model_dump(mode="json"),
+        lambda console: _show(console, outcome, project),
+        0 if outcome.published else GATE_FAILED,
+    )
+
+
+def _show(console: Console, outcome: Outcome, project: Path) -> None:
+    console.print(_gates(outcome))
+    scores = "  ".join(f"{name.replace('_', ' ')} {v:.3f}" for name, v in outcome.scores.items())
+    console.print(f"[dim]{scores}[/]\n", soft_wrap=True)
+    if outcome.published:
+        _show_published(console, outcome)
+    else:
+        _show_refused(console, outcome)
+    console.print(f"report     {escape(str(outcome.report))}", soft_wrap=True)
+    _show_next(console, outcome, project)
+
+
+def _gates(outcome: Outcome) -> Table:
+    table = Table("table", box=None, pad_edge=False)
+    for name in ("real rows", "synthetic", "quality", "checks", ""):
+        table.add_column(name, justify="right")
+    for name, found in outcome.tables.items():
+        judged = found.passed + found.failed
+        mark = "[red]✗ refused[/]" if found.failed else "[green]✓[/]"
+        table.add_row(
+            escape(name) + (" [yellow](real rows, as asked)[/]" if found.kept else ""),
+            f"{found.real:,}",
+            f"{found.synthetic:,}",
+            "-" if found.quality is None else f"{found.quality:.3f}",
+            f"{found.passed}/{judged}",
+            mark,
+        )
+    return table
+
+
+def _show_published(console: Console, outcome: Outcome) -> None:
+    rows = sum(table.synthetic for table in outcome.tables.values())
+    console.print(
+        f"[green]published[/]  {len(outcome.tables)} tables, {rows:,} rows   "
+        f"latest -> {outcome.snapshot_id} (generation {outcome.generation})",
+        soft_wrap=True,
+    )
+    console.print(f"           {escape(str(outcome.url))}", soft_wrap=True)
+
+
+def _show_refused(console: Console, outcome: Outcome) -> None:
+    console.print("[red]refused[/]    nothing was published; what readers see has not changed")
+    for failure in outcome.failures[:_MOST_FAILURES]:
+        console.print(f"  [red]✗[/] {escape(failure)}", soft_wrap=True)
+    if len(outcome.failures) > _MOST_FAILURES:
+        console.print(f"  and {len(outcome.failures) - _MOST_FAILURES} more, in the report")
+
+
+def _show_next(console: Console, outcome: Outcome, project: Path) -> None:
+    option = "" if project == Path() else f" --project {project}"
+    console.print("\nNext:")
+    if outcome.published:
+        table = max(outcome.tables, key=lambda name: outcome.tables[name].synthetic)
+        folder = f"{outcome.url}/{table}"
+        read = f"import pandas as pd; print(pd.read_parquet('{folder}').head())"
+        commands = [
+            f'python -c "{read}"',
+            f"prefect-synth snapshots ls{option}",
+            f"prefect-synth serve --now{option}",
+        ]
+    else:
+        commands = [
+            f"prefect-synth schema{option}",
+            f"prefect-synth snapshots ls{option}",
+            f"prefect-synth refresh{option}",
+        ]
+    for command in commands:
+        console.print(f"  {escape(command)}", soft_wrap=True)

@@ -1,0 +1,78 @@
+"""What a refresh came to: small, printable, without a real value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class TableOutcome(BaseModel):
+    """One table of a refresh.
+
+    Args:
+        real: Rows in the warehouse's snapshot.
+        synthetic: Rows sampled.
+        quality: Score of the table, where it has one.
+        passed: Checks that passed.
+        failed: Checks that failed or crashed.
+        notes: Checks that a reader should know of and that do not block.
+        kept: Whether the real rows are published as they are.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    real: int
+    synthetic: int
+    quality: float | None
+    passed: int
+    failed: int
+    notes: int
+    kept: bool
+
+
+class Outcome(BaseModel):
+    """A refresh that came to its end.
+
+    Args:
+        project: The project's name.
+        run_id: The run.
+        published: Whether the snapshot was published; otherwise a gate refused it.
+        snapshot_id: The published snapshot.
+        url: Where it is.
+        generation: Generation of `latest.json` that names it.
+        report: The HTML report on this machine.
+        tables: Each table.
+        scores: Overall quality and its parts.
+        failures: A sentence for each check that refused the snapshot.
+        resumed: Whether the run went on with the rows of an interrupted one.
+        seconds: Time of each step.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    project: str
+    run_id: str
+    published: bool
+    snapshot_id: str | None = None
+    url: str | None = None
+    generation: int | None = None
+    report: Path
+    tables: dict[str, TableOutcome]
+    scores: dict[str, float]
+    failures: tuple[str, ...]
+    resumed: bool
+    seconds: dict[str, float]
+
+    @property
+    def message(self) -> str:
+        """One sentence for Prefect's final state."""
+        rows = sum(table.synthetic for table in self.tables.values())
+        if self.published:
+            return (
+                f"Snapshot {self.snapshot_id}: {len(self.tables)} tables, {rows:,} rows, at "
+                f"{self.url}"
+            )
+        return (
+            f"{len(self.failures)} of the checks failed, nothing was published: {self.failures[0]}"
+        )

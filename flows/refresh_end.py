@@ -1,0 +1,174 @@
+"""The end of a refresh: judge, then publish or refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect.events import emit_event
+from prefect.tasks import exponential_backoff
+from prefect.utilities.annotations import quote
+
+from prefect_synth import __version__
+from prefect_synth.expectations.gate import Judgement
+from prefect_synth.flows.refresh_work import Work
+from prefect_synth.tasks.artifacts import announce_place, draw_schema, keep_scorecard
+from prefect_synth.tasks.progress import step
+from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
+from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fingerprint
+from prefect_synth.tasks.snapshots.records import SnapshotRef
+from prefect_synth.tasks.validate import (
+    Comparison,
+    judge_tables,
+    report_judgement,
+    validate_table,
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A refresh whose synthetic tables are judged.
+
+    Args:
+        work: The refresh.
+        comparison: What was judged.
+        judgement: What was found.
+        report: The HTML report.
+    """
+
+    work: Work
+    comparison: Comparison
+    judgement: Judgement
+    report: Path
+
+
+def judge(work: Work, extensions: ExtensionsRef, synthetic: Mapping[str, TableRef]) -> Judged:
+    """Judge every table, then all together, and write it down.
+
+    Args:
+        work: The refresh.
+        extensions: Where the rows trained on are counted.
+        synthetic: The synthetic tables.
+    """
+    comparison = _compare(work, extensions, synthetic)
+    with step("validate", len(synthetic) + 1):
+        futures = [
+            work.start(
+                validate_table,
+                [comparison.verdicts / f"{table}.json", comparison.profiles / table],
+                table=table,
+                fingerprint=_what_is_judged(work, table, synthetic),
+                comparison=comparison,
+            )
+            for table in synthetic
+        ]
+        for future in futures:
+            future.result()
+        judgement = judge_tables(quote(comparison))
+    return Judged(work, comparison, judgement, _write_down(work, comparison, judgement))
+
+
+def publish(judged: Judged, models: list[ModelRef]) -> SnapshotRef:
+    """Make the snapshot visible, say so, and let the oldest ones go."""
+    work, project = judged.work, judged.work.setup.project
+    sandbox = quote(work.setup.sandbox)
+    patient = publish_snapshot.with_options(
+        retries=project.run.retries, retry_delay_seconds=exponential_backoff(2)
+    )
+    with step("publish", len(judged.comparison.synthetic)):
+        snapshot = patient(
+            work.staged.run.state.run_id,
+            judged.comparison.synthetic,
+            quote(_manifest(judged, models)),
+            judged.report,
+            sandbox,
+        )
+    announce_place(project.project, snapshot)
+    _emit_published(project.project, snapshot, judged.comparison)
+    retain_snapshots(sandbox, project.sandbox.retain.last)
+    return snapshot
+
+
+def _compare(
+    work: Work, extensions: ExtensionsRef, synthetic: Mapping[str, TableRef]
+) -> Comparison:
+    project, folder = work.setup.project, work.staged.run.folder
+    kept, scale = project.copied(), project.defaults.scale
+    return Comparison(
+        metadata=work.staged.metadata_file,
+        real=work.synthesis.paths(),
+        synthetic={name: ref.path for name, ref in synthetic.items()},
+        rows={ref.table: (ref.rows, synthetic[ref.table].rows) for ref in work.staged.tables},
+        expected_rows={
+            name: rows if name in kept else max(round(rows * scale), min(rows, 1))
+            for name, rows in extensions.rows.items()
+        },
+        profiles=folder / "profiles",
+        verdicts=folder / "verdicts",
+        kept=kept,
+        gates=project.gates,
+    )
+
+
+def _what_is_judged(work: Work, table: str, synthetic: Mapping[str, TableRef]) -> str:
+    real = {ref.table: ref.fingerprint for ref in work.staged.tables}
+    parents = {r.parent for r in work.staged.metadata.parents(table)}
+    return fingerprint(
+        __version__,
+        work.staged.run.state.run_id,
+        table,
+        real[table],
+        {name: synthetic[name].fingerprint for name in sorted({table, *parents})},
+        work.setup.project.gates.model_dump(mode="json"),
+    )
+
+
+def _write_down(work: Work, comparison: Comparison, judgement: Judgement) -> Path:
+    state, project = work.staged.run.state, work.setup.project
+    draw_schema(project.project, work.staged.metadata)
+    keep_scorecard(project.project, judgement, comparison.rows, comparison.kept)
+    return report_judgement(
+        work.staged.run.report,
+        project.project,
+        state.run_id,
+        state.started,
+        project.run.seed,
+        quote(comparison),
+        quote(judgement),
+    )
+
+
+def _manifest(judged: Judged, models: list[ModelRef]) -> dict[str, Any]:
+    """What the snapshot says of itself; aggregates only, since the sandbox reads it."""
+    work, quality = judged.work, judged.judgement.quality
+    project = work.setup.project
+    return {
+        "project": project.project,
+        "created": work.staged.run.state.started,
+        "version": __version__,
+        "seed": project.run.seed,
+        "scale": project.defaults.scale,
+        "kept": list(judged.comparison.kept),
+        "models": {model.table: model.fingerprint for model in models},
+        "metadata": work.staged.metadata.to_dict(),
+        "quality": quality.to_dict() if quality else None,
+        "verdict": judged.judgement.verdict.to_dict(),
+    }
+
+
+def _emit_published(project: str, snapshot: SnapshotRef, comparison: Comparison) -> None:
+    emit_event(
+        "snapshot.published",
+        resource={
+            "prefect.resource.id": f"prefect-synth.project.{project}",
+            "prefect.resource.name": project,
+        },
+        payload={
+            "snapshot_id": snapshot.snapshot_id,
+            "run_id": snapshot.run_id,
+            "url": snapshot.url,
+            "tables": sorted(comparison.synthetic),
+        },
+    )

@@ -1,0 +1,62 @@
+"""What a judged refresh came to, for people and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prefect_synth.expectations.scorecard import PROPERTIES
+from prefect_synth.expectations.verdict import Verdict
+from prefect_synth.flows.outcome import Outcome, TableOutcome
+from prefect_synth.flows.refresh_end import Judged
+from prefect_synth.synth.metrics.quality import QualityScore
+from prefect_synth.tasks.snapshots.records import SnapshotRef
+
+
+def outcome_of(
+    judged: Judged, snapshot: SnapshotRef | None, seconds: Mapping[str, float]
+) -> Outcome:
+    """Put together what the refresh came to.
+
+    Args:
+        judged: The judged refresh.
+        snapshot: What was published; None where a gate refused.
+        seconds: Time of each step.
+    """
+    verdict, quality = judged.judgement.verdict, judged.judgement.quality
+    return Outcome(
+        project=judged.work.setup.project.project,
+        run_id=judged.work.staged.run.state.run_id,
+        published=snapshot is not None,
+        snapshot_id=snapshot and snapshot.snapshot_id,
+        url=snapshot and snapshot.url,
+        generation=snapshot and snapshot.generation,
+        report=judged.report,
+        tables={table: _table(judged, table) for table in judged.comparison.rows},
+        scores=_scores(quality),
+        failures=tuple(str(check) for check in verdict.failures),
+        resumed=judged.work.staged.resumed,
+        seconds={name: round(spent, 2) for name, spent in seconds.items()},
+    )
+
+
+def _table(judged: Judged, table: str) -> TableOutcome:
+    verdict, quality = judged.judgement.verdict.of(table), judged.judgement.quality
+    real, synthetic = judged.comparison.rows[table]
+    return TableOutcome(
+        real=real,
+        synthetic=synthetic,
+        quality=quality.per_table.get(table) if quality else None,
+        passed=_passed(verdict),
+        failed=len(verdict.failures),
+        notes=len(verdict.warnings),
+        kept=table in judged.comparison.kept,
+    )
+
+
+def _passed(verdict: Verdict) -> int:
+    return sum(check.status == "passed" for check in verdict.checks)
+
+
+def _scores(quality: QualityScore | None) -> dict[str, float]:
+    found = {name: getattr(quality, name, None) for name in PROPERTIES}
+    return {name: score for name, score in found.items() if score is not None}

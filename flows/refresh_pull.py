@@ -1,0 +1,140 @@
+"""The first step of a refresh: every table out of one state of the warehouse."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.tasks import exponential_backoff
+from prefect.utilities.annotations import quote
+
+from prefect_synth.flows.project import ProjectError
+from prefect_synth.flows.refresh_setup import Setup
+from prefect_synth.flows.schema_settings import correct_meanings
+from prefect_synth.synth.errors import OrphanError
+from prefect_synth.synth.inference import refine_metadata
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.tasks.folders import write_atomically
+from prefect_synth.tasks.progress import step
+from prefect_synth.tasks.pull import STEP, pull_table
+from prefect_synth.tasks.references import TableRef
+from prefect_synth.tasks.staged_run import StagedRun
+from prefect_synth.tasks.warehouses.selection import Selection, plan_selection
+from prefect_synth.tasks.warehouses.warehouse import WarehouseSnapshot
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A run whose real tables are staged.
+
+    Args:
+        run: The run's folder.
+        metadata: The schema, refined by what the rows show.
+        metadata_file: The same as JSON.
+        tables: The staged tables.
+        resumed: Whether an interrupted run had staged them.
+    """
+
+    run: StagedRun
+    metadata: Metadata
+    metadata_file: Path
+    tables: tuple[TableRef, ...]
+    resumed: bool
+
+
+def pull_tables(setup: Setup, runner: ThreadPoolTaskRunner) -> Staged:
+    """Stage every table, unless an interrupted run has staged them all.
+
+    Args:
+        setup: The project and its places.
+        runner: Runs the tasks.
+
+    Raises:
+        ProjectError: No table is left to synthesize.
+        WarehouseError: The subclass says what is wrong with the warehouse.
+    """
+    with closing(setup.open_warehouse()) as warehouse:
+        warehouse.check_read_only()
+        metadata = setup.reflect(warehouse)
+        if not metadata.tables:
+            raise ProjectError(
+                "The warehouse has no table to synthesize. Look at warehouse.schemas, include and "
+                "exclude."
+            )
+        schemas = warehouse.schemas(metadata)
+        run = setup.staging.begin(setup.plan(metadata))
+        tables = run.state.pulled
+        if not tables:
+            with warehouse.snapshot() as snapshot:
+                tables = _pull_all(setup, runner, run, metadata, schemas, snapshot)
+            run.update(pulled=tables)
+            return _staged(setup, run, metadata, tables, resumed=False)
+    return _staged(setup, run, metadata, tables, resumed=True)
+
+
+def _pull_all(
+    setup: Setup,
+    runner: ThreadPoolTaskRunner,
+    run: StagedRun,
+    metadata: Metadata,
+    schemas: dict[str, pa.Schema],
+    snapshot: WarehouseSnapshot,
+) -> tuple[TableRef, ...]:
+    _check_orphans(setup, metadata, snapshot)
+    counts = {table: snapshot.count(table) for table in metadata.tables}
+    selection = _selection(setup, metadata, counts)
+    pull = pull_table.with_options(
+        retries=setup.project.run.retries, retry_delay_seconds=exponential_backoff(2)
+    )
+    with step(STEP, None if selection else sum(counts.values())):
+        futures = [
+            runner.submit(
+                pull,
+                {
+                    "table": table,
+                    "path": run.real(table),
+                    "schema": quote(schemas[table]),
+                    "snapshot": quote(snapshot),
+                    "selection": quote(selection),
+                },
+            )
+            for table in metadata.tables
+        ]
+        return tuple(future.result() for future in futures)
+
+
+def _check_orphans(setup: Setup, metadata: Metadata, snapshot: WarehouseSnapshot) -> None:
+    """Look before the expensive part; relations that the file declares are enforced by nobody."""
+    if setup.project.defaults.on_orphan != "error":
+        return
+    for relationship in setup.project.relationships():
+        count = snapshot.orphans(relationship)
+        if count:
+            raise OrphanError(relationship.name, count, snapshot.count(relationship.child))
+
+
+def _selection(setup: Setup, metadata: Metadata, counts: dict[str, int]) -> Selection | None:
+    sample = setup.project.warehouse.sample
+    if sample is None:
+        return None
+    return plan_selection(
+        metadata, counts, rows=sample.rows, fraction=sample.fraction, root=sample.root
+    )
+
+
+def _staged(
+    setup: Setup,
+    run: StagedRun,
+    metadata: Metadata,
+    tables: tuple[TableRef, ...],
+    resumed: bool,
+) -> Staged:
+    refined = refine_metadata(metadata, {ref.table: ref.path for ref in tables})
+    refined = correct_meanings(refined, setup.project)
+    file = run.folder / "metadata.json"
+    write_atomically(file, json.dumps(refined.to_dict(), indent=1))
+    return Staged(run, refined, file, tables, resumed)

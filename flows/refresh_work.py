@@ -1,0 +1,118 @@
+"""The middle of a refresh: extend, train, sample; every result is cached by fingerprint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from prefect.futures import PrefectFuture
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.tasks import Task
+from prefect.utilities.annotations import quote
+
+from prefect_synth.flows.refresh_pull import Staged
+from prefect_synth.flows.refresh_setup import Setup
+from prefect_synth.tasks.progress import step
+from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fingerprint
+from prefect_synth.tasks.sample import sample_tables
+from prefect_synth.tasks.synthesis import Synthesis
+from prefect_synth.tasks.train import extend_tables, train_table
+
+R = TypeVar("R")
+
+
+@dataclass
+class Work:
+    """One refresh whose real tables are staged.
+
+    Args:
+        setup: The project and its places.
+        runner: Runs the tasks of a step side by side.
+        staged: The staged real tables.
+    """
+
+    setup: Setup
+    runner: ThreadPoolTaskRunner
+    staged: Staged
+
+    @cached_property
+    def synthesis(self) -> Synthesis:
+        """What the models are trained from."""
+        project = self.setup.project
+        models = {name: table.model for name, table in project.tables.items() if table.model}
+        return Synthesis(
+            metadata=self.staged.metadata_file,
+            tables=self.staged.tables,
+            model=project.defaults.model,
+            models={name: model for name, model in models.items() if model != "copy"},
+            seed=project.run.seed,
+            keep=project.copied(),
+            on_orphan=project.defaults.on_orphan,
+            locale=project.defaults.locale,
+            marginals=project.marginals(),
+        )
+
+    def extend(self) -> ExtensionsRef:
+        """Learn what parent rows know of their children."""
+        key = self.synthesis.fingerprint()
+        folder = self.setup.staging.extensions(key)
+        with step("extend"):
+            return self.start(
+                extend_tables, [folder], fingerprint=key, synthesis=self.synthesis, folder=folder
+            ).result()
+
+    def train(self, extensions: ExtensionsRef) -> list[ModelRef]:
+        """Train every table's part, as many at a time as there are workers."""
+        staging = self.setup.staging
+        with step("train", len(extensions.parts)):
+            futures = [
+                self.start(
+                    train_table,
+                    [staging.model(table, key)],
+                    table=table,
+                    fingerprint=key,
+                    synthesis=self.synthesis,
+                    extensions=extensions,
+                    folder=staging.model(table, key),
+                )
+                for table, key in extensions.parts.items()
+            ]
+            models = [future.result() for future in futures]
+        used = (extensions.path, *(model.path for model in models))
+        self.staged.run.update(models=tuple(str(p.relative_to(staging.root)) for p in used))
+        return models
+
+    def sample(self, extensions: ExtensionsRef, models: list[ModelRef]) -> dict[str, TableRef]:
+        """Draw every synthetic table."""
+        scale, run = self.setup.project.defaults.scale, self.staged.run
+        key = fingerprint(run.state.run_id, scale, sorted(m.fingerprint for m in models))
+        paths = {table: run.synthetic(table) for table in self.staged.metadata.tables}
+        with step("sample", len(paths)):
+            tables = self.start(
+                sample_tables,
+                list(paths.values()),
+                fingerprint=key,
+                synthesis=self.synthesis,
+                extensions=extensions,
+                models=models,
+                scale=scale,
+                paths=paths,
+            ).result()
+        return {ref.table: ref for ref in tables}
+
+    def start(self, task: Task[..., R], made: list[Path], **arguments: Any) -> PrefectFuture[R]:
+        """Start a cached task; it runs again if what it made before is gone.
+
+        Args:
+            task: The task.
+            made: Files or folders that it makes.
+            arguments: Its arguments.
+        """
+        kept = task.with_options(
+            result_storage=self.setup.staging.results,
+            refresh_cache=not all(path.exists() for path in made),
+        )
+        # quoted: Prefect need not look for futures inside
+        return self.runner.submit(kept, {name: quote(value) for name, value in arguments.items()})

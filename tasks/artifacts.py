@@ -1,0 +1,48 @@
+"""What a run leaves in Prefect's own interface: a scorecard and a drawing, never a real value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from prefect.artifacts import create_markdown_artifact
+
+from prefect_synth.expectations.gate import Judgement
+from prefect_synth.expectations.scorecard import scorecard_markdown
+from prefect_synth.synth.drawing import to_mermaid
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.tasks.snapshots.records import SnapshotRef
+
+
+def draw_schema(project: str, metadata: Metadata) -> None:
+    """Leave a drawing of the schema under the key `<project>-schema`."""
+    create_markdown_artifact(
+        f"# Schema of {project}\n\n```mermaid\n{to_mermaid(metadata)}```\n",
+        key=f"{project}-schema",
+        description=f"Tables and foreign keys of {project}",
+    )
+
+
+def keep_scorecard(
+    project: str,
+    judgement: Judgement,
+    rows: Mapping[str, tuple[int, int]],
+    kept: Collection[str],
+) -> None:
+    """Leave the verdict and the scores under the key `<project>-scorecard`: its history."""
+    create_markdown_artifact(
+        scorecard_markdown(
+            judgement.verdict, judgement.quality, rows, title=f"Scorecard of {project}", kept=kept
+        ),
+        key=f"{project}-scorecard",
+        description=f"Gates and scores of {project}",
+    )
+
+
+def announce_place(project: str, snapshot: SnapshotRef) -> None:
+    """Leave the place of the published snapshot under the key `<project>-snapshot`."""
+    create_markdown_artifact(
+        f"# Snapshot {snapshot.snapshot_id}\n\n`{snapshot.url}`\n\n"
+        f'```python\npd.read_parquet("{snapshot.url}/<table>")\n```\n',
+        key=f"{project}-snapshot",
+        description=f"Where the latest snapshot of {project} is",
+    )

@@ -1,0 +1,65 @@
+"""The step `publish`: a judged snapshot into the sandbox, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from prefect_synth.tasks.progress import progress
+from prefect_synth.tasks.snapshots.records import SnapshotRef
+from prefect_synth.tasks.snapshots.store import SnapshotStore
+from prefect_synth.tasks.steps import guarded, is_transient
+
+STEP = "publish"
+REPORT = "report.html"
+
+
+@task(
+    name=STEP,
+    task_run_name="publish[{run_id}]",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retry_condition_fn=is_transient,
+)
+@guarded
+def publish_snapshot(
+    run_id: str,
+    tables: dict[str, Path],
+    manifest: Mapping[str, Any],
+    report: Path,
+    sandbox: SnapshotStore,
+) -> SnapshotRef:
+    """Publish the tables; the same run id counts once, however often this is called.
+
+    Args:
+        run_id: Name of the run.
+        tables: The synthetic tables.
+        manifest: What else the manifest shall say; aggregates only.
+        report: The HTML report.
+        sandbox: Where to publish.
+
+    Returns:
+        The published snapshot.
+    """
+    reference = sandbox.publish(run_id, tables, manifest, {REPORT: report})
+    progress().advance(STEP, len(tables), reference.snapshot_id)
+    return reference
+
+
+@task(name="retain", cache_policy=NO_CACHE, persist_result=False)
+@guarded
+def retain_snapshots(sandbox: SnapshotStore, last: int) -> list[str]:
+    """Delete the oldest snapshots; the one that readers see stays.
+
+    Args:
+        sandbox: Where the snapshots are.
+        last: How many to keep.
+
+    Returns:
+        The names of those deleted.
+    """
+    return sandbox.retain(last)

@@ -1,0 +1,55 @@
+"""The step `pull`: one table out of the warehouse's snapshot into private staging."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from prefect_synth.tasks.progress import progress
+from prefect_synth.tasks.references import TableRef, table_ref
+from prefect_synth.tasks.steps import guarded, is_transient
+from prefect_synth.tasks.warehouses.selection import Selection
+from prefect_synth.tasks.warehouses.warehouse import WarehouseSnapshot
+
+STEP = "pull"
+
+
+@task(
+    name=STEP,
+    task_run_name="pull[{table}]",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retry_condition_fn=is_transient,
+)
+@guarded
+def pull_table(
+    table: str,
+    path: Path,
+    schema: pa.Schema,
+    snapshot: WarehouseSnapshot,
+    selection: Selection | None,
+) -> TableRef:
+    """Stage one table.
+
+    Args:
+        table: The table's name.
+        path: Where to stage it.
+        schema: Its exact Arrow schema.
+        snapshot: The one state of the warehouse that all tables are read from.
+        selection: Which rows to read; all by default.
+
+    Returns:
+        Where it is staged.
+    """
+    listener = progress()
+    rows = snapshot.pull(
+        table,
+        schema,
+        path,
+        selection=selection,
+        on_batch=lambda read: listener.advance(STEP, read, table),
+    )
+    return table_ref(table, path, rows)

@@ -1,0 +1,73 @@
+"""What a synthesis depends on: schema, settings and staged rows, all by reference."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from prefect_synth import __version__
+from prefect_synth.synth.hierarchy.hma import HMASynthesizer
+from prefect_synth.synth.hierarchy.links import OnOrphan
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.tasks.references import TableRef, file_fingerprint, fingerprint
+
+
+class Synthesis(BaseModel):
+    """Everything from which models are trained; small and printable.
+
+    Args:
+        metadata: JSON file of the schema, in staging.
+        tables: The staged real tables.
+        model: Name of the row model, as the project file has it.
+        models: Names that differ, by table.
+        seed: Of every draw.
+        keep: Tables that are published as they are.
+        on_orphan: What to do with a foreign key whose parent does not exist.
+        locale: Of generated personal data.
+        marginals: Chosen distributions by `table.column`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    metadata: Path
+    tables: tuple[TableRef, ...]
+    model: str = "auto"
+    models: dict[str, str] = {}
+    seed: int = 0
+    keep: tuple[str, ...] = ()
+    on_orphan: OnOrphan = "error"
+    locale: str = "en_US"
+    marginals: dict[str, str] = {}
+
+    def read_metadata(self) -> Metadata:
+        """The schema."""
+        return read_metadata(self.metadata)
+
+    def paths(self) -> dict[str, Path]:
+        """The staged real tables by name."""
+        return {ref.table: ref.path for ref in self.tables}
+
+    def synthesizer(self, table: str | None = None) -> HMASynthesizer:
+        """An unfitted synthesizer, with the row model of `table`."""
+        return HMASynthesizer(
+            self.read_metadata(),
+            row_model=self.models.get(table or "", self.model),
+            seed=self.seed,
+            keep=self.keep,
+            on_orphan=self.on_orphan,
+            locale=self.locale,
+            marginals=self.marginals,
+        )
+
+    def fingerprint(self) -> str:
+        """Changes when rows, schema, settings or this package's version do."""
+        rows = {ref.table: ref.fingerprint for ref in self.tables}
+        settings = self.model_dump(mode="json", exclude={"metadata", "tables"})
+        return fingerprint(__version__, file_fingerprint(self.metadata), rows, settings)
+
+
+def read_metadata(file: Path) -> Metadata:
+    """Read a schema that a run has staged."""
+    return Metadata.from_dict(json.loads(file.read_text(encoding="utf-8")))
