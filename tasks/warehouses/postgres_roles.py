@@ -41,7 +41,7 @@ def refuse_writable_role(connection: Connection) -> None:
     if not rights:
         return
     role, database = connection.execute(text("SELECT current_user, current_database()")).one()
-    schemas = [row[0] for row in connection.execute(text(_READ_SCHEMAS))]
+    schemas = [row[0] for row in connection.execute(text(_READ_SCHEMAS))] or ["public"]
     shown = "; ".join(rights[:5]) + (f"; and {len(rights) - 5} more" if len(rights) > 5 else "")
     raise WritableRoleError(
         f"The warehouse role '{role}' can write: {shown}. Only a read-only role is accepted. "

@@ -91,7 +91,8 @@ def plan_selection(
     roots = [first, *(_choose_root(metadata, counts, names, share) for names in others)]
     rules = {name: _own_rule(counts[name], share) for name in metadata.tables}
     for name in roots:
-        rules |= _rules_below(metadata, counts, name, share)
+        if name == first or metadata.children(name):  # a table on its own keeps its own rule
+            rules |= _rules_below(metadata, counts, name, share)
     return Selection(metadata, rules, tuple(roots))
 
 
