@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 import traceback
+from pathlib import Path
 
 import pytest
 
@@ -43,10 +45,10 @@ def mounted(tmp_path):
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def _open(server, bucket, identity, endpoint_url=None):
+def _open(server, bucket, identity, endpoint_url=None, prefix="shop"):
     user = server.identities[identity]
     return open_store(
-        f"s3://{bucket}/shop",
+        f"s3://{bucket}/{prefix}",
         endpoint_url=endpoint_url or server.endpoint_url,
         key=user.key,
         secret=user.secret,
@@ -75,6 +77,19 @@ def test_a_missing_right_on_the_bucket_is_named(s3_server, s3_bucket, identity, 
     ) as caught:
         _open(s3_server, s3_bucket, identity).check_writable()
     assert f'"arn:aws:s3:::{s3_bucket}/shop/*"' in caught.value.__notes__[0]
+
+
+def test_rights_on_its_own_prefix_are_enough(s3_server, make_shop):
+    """A publisher needs nothing outside its prefix, for retention neither."""
+    bucket = s3_server.fresh_bucket("least")
+    store = _open(s3_server, bucket, "prefix_only")
+    store.check_writable()
+    for run in ("run-1", "run-2"):
+        store.publish(run, make_shop(), {})
+    assert len(store.retain(last=1, grace_hours=0)) == 1
+    assert store.verify(store.latest().snapshot_id) == []
+    with pytest.raises(SandboxPermissionError):
+        _open(s3_server, bucket, "prefix_only", prefix="other").check_writable()
 
 
 def test_a_missing_bucket_is_named(s3_server):
@@ -219,3 +234,10 @@ def test_the_policy_covers_the_prefix_and_nothing_else():
     statements = {part["Sid"]: part for part in bucket_policy("lab", "shop")["Statement"]}
     assert statements["WriteSandbox"]["Resource"] == "arn:aws:s3:::lab/shop/*"
     assert statements["ListSandbox"]["Condition"] == {"StringLike": {"s3:prefix": "shop/*"}}
+
+
+def test_the_documented_policy_is_the_one_the_errors_bring():
+    """The page to paste from and the code agree."""
+    page = (Path(__file__).parents[3] / "docs" / "snapshots.md").read_text()
+    documented = json.loads(page.split("```json\n")[1].split("```")[0])
+    assert documented == bucket_policy("test-data", "shop")
