@@ -16,10 +16,14 @@ ColumnKind = Literal["number", "category", "generated", "opaque"]
 """`generated` values are made up (keys, ids, personal data, text); `opaque` ones, such as lists,
 have no distribution that is compared here."""
 
-MAX_CATEGORIES = 500
+MAX_CATEGORIES = 2_000
 """Categories whose shares are kept one by one; the rarer ones are taken together."""
 
+RARE = 5
+"""A value in fewer rows than this may point at someone: a synthesizer withholds it."""
+
 OTHER = "other"
+"""The name of all rare categories together."""
 
 
 def key_columns(table: Table, metadata: Metadata | None) -> frozenset[str]:
@@ -67,13 +71,15 @@ def compared_columns(kinds: Mapping[str, ColumnKind]) -> list[str]:
 def category_shares(values: pa.ChunkedArray) -> dict[str, float]:
     """The share of each category among the values that are not null, the largest first.
 
-    Categories are named by their hashes, so that a profile holds no value of theirs.
+    Categories are named by their hashes, so that a profile holds no value of theirs. Rare ones
+    are `OTHER`, the last.
     """
     hashes = value_hashes(values.drop_null())
     distinct, counts = np.unique(hashes, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:MAX_CATEGORIES]
-    shares = {str(distinct[i]): float(counts[i] / len(hashes)) for i in order}
-    if len(distinct) > MAX_CATEGORIES:
+    common = order[counts[order] >= RARE]
+    shares = {str(distinct[i]): float(counts[i] / len(hashes)) for i in common}
+    if len(common) < len(distinct):
         shares[OTHER] = max(0.0, 1.0 - sum(shares.values()))
     return shares
 
@@ -89,12 +95,19 @@ def matched_shares(reference: Mapping[str, float], values: pa.ChunkedArray) -> d
 
 
 def share_complement(reference: Mapping[str, float], values: pa.ChunkedArray) -> float:
-    """The TV complement of a column against stored shares; 0 where a side holds no value."""
+    """The TV complement of a column against stored shares; 0 where a side holds no value.
+
+    A synthesizer may withhold rare categories and hand their share to the others, or make up
+    values for them: any share of `OTHER` up to the real one is right. More of it is not.
+    """
     if len(values) == values.null_count or not reference:
         return 0.0
     found = matched_shares(reference, values)
-    distance = sum(abs(share - reference.get(name, 0.0)) for name, share in found.items()) / 2
-    return max(0.0, 1.0 - distance)
+    rare = reference.get(OTHER, 0.0)
+    other = min(found[OTHER], rare)
+    scale = (1 - other) / (1 - rare) if rare < 1 else 1.0
+    wanted = {name: share * scale for name, share in reference.items()} | {OTHER: other}
+    return max(0.0, 1.0 - sum(abs(found[name] - wanted[name]) for name in found) / 2)
 
 
 def value_hashes(values: pa.ChunkedArray) -> Hashes:

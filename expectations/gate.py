@@ -10,11 +10,12 @@ from typing import NamedTuple
 from prefect_synth.expectations.batch import read_batch
 from prefect_synth.expectations.engine import run_suite
 from prefect_synth.expectations.leaks import check_leak
+from prefect_synth.expectations.margins import at_least, two_sample_margin
 from prefect_synth.expectations.profile import TableProfile
-from prefect_synth.expectations.settings import Gates
+from prefect_synth.expectations.settings import Gates, QualityGates
 from prefect_synth.expectations.structure import ExpectedRows, check_structure, guarded
 from prefect_synth.expectations.suite import Expectation, Suite, build_suite
-from prefect_synth.expectations.verdict import Check, Verdict
+from prefect_synth.expectations.verdict import Check, CheckStatus, Verdict
 from prefect_synth.synth.metadata import Metadata, Table
 from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.metrics.quality import QualityScore, quality
@@ -101,7 +102,11 @@ def judge_snapshot(
         return replace(whole, observed=score.overall)
 
     computed = guarded(whole, observe)
-    checks += [computed] if score is None else list(_scores(score, gates))
+    if score is None:
+        checks.append(computed)
+    else:
+        margin = _degree_margin(metadata, real, synthetic, gates.false_alarm)
+        checks += _scores(score, gates.quality, margin)
     return Judgement(Verdict().merge(*table_verdicts.values(), Verdict(tuple(checks))), score)
 
 
@@ -182,20 +187,33 @@ def _missing(table: str) -> Check:
     return Check("verdict", table, None, "structure", "none", "every table is judged", "failed")
 
 
-def _scores(score: QualityScore, gates: Gates) -> Iterator[Check]:
-    wanted = gates.quality
-    for name, found, least in (
-        ("quality", score.overall, wanted.min),
-        ("cardinality", score.cardinality, wanted.cardinality),
-        ("intertable trends", score.intertable_trends, wanted.intertable),
-    ):
-        if found is not None and least is not None:
-            yield _score(name, None, found, least)
-    if wanted.per_table is not None:
+def _degree_margin(
+    metadata: Metadata, real: Mapping[str, Path], synthetic: Mapping[str, Path], alpha: float
+) -> float:
+    """Sampling error of the mean cardinality: two parents tell little of children per parent."""
+    parents = [r.parent for r in metadata.relationships]
+    margins = [
+        two_sample_margin(count_rows(real[p]), count_rows(synthetic[p]), alpha) for p in parents
+    ]
+    return sum(margins) / len(margins) if margins else 0.0
+
+
+def _scores(score: QualityScore, gates: QualityGates, degree_margin: float) -> Iterator[Check]:
+    if score.overall is not None and gates.min is not None:
+        yield _score("quality", None, score.overall, gates.min)
+    if score.cardinality is not None and gates.cardinality is not None:
+        yield _score("cardinality", None, score.cardinality, gates.cardinality, degree_margin)
+    if score.intertable_trends is not None and gates.intertable is not None:
+        yield _score("intertable trends", None, score.intertable_trends, gates.intertable)
+    if gates.per_table is not None:
         for table, found in score.per_table.items():
-            yield _score("quality", table, found, wanted.per_table)
+            yield _score("quality", table, found, gates.per_table)
 
 
-def _score(name: str, table: str | None, found: float, least: float) -> Check:
-    status = "passed" if found >= least else "failed"
-    return Check(name, table, None, "fidelity", found, f"at least {least:.3g}", status)  # type: ignore[arg-type]
+def _score(
+    name: str, table: str | None, found: float, setting: float, margin: float = 0.0
+) -> Check:
+    least = max(0.0, setting - margin)
+    status: CheckStatus = "passed" if found >= least else "failed"
+    required = at_least(setting, least)
+    return Check(name, table, None, "fidelity", found, required, status)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from prefect_synth.expectations.columns import value_hashes
+from prefect_synth.expectations.columns import RARE, value_hashes
 from prefect_synth.expectations.settings import PrivacyGates
 from prefect_synth.expectations.verdict import Check
 from prefect_synth.synth.metadata import Column
@@ -39,8 +39,6 @@ TELLING_SDTYPES = frozenset(
 """Personal values that two people hardly ever share by chance."""
 
 NEARLY_UNIQUE = 0.9
-FREQUENT = 5
-"""A value that so many rows share names nobody (`unknown`, a switchboard's number)."""
 
 
 def identifying_hashes(values: pa.ChunkedArray, column: Column) -> Hashes | None:
@@ -60,7 +58,8 @@ def identifying_hashes(values: pa.ChunkedArray, column: Column) -> Hashes | None
     distinct, counts = np.unique(hashes, return_counts=True)
     if len(distinct) < NEARLY_UNIQUE * len(hashes):
         return None
-    return distinct[counts < FREQUENT]
+    # What so many rows share names nobody: `unknown`, a switchboard's number.
+    return distinct[counts < RARE]
 
 
 def check_leak(table: str, column: Column, path: Path, real: Hashes, gates: PrivacyGates) -> Check:

@@ -52,3 +52,10 @@ def copies_margin(share: float, synthetic: int) -> float:
     if synthetic == 0:
         return 1.0
     return 3 * math.sqrt(max(share * (1 - share), 0.0) / synthetic) + 3 / synthetic
+
+
+def at_least(setting: float, least: float) -> str:
+    """What is required, in words: the threshold, and the setting where they differ."""
+    if least == setting:
+        return f"at least {setting:.3g}"
+    return f"at least {least:.3g} ({setting:.3g} less sampling error)"

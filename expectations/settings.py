@@ -25,9 +25,13 @@ class ColumnGates(_Settings):
 
 
 class QualityGates(_Settings):
-    """Smallest accepted scores, by the definitions of SDMetrics; None leaves one out."""
+    """Smallest accepted scores, by the definitions of SDMetrics; None leaves one out.
 
-    min: Share | None = Field(default=0.6, description="Smallest overall quality.")
+    The defaults are a coarse net. What an honest copy scores depends on the schema: values that
+    are made up, and pairs of many categories among few rows, score low by definition.
+    """
+
+    min: Share | None = Field(default=0.4, description="Smallest overall quality.")
     per_table: Share | None = Field(default=None, description="Smallest quality of any one table.")
     cardinality: Share | None = Field(
         default=0.5, description="Smallest score of children per parent."

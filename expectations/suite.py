@@ -15,7 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as pt
 
-from prefect_synth.expectations.margins import category_margin, two_sample_margin
+from prefect_synth.expectations.columns import OTHER
+from prefect_synth.expectations.margins import at_least, category_margin, two_sample_margin
 from prefect_synth.expectations.profile import QUANTILES, ColumnProfile, TableProfile
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.verdict import CheckKind
@@ -135,15 +136,15 @@ def _distribution(
         yield _expectation(
             "expect_column_ks_complement_to_be_at_least",
             {"column": name, "quantiles": list(profile.quantiles), "min_value": least},
-            ("KS complement", "fidelity", _least(gates.columns.ks, least)),
+            ("KS complement", "fidelity", at_least(gates.columns.ks, least)),
         )
-    if profile.shares and values:
+    if set(profile.shares) - {OTHER} and values:
         margin = category_margin(shares, profile.independent_rows, values, alpha)
         least = max(0.0, gates.columns.tv - margin)
         yield _expectation(
             "expect_column_tv_complement_to_be_at_least",
             {"column": name, "shares": dict(profile.shares), "min_value": least},
-            ("TV complement", "fidelity", _least(gates.columns.tv, least)),
+            ("TV complement", "fidelity", at_least(gates.columns.tv, least)),
         )
 
 
@@ -197,10 +198,6 @@ def _copies(profile: TableProfile, rows: int, gates: Gates) -> Iterator[Expectat
 
 def _independent(rows: float, effect: float) -> int:
     return max(1, round(rows / effect)) if rows else 0
-
-
-def _least(setting: float, least: float) -> str:
-    return f"at least {least:.3g} ({setting:.3g} less sampling error)"
 
 
 def _expectation(type_: str, arguments: Mapping[str, Any], says: Says) -> Expectation:

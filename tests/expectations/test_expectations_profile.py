@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from prefect_synth.expectations.columns import category_shares, share_complement
 from prefect_synth.expectations.profile import TableProfile, profile_table
 from prefect_synth.synth.metadata import Column, Table
 
@@ -68,3 +69,28 @@ def test_an_empty_table_has_a_profile(shop, tmp_path: Path) -> None:
     pq.write_table(shop.table("orders").slice(0, 0), path)
     profile = profile_table(path, shop.metadata.tables["orders"], shop.metadata)
     assert (profile.rows, profile.rows_error, profile.copies.unique) == (0, 0.0, 0.0)
+
+
+def categories(counts: dict[str, int]) -> pa.ChunkedArray:
+    """A column with each value so many times."""
+    return pa.chunked_array([[value for value, count in counts.items() for _ in range(count)]])
+
+
+RARE = {f"rare {i}": 1 for i in range(40)}
+
+
+@pytest.mark.parametrize(
+    ("synthetic", "score"),
+    [
+        ({"a": 40, "b": 20, **RARE}, 1.0),  # as it was
+        ({"a": 200, "b": 100}, 1.0),  # the rare ones withheld
+        ({"a": 40, "b": 20, "made up": 40}, 1.0),  # the rare ones made up
+        ({"a": 60}, 2 / 3),  # a common one lost
+        ({"a": 20, "b": 10, "made up": 70}, 0.7),  # more made up than there were
+        ({"made up": 100}, 0.4),
+    ],
+)
+def test_rare_categories_may_be_withheld(synthetic: dict[str, int], score: float) -> None:
+    """A synthesizer that keeps rare values to itself is not blamed; any other change counts."""
+    reference = category_shares(categories({"a": 40, "b": 20, **RARE}))
+    assert share_complement(reference, categories(synthetic)) == pytest.approx(score)
