@@ -1,6 +1,6 @@
 """The shape of each column, real beside synthetic, coarse enough to leave private staging.
 
-A shape holds shares of bins, rounded to one percent, and every bin stands for at least twenty real
+A shape holds shares of bins, rounded to a tenth of a percent, and every bin stands for at least twenty real
 rows. It holds no value, no name of a category, and not where on its axis a column lies.
 """
 
@@ -77,7 +77,7 @@ def _shape(table: Table, column: Column, profile: ColumnProfile, path: Path) -> 
     widths, real, found = _histograms(profile, points[np.isfinite(points)])
     if len(real) < 2:
         return None
-    shares = (_rounded(real, 2), _rounded(found, 2))
+    shares = (_rounded(real, 3), _rounded(found, 3))
     return Shape(table.name, column.name, "number", _rounded(widths, 4), *shares)
 
 
@@ -89,8 +89,8 @@ def _categories(
     names = [name for name in reference if name != OTHER]
     if not names or len(reference) < 2:
         return None
-    real, synthetic = ([round(side[n], 2) for n in names] for side in (reference, found))
-    others = (round(reference.get(OTHER, 0.0), 2), round(found[OTHER], 2))
+    real, synthetic = ([round(side[n], 3) for n in names] for side in (reference, found))
+    others = (round(reference.get(OTHER, 0.0), 3), round(found[OTHER], 3))
     widths = (round(1 / len(names), 4),) * len(names)
     return Shape(table, column, "category", widths, tuple(real), tuple(synthetic), others)
 

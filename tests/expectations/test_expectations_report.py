@@ -156,12 +156,12 @@ def test_lines_over_several_layers_go_round_tables() -> None:
 
 
 def test_shapes_are_coarse(shop) -> None:
-    """Every bin stands for twenty real rows, in shares of one percent."""
+    """Every bin stands for twenty real rows, in shares of a tenth of a percent."""
     for shape in table_shapes(
         shop.metadata.tables["customers"], shop.profiles["customers"], shop.synthetic["customers"]
     ):
-        assert min(shape.real) >= round(20 / 600, 2)
-        assert [round(share, 2) for share in shape.real] == list(shape.real)
+        assert min(shape.real) >= round(20 / 600, 3)
+        assert [round(share, 3) for share in shape.real] == list(shape.real)
 
 
 def test_shapes_of_small_tables_are_left_out(shop, tmp_path: Path) -> None:
