@@ -1,7 +1,7 @@
 """The shape of each column, real beside synthetic, coarse enough to leave private staging.
 
-A shape holds shares of bins, rounded to a tenth of a percent, and every bin stands for at least twenty real
-rows. It holds no value, no name of a category, and not where on its axis a column lies.
+A shape holds shares of bins, rounded to a tenth of a percent, and every bin stands for at least
+twenty real rows. It holds no value, no name of a category, and not where on its axis a column lies.
 """
 
 from __future__ import annotations
