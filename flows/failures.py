@@ -46,6 +46,7 @@ def _configuration_errors() -> tuple[type[BaseException], ...]:
     from prefect_synth.flows.demo import DemoDataMissingError
     from prefect_synth.flows.yaml_document import ProjectError
     from prefect_synth.synth.metadata import MetadataError
+    from prefect_synth.synth.metrics.sources import MetricsError
     from prefect_synth.tasks.snapshots.errors import (
         SandboxDependencyError,
         SandboxUrlError,
@@ -58,6 +59,7 @@ def _configuration_errors() -> tuple[type[BaseException], ...]:
         ProjectError,
         DemoDataMissingError,
         MetadataError,
+        MetricsError,
         StagingError,
         SandboxUrlError,
         SandboxDependencyError,
@@ -70,7 +72,8 @@ def _configuration_errors() -> tuple[type[BaseException], ...]:
 
 
 def _connection_errors() -> tuple[type[BaseException], ...]:
+    from prefect_synth.flows.server_errors import ServerError
     from prefect_synth.tasks.snapshots.errors import SandboxError
     from prefect_synth.tasks.warehouses.errors import ConnectionFailed, QueryFailed
 
-    return (SandboxError, ConnectionFailed, QueryFailed)
+    return (SandboxError, ServerError, ConnectionFailed, QueryFailed)

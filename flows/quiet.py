@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 
 _DEFAULTS = {
@@ -23,11 +22,3 @@ def surround_prefect(verbose: bool = True) -> None:
         os.environ.setdefault(name, value)
     if not verbose:
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-
-
-def _at_least_a_warning(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING
-
-
-# it sets its own level to INFO when it is imported, and tells of temporary folders
-logging.getLogger("great_expectations.data_context.types.base").addFilter(_at_least_a_warning)

@@ -58,8 +58,10 @@ class ProgressBars:
         with self._lock:
             if step in self._bars:
                 task = self._bars.pop(step)
-                done = self._progress.tasks[task].completed
-                self._progress.update(task, total=done or 1, completed=done or 1, detail="")
+                bar = self._progress.tasks[task]
+                all_of_it = bar.total or bar.completed or 1
+                reused = "" if bar.completed or not bar.total else "reused"
+                self._progress.update(task, total=all_of_it, completed=all_of_it, detail=reused)
 
     def __enter__(self) -> Self:
         self._progress.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +24,14 @@ from prefect_synth.tasks.steps import guarded, keyed_by
 from prefect_synth.tasks.synthesis import read_metadata
 
 STEP = "validate"
+
+
+def _at_least_a_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
+# it sets its own level to INFO when it is imported, and tells of every temporary folder
+logging.getLogger("great_expectations.data_context.types.base").addFilter(_at_least_a_warning)
 
 
 class Comparison(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
@@ -28,19 +29,26 @@ def refresh_now(project: Path, quiet: bool, verbose: bool) -> Answer:
     """
     name = load_project(project).project  # before Prefect starts: what is wrong is said at once
     surround_prefect(verbose)
-    from prefect_synth.flows.refresh import refresh
-
     console = Console(highlight=False, quiet=quiet)
-    if not quiet:
-        console.print(f"Refreshing [bold]{name}[/] [dim](starting Prefect)[/]")
-    with showing_progress(console):
-        state = refresh(str(project_file(project)), return_state=True)
-    outcome = state.result(raise_on_failure=state.name != "Rejected")
+    console.print(f"Refreshing [bold]{name}[/]")
+    outcome = _run(project_file(project), console)
     return Answer(
         outcome.model_dump(mode="json"),
         lambda console: _show(console, outcome, project),
         0 if outcome.published else GATE_FAILED,
     )
+
+
+def _run(project: Path, console: Console) -> Outcome:
+    with ExitStack() as running:
+        with console.status("Starting Prefect"):
+            from prefect_synth.flows.refresh import refresh
+            from prefect_synth.flows.server import prefect_api
+
+            running.enter_context(prefect_api())
+        with showing_progress(console):
+            state = refresh(str(project), return_state=True)
+    return state.result(raise_on_failure=state.name != "Rejected")
 
 
 def _show(console: Console, outcome: Outcome, project: Path) -> None:

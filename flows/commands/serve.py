@@ -1,0 +1,68 @@
+"""`prefect-synth serve`: server, user interface and schedule on this machine."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.markup import escape
+
+from prefect_synth.flows.commands.answer import Answer
+from prefect_synth.flows.project import Project, load_project, project_file
+from prefect_synth.flows.quiet import surround_prefect
+
+
+def serve_project(project: Path, port: int, now: bool, cron: str | None) -> Answer:
+    """Serve a project until Ctrl-C or SIGTERM; what was started here ends with it.
+
+    Args:
+        project: The project file, or its folder.
+        port: Port of our own server, if none is configured.
+        now: Whether to start a first refresh at once.
+        cron: Another schedule than the project file's.
+    """
+    file = project_file(project)
+    settings = load_project(file)
+    surround_prefect(verbose=True)
+    signal.signal(signal.SIGTERM, _end)
+    console = Console(highlight=False)
+    try:
+        _serve(settings, file, port, now, cron, console)
+    except KeyboardInterrupt:
+        console.print("Ending.")
+    return Answer({"project": settings.project}, lambda console: None)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+def _serve(
+    settings: Project, file: Path, port: int, now: bool, cron: str | None, console: Console
+) -> None:
+    with ExitStack() as running:
+        with console.status("Starting Prefect"):
+            from prefect_synth.flows.server import prefect_api
+            from prefect_synth.flows.serving import Service, deployment_of
+
+            deployment = deployment_of(settings, file, cron)
+            api = running.enter_context(prefect_api(port, ui=True))
+            service = Service(deployment)
+            run = service.start_now() if now else None
+        pages = api.removesuffix("/api")
+        console.print(f"[green]serving[/]   {settings.project}")
+        console.print(
+            f"schedule  {cron or settings.run.schedule}  {escape(settings.run.timezone)}"
+            "   one refresh at a time"
+        )
+        console.print(
+            f"pages     {pages}/deployments/deployment/{service.deployment_id}", soft_wrap=True
+        )
+        if run:
+            console.print(f"run       {pages}/runs/flow-run/{run}", soft_wrap=True)
+        console.print("[dim]Ctrl-C ends it.[/]")
+        service.run()

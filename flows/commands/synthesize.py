@@ -1,0 +1,135 @@
+"""`prefect-synth synthesize`: the library on a folder of Parquet files, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import pyarrow as pa
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from prefect_synth.flows.commands.answer import Answer
+from prefect_synth.flows.evaluation import find_tables, read_metadata
+from prefect_synth.synth.errors import SynthesisError
+from prefect_synth.synth.hierarchy.hma import HMASynthesizer
+from prefect_synth.synth.hierarchy.links import OnOrphan
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.registry import SYNTHESIZERS
+from prefect_synth.tasks.warehouses.staging_writer import write_staged
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to synthesize, and how.
+
+    Args:
+        data: Folder of the real tables, each `<table>.parquet` or `<table>/*.parquet`.
+        out: Folder to write `<table>.parquet` to.
+        metadata: Our metadata or SDV's, as JSON; else DATA/metadata.json, else inferred.
+        synthesizer: Name of the row model.
+        scale: Synthetic rows for each real row.
+        seed: Of every draw.
+        keep: Tables whose real rows are written as they are.
+        on_orphan: What to do with a foreign key whose parent does not exist.
+    """
+
+    data: Path
+    out: Path
+    metadata: Path | None
+    synthesizer: str
+    scale: float
+    seed: int
+    keep: tuple[str, ...]
+    on_orphan: OnOrphan
+
+
+@dataclass
+class Stopwatch:
+    """Time on the clock and time of the processors since it was started."""
+
+    wall: float = field(default_factory=perf_counter)
+    cpu: float = field(default_factory=lambda: sum(os.times()[:4]))
+
+    def lap(self, name: str) -> dict[str, float]:
+        """`<name>_seconds` and `<name>_cpu_seconds` since the start or the last lap."""
+        wall, cpu = perf_counter(), sum(os.times()[:4])
+        spent = {f"{name}_seconds": wall - self.wall, f"{name}_cpu_seconds": cpu - self.cpu}
+        self.wall, self.cpu = wall, cpu
+        return {name: round(seconds, 3) for name, seconds in spent.items()}
+
+
+def synthesize_folder(request: Request) -> Answer:
+    """Fit a folder of tables, sample them, and write what was sampled.
+
+    Raises:
+        SynthesisError: The request or the data cannot be synthesized.
+        MetricsError: There is no table, or no metadata file of that name.
+    """
+    tables = find_tables(request.data)
+    metadata = read_metadata(request.metadata, request.data)
+    _check(request, metadata)
+    model = HMASynthesizer(
+        metadata,
+        row_model=request.synthesizer,
+        seed=request.seed,
+        keep=request.keep,
+        on_orphan=request.on_orphan,
+    )
+    watch = Stopwatch()
+    model.fit({name: tables[name] for name in metadata.tables if name in tables})
+    spent = watch.lap("fit")
+    sampled = model.sample(request.scale)
+    spent |= watch.lap("sample")
+    rows = _write(request.out, sampled)
+    document = {**spent, "rows": rows, "peak_memory_mb": _peak_memory(), "out": str(request.out)}
+    return Answer(document, lambda console: _show(console, document))
+
+
+def _check(request: Request, metadata: Metadata) -> None:
+    if request.synthesizer not in SYNTHESIZERS:
+        raise SynthesisError(
+            f"The synthesizer '{request.synthesizer}' is not known. "
+            f"Use one of: {', '.join(SYNTHESIZERS)}."
+        )
+    if request.scale <= 0:
+        raise SynthesisError(f"--scale must be above 0, got {request.scale}.")
+    if request.out.resolve() == request.data.resolve():
+        raise SynthesisError(
+            f"DATA and OUT are the same folder '{request.out}': the real tables would be lost. "
+            "Give another folder to write to."
+        )
+    if not metadata.tables:
+        raise SynthesisError("The metadata has no table. Describe at least one.")
+
+
+def _write(out: Path, tables: Mapping[str, pa.Table]) -> dict[str, int]:
+    for name, table in tables.items():
+        write_staged(out / f"{name}.parquet", table.schema, table.to_batches())
+    return {name: table.num_rows for name, table in tables.items()}
+
+
+def _peak_memory() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def _show(console: Console, document: Mapping[str, object]) -> None:
+    rows = document["rows"]
+    assert isinstance(rows, Mapping)  # noqa: S101 - written above
+    table = Table("table", box=None, pad_edge=False)
+    table.add_column("rows", justify="right")
+    for name, count in rows.items():
+        table.add_row(escape(name), f"{count:,}")
+    console.print(table)
+    console.print(
+        f"\nfit {document['fit_seconds']} s, sample {document['sample_seconds']} s, "
+        f"at most {document['peak_memory_mb']} MB"
+    )
+    console.print(f"[green]written[/] to {escape(str(document['out']))}", soft_wrap=True)

@@ -1,0 +1,132 @@
+"""Prefect's API: the one that is configured, or a server of our own while it is needed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO
+
+import httpx
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+    get_current_settings,
+    temporary_settings,
+)
+
+from prefect_synth.flows.server_errors import ServerError
+
+_SECONDS_TO_START = 240
+_SECONDS_TO_END = 15
+_TAIL = 2000
+
+
+@contextmanager
+def prefect_api(port: int | None = None, ui: bool = False) -> Iterator[str]:
+    """Give the address of Prefect's API, and see to it that Prefect uses it.
+
+    Args:
+        port: Port of our own server; any free one by default.
+        ui: Whether our own server has the user interface and schedules too.
+
+    Yields:
+        The address of the API that the user has configured, or of a server of our own, which ends
+        with the context, and with this process however that ends.
+
+    Raises:
+        ServerError: The port is taken, or the server does not start.
+    """
+    configured = PREFECT_API_URL.value()
+    if configured:
+        yield configured
+        return
+    port = port or _free_port()
+    _check_free(port)
+    url = f"http://127.0.0.1:{port}/api"
+    with tempfile.TemporaryFile() as log, _running(port, ui, log) as process:
+        _wait_until_healthy(url, process, log)
+        with temporary_settings({PREFECT_API_URL: url, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}):
+            yield url
+
+
+@contextmanager
+def _running(port: int, ui: bool, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "prefect_synth.flows.server_process", str(port), *_mode(ui)],
+        env=_environment(port, ui),
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C is for us; we end the server when we are done with it
+    )
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _mode(ui: bool) -> list[str]:
+    return ["ui" if ui else "api"]
+
+
+def _environment(port: int, ui: bool) -> Mapping[str, str]:
+    return {
+        **os.environ,
+        **get_current_settings().to_environment_variables(exclude_unset=True),
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        # without it the user interface asks for the API at the default port
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_UI_ENABLED": str(ui).lower(),
+    }
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as tried:
+        # a server that has just ended may leave the port in TIME_WAIT
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            raise ServerError(
+                f"Port {port} is taken. Give another with --port, or set PREFECT_API_URL to the "
+                "Prefect server that runs there."
+            ) from None
+
+
+def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    deadline = time.monotonic() + _SECONDS_TO_START
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"{url}/health", timeout=5, trust_env=False).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    log.seek(0)
+    raise ServerError(
+        f"Prefect's server did not start at {url}. It said: "
+        f"{log.read().decode(errors='replace')[-_TAIL:].strip() or 'nothing'}"
+    )

@@ -1,0 +1,7 @@
+"""What can go wrong with Prefect's server."""
+
+from __future__ import annotations
+
+
+class ServerError(RuntimeError):
+    """Prefect's server did not start; the message says why."""

@@ -1,0 +1,80 @@
+"""A project's schedule on this machine: a deployment of `refresh`, and a runner that obeys it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments import run_deployment
+from prefect.deployments.runner import RunnerDeployment
+from prefect.flows import EntrypointType
+from prefect.runner import Runner
+from prefect.schedules import Cron, Schedule
+
+from prefect_synth.flows.project import Project, ProjectError
+from prefect_synth.flows.refresh import refresh
+
+
+def deployment_of(project: Project, file: Path, cron: str | None = None) -> RunnerDeployment:
+    """Describe a project's nightly refresh: one run at a time, a second one is dropped.
+
+    Args:
+        project: What the project file says.
+        file: The project file.
+        cron: Another schedule than the project file's.
+    """
+    deployment = refresh.to_deployment(
+        name=project.project,
+        description=f"Publishes a synthetic copy of {project.project}'s tables.",
+        schedule=_schedule(project, cron),
+        parameters={"project": str(file), "reason": "nightly"},
+        concurrency_limit=ConcurrencyLimitConfig(
+            limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+        ),
+        enforce_parameter_schema=True,
+        # a file's path would load the flow a second time under another name
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    return cast(RunnerDeployment, deployment)
+
+
+class _Runner(Runner):
+    def handle_sigterm(self, signum: Any, frame: Any) -> None:
+        """End on SIGTERM just as on Ctrl-C; Prefect's own way leaves a coroutine behind."""
+        signal.raise_signal(signal.SIGINT)
+
+
+class Service:
+    """A served project.
+
+    Args:
+        deployment: The deployment; it is created or brought up to date.
+    """
+
+    def __init__(self, deployment: RunnerDeployment) -> None:
+        self._runner = _Runner(name=str(deployment.name))
+        self.deployment_id = cast(UUID, self._runner.add_deployment(deployment))
+
+    def start_now(self) -> UUID:
+        """Ask for a run besides the scheduled ones."""
+        run = run_deployment(self.deployment_id, parameters={"reason": "manual"}, timeout=0)
+        return cast(UUID, run.id)
+
+    def run(self) -> None:
+        """Start the runs that are due, until the process is told to end."""
+        asyncio.run(self._runner.start())
+
+
+def _schedule(project: Project, cron: str | None) -> Schedule:
+    line = cron or project.run.schedule
+    try:
+        return Cron(line, timezone=project.run.timezone)
+    except ValueError:
+        raise ProjectError(
+            f"The schedule '{line}' is not a cron line. Give run.schedule five fields (minute, "
+            "hour, day, month, weekday), such as '30 2 * * *'."
+        ) from None
