@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.hierarchy.matching import match_within
 
 DEEPEST = 64
 
@@ -15,7 +16,8 @@ def levels(link: Ints) -> Ints:
     Args:
         link: Row number of each row's parent in the same table, negative for roots, [n].
     """
-    level = np.where(link < 0, 0, -1)
+    root = (link < 0) | (link == np.arange(len(link)))  # a row that refers to itself is a root
+    level = np.where(root, 0, -1)
     for depth in range(1, DEEPEST):
         below = (level < 0) & (level[np.maximum(link, 0)] == depth - 1)
         if not below.any():
@@ -24,26 +26,46 @@ def levels(link: Ints) -> Ints:
     return np.where(level < 0, max(int(level.max(initial=0)), 1), level)
 
 
-def assign_by_level(level: Ints, wanted: Ints, rng: np.random.Generator) -> Ints:
+def assign_by_level(
+    level: Ints,
+    wanted: Ints,
+    rng: np.random.Generator,
+    groups: Ints,
+    *,
+    alone: bool = False,
+) -> Ints:
     """Give each row a parent one level above it: no cycle can appear.
 
     Args:
         level: Wanted level of each row, [n].
         wanted: Children that each row would have, [n]; weights of the choice.
         rng: Source of the choice.
+        groups: Parents are of the row's own group (its tenant, say), [n].
+        alone: Whether a parent may have only one child; rows that find none become roots.
 
     Returns:
         Row number of each row's parent, -1 for roots, [n].
     """
-    link = np.full(len(level), -1, np.int64)
     if not len(level):
-        return link
-    ranks = np.unique(level, return_inverse=True)[1]  # a missing level closes up
-    for depth in range(1, int(ranks.max()) + 1):
-        above = np.flatnonzero(ranks == depth - 1)
-        here = np.flatnonzero(ranks == depth)
-        weights = wanted[above].astype(float)
-        if not weights.any():
-            weights = np.ones(len(above))
-        link[here] = rng.choice(above, len(here), p=weights / weights.sum())
+        return np.full(0, -1, np.int64)
+    place = groups.astype(np.int64) * (int(level.max()) + 1) + level
+    rank = np.unique(place, return_inverse=True)[1].astype(np.int64)
+    first = np.full(int(rank.max()) + 2, -1, np.int64)  # a missing level closes up
+    group_of = np.zeros(int(rank.max()) + 1, np.int64)
+    group_of[rank] = groups
+    first[1:-1] = np.where(np.diff(group_of) == 0, np.arange(len(group_of) - 1), -1)
+    above = first[rank]
+    if alone:
+        return _one_each(above, rank, rng)
+    return match_within(above, rank, wanted, rng)
+
+
+def _one_each(above: Ints, rank: Ints, rng: np.random.Generator) -> Ints:
+    """Pair each row with a parent of the rank above that no other row has."""
+    link = np.full(len(rank), -1, np.int64)
+    for each in np.unique(above[above >= 0]):
+        here = rng.permutation(np.flatnonzero(above == each))
+        parents = rng.permutation(np.flatnonzero(rank == each))
+        met = min(len(here), len(parents))
+        link[here[:met]] = parents[:met]
     return link

@@ -59,7 +59,11 @@ def make_plan(
         category = [
             r
             for r in foreign
-            if r.parent in keep and 0 < rows[r.parent] <= most_categories and r not in late + itself
+            if r.parent in keep
+            and 0 < rows[r.parent] <= most_categories
+            and r not in late + itself
+            and not _is_one_to_one(metadata, r)
+            and not _shares_columns(r, foreign)
         ]
         live = [r for r in foreign if r not in itself + late + category]
         primary = min(live, key=lambda r: _rank(metadata, r, rows), default=None)
@@ -78,9 +82,21 @@ def _rank(
 ) -> tuple[bool, bool, int, str]:
     """Smallest is primary: one to one first, then never null, then the largest parent."""
     child = metadata.tables[relationship.child]
-    one_to_one = relationship.child_columns in (child.primary_key, *child.unique)
+    one_to_one = _is_one_to_one(metadata, relationship)
     nullable = any(child.columns[c].nullable for c in relationship.child_columns)
     return (not one_to_one, nullable, -rows[relationship.parent], relationship.name)
+
+
+def _is_one_to_one(metadata: Metadata, relationship: Relationship) -> bool:
+    child = metadata.tables[relationship.child]
+    keys = (child.primary_key, *child.unique)
+    return any(key and set(key) <= set(relationship.child_columns) for key in keys)
+
+
+def _shares_columns(relationship: Relationship, others: Collection[Relationship]) -> bool:
+    return any(
+        set(relationship.child_columns) & set(o.child_columns) for o in others if o != relationship
+    )
 
 
 def _cycle_breakers(metadata: Metadata) -> list[Relationship]:

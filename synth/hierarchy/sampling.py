@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,9 +15,12 @@ from prefect_synth.synth.hierarchy.context import inherit, parent_context
 from prefect_synth.synth.hierarchy.counts import calibrate
 from prefect_synth.synth.hierarchy.keys import fill_keys
 from prefect_synth.synth.hierarchy.levels import assign_by_level
+from prefect_synth.synth.hierarchy.links import parent_rows
 from prefect_synth.synth.hierarchy.matching import match, match_within
+from prefect_synth.synth.hierarchy.overlap import shared_forebear
 from prefect_synth.synth.hierarchy.part import Blocks, TablePart, split
-from prefect_synth.synth.metadata import Metadata, Relationship
+from prefect_synth.synth.hierarchy.unique_keys import room
+from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
 
 
@@ -91,10 +95,21 @@ class Sampler:
         self._inherit(part, rng)
         for relation, codec in part.levels.items():
             level = np.rint(codec.decode(blocks.levels[relation])[:, 0]).astype(np.int64)
-            self.drawn.links[relation] = assign_by_level(level, self._wanted(relation), rng)
+            self.drawn.links[relation] = self._itself(part, relation, level, rng)
         for relation, layout in part.references.items():
             piece = blocks.references[relation].pieces[:, 0]
             self.drawn.links[relation] = piece - int(layout.has_null)
+
+    def _itself(
+        self, part: TablePart, relation: str, level: Ints, rng: np.random.Generator
+    ) -> Ints:
+        shared = shared_forebear(self.metadata, self.drawn, self.relations[relation])
+        groups = np.zeros(len(level), np.int64) if shared is None else shared[0]
+        alone = relation in part.one_to_one
+        link = assign_by_level(level, self._wanted(relation), rng, groups, alone=alone)
+        if part.nulls[relation] == 0:  # a root that may not be null refers to itself
+            link = np.where(link < 0, np.arange(len(link)), link)
+        return link
 
     def _keep(self, part: TablePart) -> None:
         assert part.kept is not None  # noqa: S101 - asked by the caller
@@ -102,6 +117,11 @@ class Sampler:
         self.drawn.blocks[part.name] = split(part.kept.encoded, part)
         self.drawn.columns[part.name] = dict(part.kept.columns)
         self.drawn.inherited[part.name] = Encoded.empty(part.rows)
+        for relation in self.metadata.parents(part.name):  # its parents are kept too
+            child, parent = (
+                pa.table(self.drawn.columns[side]) for side in (part.name, relation.parent)
+            )
+            self.drawn.links[relation.name] = parent_rows(child, parent, relation)
 
     def _target(self, part: TablePart) -> int:
         """Rows to make: as asked, at least one of what was there, at most one a parent if so."""
@@ -110,22 +130,9 @@ class Sampler:
             parent = self.relations[relation].parent
             if parent in self.drawn.rows and part.nulls[relation] == 0 and parent != part.name:
                 rows = min(rows, self.drawn.rows[parent])
-        for first, second in self._pairs(part):
-            rows = min(rows, self._parents(first) * self._parents(second))
+        for sizes in room(self.metadata, part, self.drawn.rows):
+            rows = min(rows, math.prod(sizes.values()))
         return rows
-
-    def _pairs(self, part: TablePart) -> list[tuple[str, str]]:
-        """Pairs of relations that together are a unique key: a parent meets another but once."""
-        pairs = []
-        for key in part.unique:
-            used = [r for r in self.metadata.parents(part.name) if set(r.child_columns) & set(key)]
-            covered = {c for r in used for c in r.child_columns} >= set(key)
-            if len(used) == 2 and covered and all(r.parent in self.drawn.rows for r in used):
-                pairs.append((used[0].name, used[1].name))
-        return pairs
-
-    def _parents(self, relation: str) -> int:
-        return self.drawn.rows[self.relations[relation].parent]
 
     def _structure(self, part: TablePart, rows: int, rng: np.random.Generator) -> Encoded:
         """Choose the parents of every row, and gather what the rows know of them."""
@@ -164,7 +171,7 @@ class Sampler:
         null = self._nulls(part, relation, wanted, len(known), rng)
         link = np.full(len(known), -1, np.int64)
         parent = self.drawn.blocks[self.relations[relation].parent].for_child(relation)
-        shared = self._shared(part, self.relations[relation])
+        shared = shared_forebear(self.metadata, self.drawn, self.relations[relation])
         if shared is not None:
             link[~null] = match_within(shared[0][~null], shared[1], self._wanted(relation), rng)
             return link
@@ -187,38 +194,6 @@ class Sampler:
         null[rng.permutation(rows)[: round(part.nulls[relation] * rows)]] = True
         return null
 
-    def _shared(self, part: TablePart, relation: Relationship) -> tuple[Ints, Ints] | None:
-        """Row numbers of a grandparent that both keys name, where two foreign keys overlap.
-
-        Returns:
-            For each row here, and for each row of the parent, the row of the common forebear; None
-            where the relation shares no column with an earlier one.
-        """
-        for earlier in self.metadata.parents(part.name):
-            common = set(earlier.child_columns) & set(relation.child_columns)
-            if earlier.name == relation.name or not common or earlier.name not in self.drawn.links:
-                continue
-            here = self._forebear(earlier, common)
-            there = self._forebear(relation, common)
-            if here is not None and there is not None:
-                link = self.drawn.links[earlier.name]
-                return np.where(link >= 0, here[np.maximum(link, 0)], -1), there
-        return None
-
-    def _forebear(self, relation: Relationship, common: set[str]) -> Ints | None:
-        """Which row of the table that owns the common columns each parent row belongs to."""
-        columns = {
-            p
-            for c, p in zip(relation.child_columns, relation.parent_columns, strict=True)
-            if c in common
-        }
-        for up in self.metadata.parents(relation.parent):
-            if set(up.child_columns) == columns and up.name in self.drawn.links:
-                return self.drawn.links[up.name]
-        if columns == set(self.metadata.tables[relation.parent].primary_key):
-            return np.arange(self.drawn.rows[relation.parent])
-        return None
-
     def _late_links(self, name: str) -> None:
         """Close the cycles, now that every table has its rows."""
         part = self.parts[name]
@@ -233,18 +208,32 @@ class Sampler:
 
     def _counts(self, part: TablePart, relation: str, total: int, rng: np.random.Generator) -> Ints:
         partners = [
-            self._parents(b if relation == a else a)
-            for a, b in self._pairs(part)
-            if relation in (a, b)
+            math.prod(sizes.values()) // sizes[relation]
+            for sizes in room(self.metadata, part, self.drawn.rows)
+            if sizes.get(relation)
         ]
         most = 1 if relation in part.one_to_one else min(partners, default=None)
+        wanted = self._wanted(relation)
+        able = self._able(relation)
+        counts = np.zeros(len(wanted), np.int64)
         try:
-            return calibrate(self._wanted(relation), total, rng, most)
+            counts[able] = calibrate(wanted[able], total, rng, most)
         except ValueError as error:
             raise SynthesisError(
                 f"Table '{part.name}' cannot be sampled through '{relation}': {error}. "
                 "Ask for a scale at which the parent table has rows."
             ) from error
+        return counts
+
+    def _able(self, relation: str) -> np.ndarray:
+        """Which parent rows can have children: those whose referenced columns have no null."""
+        link = self.relations[relation]
+        able = np.ones(self.drawn.rows[link.parent], bool)
+        for column in link.parent_columns:
+            values = self.drawn.columns[link.parent].get(column)
+            if values is not None and values.null_count:
+                able &= np.asarray(values.is_valid())
+        return able
 
     def _wanted(self, relation: str) -> Floats:
         """Children that each parent row should have by what it was drawn with, [parents]."""

@@ -1,14 +1,44 @@
-"""Unique keys made of several parts, repaired without changing any part's own distribution."""
+"""Unique keys made of several parts, repaired with as little change as can be.
+
+First entries of one part are exchanged between rows, which changes no part's own distribution.
+What is left over gets another entry that is still free for its row.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from prefect_synth.synth.encoding.layout import Ints
 
 _PASSES = 60
+_PATIENCE = 10
+_ROUNDS = 20
+_AT_ONCE = 2_000_000
+
+
+@dataclass
+class KeyPart:
+    """One part of a key: a parent row, or a value, for each row.
+
+    Args:
+        choice: Which option each row has, [n].
+        codes: The code of each option, [m]; options of equal code are equal in the key.
+        groups: Rows may have options of their own group only, [n]; None where all are allowed.
+        option_groups: Group of each option, [m].
+    """
+
+    choice: Ints
+    codes: Ints
+    groups: Ints | None = None
+    option_groups: Ints | None = None
+
+    @property
+    def row_codes(self) -> Ints:
+        """The code of each row's option, [n]."""
+        return np.asarray(self.codes[self.choice])
 
 
 def repeated(parts: Sequence[Ints]) -> Ints:
@@ -29,30 +59,68 @@ def combine(parts: Sequence[Ints]) -> Ints:
     return codes
 
 
-def swap_until_unique(parts: Sequence[Ints], free: int, rng: np.random.Generator) -> Ints | None:
-    """Exchange entries of one part between rows until no combination comes twice.
+def repair(
+    parts: Sequence[KeyPart],
+    free: Sequence[int],
+    rng: np.random.Generator,
+    *,
+    fillable: bool = True,
+) -> bool:
+    """Change choices until no combination comes twice.
 
     Args:
-        parts: Codes of the key's parts, [n] each.
-        free: Index of the part that may be exchanged.
-        rng: Picks the partners.
+        parts: The key's parts; their choices are changed in place.
+        free: Indices of the parts that may be changed, the best ones first.
+        rng: Picks partners and options.
+        fillable: Whether, when all else fails, rows may be put on any unused combination.
 
     Returns:
-        Row order to take the free part in, [n], or None where no exchange was found.
+        Whether the key is unique now.
     """
-    n = len(parts[0])
-    fixed = [p for i, p in enumerate(parts) if i != free]
-    order = np.arange(n)
+    for step in (swap, move):
+        for index in free:
+            if not len(_bad(parts)):
+                return True
+            step(parts, index, rng)
+    if len(_bad(parts)) and fillable and all(p.groups is None for p in parts):
+        _fill_gaps(parts, rng)
+    return not len(_bad(parts))
+
+
+def _bad(parts: Sequence[KeyPart]) -> Ints:
+    return repeated([p.row_codes for p in parts])
+
+
+def swap(parts: Sequence[KeyPart], free: int, rng: np.random.Generator) -> None:
+    """Exchange entries of one part between rows of a group, as long as it helps."""
+    part = parts[free]
+    n = len(part.choice)
+    best, waited = n, 0
     for _ in range(_PASSES):
-        bad = repeated([*fixed, parts[free][order]])
+        bad = _bad(parts)
         if not len(bad):
-            return order
-        partners = rng.integers(0, n, len(bad))
+            return
+        best, waited = (len(bad), 0) if len(bad) < best else (best, waited + 1)
+        if waited > _PATIENCE:
+            break
+        partners = _partners(part, bad, rng)
         _, first = np.unique(np.concatenate([bad, partners]), return_index=True)
         alone = np.isin(np.arange(len(bad)), first) & np.isin(np.arange(len(bad)) + len(bad), first)
         bad, partners = bad[alone], partners[alone]
-        order[bad], order[partners] = order[partners], order[bad]
-    return spread(fixed, parts[free])
+        part.choice[bad], part.choice[partners] = part.choice[partners], part.choice[bad]
+    if part.groups is None:
+        fixed = [p.row_codes for i, p in enumerate(parts) if i != free]
+        order = spread(fixed, part.row_codes)
+        part.choice = part.choice if order is None else part.choice[order]
+
+
+def _partners(part: KeyPart, rows: Ints, rng: np.random.Generator) -> Ints:
+    if part.groups is None:
+        return rng.integers(0, len(part.choice), len(rows))
+    order = np.argsort(part.groups, kind="stable")
+    start = np.searchsorted(part.groups[order], part.groups[rows], side="left")
+    stop = np.searchsorted(part.groups[order], part.groups[rows], side="right")
+    return np.asarray(order[rng.integers(start, stop)])
 
 
 def spread(fixed: Sequence[Ints], free: Ints) -> Ints | None:
@@ -75,3 +143,102 @@ def spread(fixed: Sequence[Ints], free: Ints) -> Ints | None:
     order = np.empty(len(keys), np.int64)
     order[rows] = values
     return order if not len(repeated([*fixed, free[order]])) else None
+
+
+def move(
+    parts: Sequence[KeyPart], free: int, rng: np.random.Generator, *, in_order: bool = False
+) -> None:
+    """Give repeating rows another option of one part.
+
+    Args:
+        parts: The key's parts; the choice of part `free` is changed in place.
+        free: Index of the part.
+        rng: Picks the options.
+        in_order: Take the first option that is left, rather than any.
+    """
+    part = parts[free]
+    rest = [p.row_codes for i, p in enumerate(parts) if i != free]
+    held = combine([*rest, *([] if part.groups is None else [part.groups])] or [part.choice * 0])
+    size = int(part.codes.max(initial=0)) + 1
+    for _ in range(0 if in_order else _ROUNDS):
+        bad = _bad(parts)
+        if not len(bad):
+            return
+        options = _options(part, bad, rng)
+        wanted = held[bad] * size + part.codes[options]
+        new = ~np.isin(wanted, held * size + part.row_codes)
+        new &= np.isin(np.arange(len(wanted)), np.unique(wanted, return_index=True)[1])
+        part.choice[bad[new]] = options[new]
+    bad = _bad(parts)
+    per_chunk = max(_AT_ONCE // max(len(part.codes), 1), 1)
+    holders = np.unique(held[bad])
+    for start in range(0, len(holders), per_chunk):
+        chunk = holders[start : start + per_chunk]
+        _move_exactly(part, held, size, bad[np.isin(held[bad], chunk)], chunk, in_order, rng)
+
+
+def _options(part: KeyPart, rows: Ints, rng: np.random.Generator) -> Ints:
+    if part.groups is None or part.option_groups is None:
+        return rng.integers(0, len(part.codes), len(rows))
+    order = np.argsort(part.option_groups, kind="stable")
+    start = np.searchsorted(part.option_groups[order], part.groups[rows], side="left")
+    stop = np.searchsorted(part.option_groups[order], part.groups[rows], side="right")
+    picked = rng.integers(start, np.maximum(stop, start + 1))
+    # a group without options keeps what it has
+    return np.where(stop > start, order[np.minimum(picked, len(order) - 1)], part.choice[rows])
+
+
+def _move_exactly(
+    part: KeyPart,
+    held: Ints,
+    size: int,
+    bad: Ints,
+    holders: Ints,
+    in_order: bool,
+    rng: np.random.Generator,
+) -> None:
+    """Give each repeating row an option that no row of the same rest of the key has."""
+    holder, option = (x.ravel() for x in np.indices((len(holders), len(part.codes))))
+    if part.groups is not None and part.option_groups is not None:
+        group_of = np.zeros(int(held.max()) + 1, np.int64)
+        group_of[held] = part.groups
+        allowed = part.option_groups[option] == group_of[holders[holder]]
+        holder, option = holder[allowed], option[allowed]
+    pairs = holders[holder] * size + part.codes[option]
+    shuffled = np.arange(len(pairs)) if in_order else rng.permutation(len(pairs))
+    shuffled = shuffled[np.sort(np.unique(pairs[shuffled], return_index=True)[1])]
+    left = shuffled[~np.isin(pairs[shuffled], held * size + part.row_codes)]
+    takers, offers = _line_up(held[bad], holders[holder[left]])
+    part.choice[bad[takers]] = option[left[offers]]
+
+
+def _line_up(asked: Ints, offered: Ints) -> tuple[Ints, Ints]:
+    """Pair the nth asker of a kind with the nth offer of it."""
+    kinds = np.concatenate([asked, offered])
+    order = np.argsort(kinds, kind="stable")
+    starts = np.flatnonzero(np.diff(kinds[order], prepend=-1))
+    ask = order < len(asked)
+    asks = np.add.reduceat(ask.astype(np.int64), starts) if len(starts) else np.zeros(0, np.int64)
+    sizes = np.diff(np.append(starts, len(kinds)))
+    met = np.minimum(asks, sizes - asks)
+    at = np.arange(len(kinds)) - np.repeat(starts, sizes)
+    asks_, met_ = np.repeat(asks, sizes), np.repeat(met, sizes)
+    takers = order[ask & (at < met_)]
+    offers = order[~ask & (at - asks_ < met_)] - len(asked)
+    return takers, offers
+
+
+def _fill_gaps(parts: Sequence[KeyPart], rng: np.random.Generator) -> None:
+    """Put the rows that still repeat on combinations that nobody has."""
+    sizes = [len(p.codes) for p in parts]
+    if np.prod(np.array(sizes, float)) > _AT_ONCE:
+        return
+    every = np.indices(sizes).reshape(len(parts), -1)
+    codes = combine(
+        [np.concatenate([p.row_codes, p.codes[e]]) for p, e in zip(parts, every, strict=True)]
+    )
+    bad, n = _bad(parts), len(parts[0].choice)
+    unused = rng.permutation(np.flatnonzero(~np.isin(codes[n:], codes[:n])))
+    unused = unused[np.sort(np.unique(codes[n:][unused], return_index=True)[1])][: len(bad)]
+    for part, entries in zip(parts, every, strict=True):
+        part.choice[bad[: len(unused)]] = entries[unused]

@@ -1,0 +1,204 @@
+"""Keys of several columns in sampled tables: what they are made of, and making them unique."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from prefect_synth.synth.encoding.columns import CategoryEncoder, NumberEncoder
+from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.encoding.table import AnyEncoder
+from prefect_synth.synth.errors import UniquenessError
+from prefect_synth.synth.hierarchy.overlap import shared_forebear
+from prefect_synth.synth.hierarchy.part import TablePart
+from prefect_synth.synth.hierarchy.uniqueness import KeyPart, combine, move, repair, repeated
+from prefect_synth.synth.metadata import Metadata, Relationship
+
+if TYPE_CHECKING:
+    from prefect_synth.synth.hierarchy.sampling import Sample
+
+
+def claims(metadata: Metadata, part: TablePart) -> list[tuple[Relationship, list[tuple[str, str]]]]:
+    """Which foreign key fills which columns: (child column, parent column) by relationship.
+
+    Where keys share a column, one that is never null fills it, and a table's reference to itself
+    comes after those that it may depend on.
+    """
+    order = sorted(
+        metadata.parents(part.name),
+        key=lambda r: (r.name in part.plan.deferred, part.nulls[r.name] > 0, r.parent == part.name),
+    )
+    taken: set[str] = set()
+    filled = []
+    for relationship in order:
+        pairs = zip(relationship.child_columns, relationship.parent_columns, strict=True)
+        own = [(c, p) for c, p in pairs if c not in taken]
+        taken.update(relationship.child_columns)
+        filled.append((relationship, own))
+    return filled
+
+
+def room(metadata: Metadata, part: TablePart, rows: Mapping[str, int]) -> list[dict[str, int]]:
+    """How many options each part of each key has, by relation or column.
+
+    Args:
+        metadata: The schema.
+        part: The table's part.
+        rows: Rows of the tables that are sampled already.
+
+    Returns:
+        One mapping for each key whose every part has a known number of options.
+    """
+    found = []
+    for key in part.unique:
+        sizes: dict[str, int] = {}
+        covered: set[str] = set()
+        for relation, filled in claims(metadata, part):
+            inside = {c for c, _ in filled} & set(key)
+            known = relation.parent in rows and part.nulls[relation.name] == 0
+            if inside and known and inside == {c for c, _ in filled}:
+                sizes[relation.name] = rows[relation.parent]
+                covered |= inside
+        for column in [c for c in key if c not in covered]:
+            encoder = part.codec.encoders.get(column)
+            if isinstance(encoder, CategoryEncoder) and not encoder.layout.has_null:
+                sizes[column] = len(encoder.values)
+                covered.add(column)
+        if covered == set(key):
+            found.append(sizes)
+    return found
+
+
+def make_unique(
+    metadata: Metadata,
+    part: TablePart,
+    drawn: Sample,
+    key: tuple[str, ...],
+    rng: np.random.Generator,
+) -> None:
+    """Exchange parents, or own values, between rows until the key is unique.
+
+    Raises:
+        UniquenessError: The key has fewer combinations than rows.
+    """
+    linked = [
+        (r, [p for c, p in filled if c in key])
+        for r, filled in claims(metadata, part)
+        if any(c in key for c, _ in filled)
+    ]
+    own = [c for c in key if c in drawn.columns[part.name] and c in part.codec.encoders]
+    whole = _rows_without_null(part, drawn, [r for r, _ in linked], own)
+    if not len(whole):
+        return
+    parts = [_link_part(metadata, drawn, r, columns, whole) for r, columns in linked]
+    domains = {c: _Domain(drawn.columns[part.name][c], whole) for c in own}
+    parts += [KeyPart(d.choice, np.arange(len(d.values))) for d in domains.values()]
+    if not len(repeated([p.row_codes for p in parts])):
+        return
+    free = [i for i in reversed(range(len(parts))) if _is_free(part, linked, i)]
+    fillable = all(r.parent != part.name for r, _ in linked)
+    unique = repair(parts, free, rng, fillable=fillable) or _with_more_values(
+        part, parts, domains, len(linked), rng
+    )
+    if not unique:
+        raise UniquenessError(part.name, key, len(whole))
+    for (relation, _), repaired in zip(linked, parts, strict=False):
+        drawn.links[relation.name][whole] = repaired.choice
+    for column, repaired in zip(own, parts[len(linked) :], strict=True):
+        domain = domains[column]
+        drawn.columns[part.name][column] = domain.write(repaired.choice, whole)
+
+
+class _Domain:
+    """The values of an own column, each once, and which one each row has."""
+
+    def __init__(self, column: pa.Array, rows: Ints) -> None:
+        self.column = column
+        codes = codes_of(column)
+        _, first, dense = np.unique(codes[rows], return_index=True, return_inverse=True)
+        self.values = column.take(pa.array(rows[first]))
+        self.choice: Ints = dense.astype(np.int64)
+
+    def extend(self, values: pa.Array) -> None:
+        self.values = pa.concat_arrays([self.values, values])
+
+    def write(self, choice: Ints, rows: Ints) -> pa.Array:
+        at = np.arange(len(self.column))
+        at[rows] = len(self.column) + choice
+        return pa.concat_arrays([self.column, self.values]).take(pa.array(at))
+
+
+def _rows_without_null(
+    part: TablePart, drawn: Sample, linked: Sequence[Relationship], own: Sequence[str]
+) -> Ints:
+    """Rows whose key has no null: only those must be unique (SQL's NULLS DISTINCT)."""
+    whole = np.ones(drawn.rows[part.name], bool)
+    for relation in linked:
+        whole &= drawn.links[relation.name] >= 0
+    for column in own:
+        whole &= np.asarray(drawn.columns[part.name][column].is_valid())
+    return np.flatnonzero(whole)
+
+
+def _link_part(
+    metadata: Metadata, drawn: Sample, relation: Relationship, columns: Sequence[str], rows: Ints
+) -> KeyPart:
+    parent = drawn.columns[relation.parent]
+    codes = combine([codes_of(parent[c]) for c in columns])
+    link = drawn.links[relation.name][rows]
+    shared = shared_forebear(metadata, drawn, relation)
+    if shared is None:
+        return KeyPart(link, codes)
+    return KeyPart(link, codes, shared[0][rows], shared[1])
+
+
+def _is_free(
+    part: TablePart, linked: Sequence[tuple[Relationship, Sequence[str]]], index: int
+) -> bool:
+    """Whether a part may change: not the primary parent if another can, nor a level's parent."""
+    if index >= len(linked):
+        return True
+    relation = linked[index][0]
+    return relation.parent != part.name and (relation.name != part.plan.primary or len(linked) == 1)
+
+
+def _with_more_values(
+    part: TablePart,
+    parts: Sequence[KeyPart],
+    domains: Mapping[str, _Domain],
+    first: int,
+    rng: np.random.Generator,
+) -> bool:
+    """Use categories that were not drawn; let dates and numbers run on beyond the largest drawn."""
+    for index, (column, domain) in enumerate(domains.items(), first):
+        others = [p.row_codes for i, p in enumerate(parts) if i != index]
+        needed = int(np.bincount(combine(others or [parts[index].choice * 0])).max())
+        domain.extend(_more_values(part.codec.encoders[column], domain.values, needed))
+        parts[index].codes = codes_of(domain.values)
+        move(parts, index, rng, in_order=True)
+        if not len(repeated([p.row_codes for p in parts])):
+            return True
+    return False
+
+
+def _more_values(encoder: AnyEncoder, seen: pa.Array, needed: int) -> pa.Array:
+    if isinstance(encoder, CategoryEncoder):
+        pieces = np.arange(len(encoder.values)) + int(encoder.layout.has_null)
+        return encoder.decode(pieces, np.full(len(pieces), 0.5), np.random.default_rng(0))
+    if isinstance(encoder, NumberEncoder) and not encoder.scale.is_continuous:
+        after = encoder.scale.to_ticks(seen).max() + 1 + np.arange(needed)
+        return encoder.scale.from_ticks(after, seen.type)
+    return seen.slice(0, 0)
+
+
+def codes_of(values: pa.Array) -> Ints:
+    """One integer for each value, -1 for null, [n]."""
+    if isinstance(values, pa.ExtensionArray):
+        values = values.storage
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    codes = values.dictionary_encode().indices.fill_null(-1)
+    return np.asarray(codes).astype(np.int64)
