@@ -27,7 +27,14 @@ def parent_rows(child: pa.Table, parent: pa.Table, relationship: Relationship) -
     """
     theirs = [child[c] for c in relationship.child_columns]
     ours = [parent[c] for c in relationship.parent_columns]
-    child_codes, parent_codes = key_codes(theirs, ours)
+    try:
+        child_codes, parent_codes = key_codes(theirs, ours)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        kinds = [", ".join(str(c.type) for c in side) for side in (theirs, ours)]
+        raise SynthesisError(
+            f"Foreign key '{relationship}' compares {kinds[0]} with {kinds[1]}, and these cannot "
+            "be compared. Cast one of them in a view, or remove the relation."
+        ) from error
     found = pc.index_in(pa.array(child_codes), pa.array(parent_codes))
     rows = np.asarray(found.fill_null(ORPHAN).to_numpy(zero_copy_only=False)).astype(np.int64)
     rows[_any_null(theirs)] = NO_PARENT
@@ -41,21 +48,35 @@ def key_codes(
     size = len(left[0])
     codes = np.zeros(size + len(right[0]), np.int64)
     for a, b in zip(left, right, strict=True):
-        both = pa.chunked_array([*_plain(a, b.type).chunks, *_plain(b, b.type).chunks])
-        part = both.combine_chunks().dictionary_encode().indices.fill_null(-1)
+        kind = _common_type(a.type, b.type)
+        both = pa.concat_arrays([_plain(a, kind), _plain(b, kind)])
+        part = both.dictionary_encode().indices.fill_null(-1)
         part_codes = np.asarray(part).astype(np.int64) + 1
         codes = codes * (int(part_codes.max(initial=0)) + 1) + part_codes
         codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
     return codes[:size], codes[size:]
 
 
-def _plain(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    if isinstance(kind, pa.BaseExtensionType):
-        storage = [c.storage if isinstance(c, pa.ExtensionArray) else c for c in values.chunks]
-        return pa.chunked_array(storage, kind.storage_type)
+def _common_type(left: pa.DataType, right: pa.DataType) -> pa.DataType:
+    """A type that holds the values of both sides; integers of any width compare."""
+    left, right = _storage(left), _storage(right)
+    if left == right or not (pa.types.is_integer(left) and pa.types.is_integer(right)):
+        return right
+    both_unsigned = pa.types.is_unsigned_integer(left) and pa.types.is_unsigned_integer(right)
+    return pa.uint64() if both_unsigned else pa.int64()
+
+
+def _storage(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return values.cast(kind)
+        return kind.value_type
+    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+
+
+def _plain(values: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+    whole = values.combine_chunks()
+    if isinstance(whole, pa.ExtensionArray):
+        whole = whole.storage
+    return whole.cast(kind)
 
 
 def _any_null(columns: Sequence[pa.ChunkedArray]) -> np.ndarray:

@@ -185,6 +185,8 @@ def nearest_correlation(matrix: Floats) -> Floats:
 
 def latent_orders(both: Encoded) -> tuple[Ints, ...]:
     """For each column the order of its pieces; categories by their centroids' main axis."""
+    if len(both) < 3:
+        return tuple(np.arange(len(layout.probabilities)) for layout in both.layouts)
     step = max(len(both) // _ORDERED_ON, 1)
     some = both.take(np.arange(0, len(both), step))
     blocks = [_features(some, j) for j in range(some.width)]
@@ -192,7 +194,7 @@ def latent_orders(both: Encoded) -> tuple[Ints, ...]:
     for j, layout in enumerate(some.layouts):
         count = len(layout.probabilities)
         others = [b for i, b in enumerate(blocks) if i != j]
-        if not layout.nominal or count < 3 or not others or len(some) < 3:
+        if not layout.nominal or count < 3 or not others:
             orders.append(np.arange(count))
             continue
         orders.append(_main_axis(some.pieces[:, j], np.hstack(others), layout))
