@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,11 +17,14 @@ from prefect_synth.tasks.warehouses.choice import choose_tables
 from prefect_synth.tasks.warehouses.duckdb_reflection import read_catalogue
 from prefect_synth.tasks.warehouses.errors import ConnectionFailed, QueryFailed
 from prefect_synth.tasks.warehouses.reader import SqlSnapshot
-from prefect_synth.tasks.warehouses.staging_writer import ROW_GROUP_ROWS
+from prefect_synth.tasks.warehouses.selection import Selection
 from prefect_synth.tasks.warehouses.url import duckdb_path
 
-MEMORY_LIMIT = "256MB"
-"""What DuckDB may keep in memory; larger sorts spill to the staging folder."""
+MEMORY_MB = 128
+"""What DuckDB may keep in memory at first; larger sorts spill to the staging folder. Rows too wide
+for that (a sort keeps some 100,000 of them) get twice as much until they fit."""
+BATCH_ROWS = 8_192
+THREADS = 2
 
 
 class DuckDBWarehouse:
@@ -80,6 +84,32 @@ class DuckDBSnapshot(SqlSnapshot):
         self._connection = connection
         self._lock = threading.Lock()
         self._spills = False
+        self._memory_mb = MEMORY_MB
+        connection.execute(f"SET memory_limit = '{MEMORY_MB}MB'")
+
+    def pull(
+        self,
+        table: str,
+        schema: pa.Schema,
+        path: Path,
+        *,
+        selection: Selection | None = None,
+        on_batch: Callable[[int], None] | None = None,
+    ) -> int:
+        """Stream a table to a Parquet file, in the order of its primary key."""
+        while True:
+            granted = self._memory_mb
+            try:
+                return super().pull(table, schema, path, selection=selection, on_batch=on_batch)
+            except QueryFailed as error:
+                if "Out of Memory" not in str(error) or granted * 2 > _machine_mb():
+                    raise
+                self._grant(granted * 2)
+
+    def _grant(self, memory_mb: int) -> None:
+        with self._lock:
+            self._memory_mb = max(memory_mb, self._memory_mb)
+            self._connection.execute(f"SET memory_limit = '{self._memory_mb}MB'")
 
     @contextmanager
     def _query(
@@ -89,7 +119,7 @@ class DuckDBSnapshot(SqlSnapshot):
         try:
             if spill is not None:
                 self._spill_to(spill)
-            yield iter(cursor.sql(sql).to_arrow_reader(ROW_GROUP_ROWS))
+            yield iter(cursor.sql(sql).to_arrow_reader(BATCH_ROWS))
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise QueryFailed(f"DuckDB could not read {about}: {error}") from error
         finally:
@@ -105,6 +135,10 @@ class DuckDBSnapshot(SqlSnapshot):
                 self._spills = True
 
 
+def _machine_mb() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+
+
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     if not path.is_file():
         slash = "" if path.is_absolute() else " An absolute path takes four slashes (duckdb:////)."
@@ -114,7 +148,7 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
         )
     try:
         connection = duckdb.connect(path, read_only=True)
-        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        connection.execute(f"SET threads = {THREADS}")
         # uuid and json keep their types
         connection.execute("SET arrow_lossless_conversion = true")
         connection.execute("SET TimeZone = 'UTC'")

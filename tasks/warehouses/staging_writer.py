@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 from prefect_synth.tasks.warehouses.errors import StagingError
 
 ROW_GROUP_ROWS = 131_072
+ROW_GROUP_CELLS = 64 * ROW_GROUP_ROWS
+"""Wide tables have shorter row groups: one of them must fit in memory."""
 
 
 def write_staged(
@@ -24,8 +26,8 @@ def write_staged(
 ) -> int:
     """Stream `batches` to `path`, which appears only when it is complete.
 
-    Row groups have `ROW_GROUP_ROWS` rows however the source cuts its batches, so the same rows
-    give the same bytes.
+    Row groups have `ROW_GROUP_ROWS` rows (fewer above 64 columns) however the source cuts its
+    batches, so the same rows give the same bytes.
 
     Returns:
         The number of rows written.
@@ -69,7 +71,7 @@ def _write(
     try:
         for group in row_groups(batches, schema):
             with _explained(path):
-                writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+                writer.write_table(group, row_group_size=group.num_rows)
             rows += group.num_rows
             if on_batch is not None:
                 on_batch(group.num_rows)
@@ -83,17 +85,18 @@ def _write(
 
 
 def row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Cut a stream of batches into tables of exactly `ROW_GROUP_ROWS` rows, and the rest."""
+    """Cut a stream of batches into tables of one size, and the rest."""
+    size = min(ROW_GROUP_ROWS, max(1024, ROW_GROUP_CELLS // max(len(schema), 1)))
     held: list[pa.RecordBatch] = []
     held_rows = 0
     for batch in batches:
         held.append(batch)
         held_rows += batch.num_rows
-        while held_rows >= ROW_GROUP_ROWS:
+        while held_rows >= size:
             table = pa.Table.from_batches(held, schema)
-            yield table.slice(0, ROW_GROUP_ROWS)
-            held = table.slice(ROW_GROUP_ROWS).to_batches()
-            held_rows -= ROW_GROUP_ROWS
+            yield table.slice(0, size)
+            held = table.slice(size).to_batches()
+            held_rows -= size
     if held_rows:
         yield pa.Table.from_batches(held, schema)
 
