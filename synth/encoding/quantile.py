@@ -60,7 +60,12 @@ class QuantileMarginal:
 
 
 def fit_quantiles(
-    ticks: Floats, whole: bool, *, min_rows: int = 10, tail_rows: int = 5
+    ticks: Floats,
+    whole: bool,
+    *,
+    min_rows: int = 10,
+    tail_rows: int = 5,
+    blur: float | None = None,
 ) -> QuantileMarginal:
     """Fit spikes and ranges of at least `min_rows` rows each.
 
@@ -69,12 +74,13 @@ def fit_quantiles(
         whole: Whether ticks are whole numbers.
         min_rows: Rows that a spike or range must stand for.
         tail_rows: The smallest and largest values published are these order statistics.
+        blur: Half the width, in ticks, that hides a handful of values; 5 % of their mean if None.
 
     Returns:
         The marginal. With fewer than 2 `min_rows` values only their mean and spread are kept.
     """
     if len(ticks) < 2 * min_rows:
-        return _few(ticks, whole)
+        return _few(ticks, whole, tail_rows, blur)
     ordered = np.sort(ticks)
     ordered = np.clip(ordered, ordered[tail_rows - 1], ordered[-tail_rows])
     values, counts = np.unique(ordered, return_counts=True)
@@ -89,11 +95,16 @@ def fit_quantiles(
     )
 
 
-def _few(ticks: Floats, whole: bool) -> QuantileMarginal:
+def _few(ticks: Floats, whole: bool, tail_rows: int, blur: float | None) -> QuantileMarginal:
+    """Few values: those that repeat often enough if all do, else a stretch around their mean."""
     if not len(ticks):
         return QuantileMarginal(np.zeros(1), np.zeros(1), np.ones(1), whole)
+    values, counts = np.unique(ticks, return_counts=True)
+    if counts.min() >= tail_rows:
+        return QuantileMarginal(values, values, counts / len(ticks), whole)
     centre, spread = float(ticks.mean()), float(ticks.std())
-    spread = max(spread * np.sqrt(3.0), 0.05 * abs(centre), 2.0 if whole else 1e-3)
+    hidden = 0.05 * abs(centre) if blur is None else blur
+    spread = max(spread * np.sqrt(3.0), hidden, 2.0 if whole else 1e-3)
     low, high = centre - spread, centre + spread
     if ticks.min() >= 0:
         low = max(low, 0.0)

@@ -6,6 +6,10 @@ import numpy as np
 
 from prefect_synth.synth.encoding.layout import Floats, Ints
 
+_FAR_OFF = 0.2
+"""Relative gap above which all parents are scaled rather than a few changed."""
+_FEW_OF = 20
+
 
 def calibrate(
     wanted: Floats, total: int, rng: np.random.Generator, most: int | None = None
@@ -42,25 +46,30 @@ def _scaled(wanted: Floats, total: int, rng: np.random.Generator) -> Ints:
     have = wanted.sum()
     if have <= 0:
         return np.zeros(len(wanted), np.int64)
-    if abs(total / have - 1) > 0.02:
+    if abs(total / have - 1) > _FAR_OFF:
         wanted = wanted * (total / have)
         return np.floor(wanted + rng.random(len(wanted))).astype(np.int64)
     return np.rint(wanted).astype(np.int64)
 
 
 def _step(counts: Ints, gap: int, most: int | None, rng: np.random.Generator) -> Ints:
-    """One more, or one fewer, for as many parents as needed, likelier where there are many."""
-    if gap > 0:
-        open_ = np.ones(len(counts), bool) if most is None else counts < most
-        weights = np.where(open_, counts, 0).astype(float)
-        if not weights.any():
-            weights = open_.astype(float)
-    else:
-        weights = np.where(counts > 1, counts, 0).astype(float)
-        if not weights.any():
-            weights = (counts > 0).astype(float)
-    size = min(abs(gap), int((weights > 0).sum()))
+    """Change a few parents by up to half their children, so that most keep their number exactly."""
+    room = _room(counts, gap, most)
+    weights = np.where(room > 0, np.maximum(counts, 1 if not counts.any() else 0), 0).astype(float)
+    if not weights.any():
+        weights = (room > 0).astype(float)
+    size = min(max(len(counts) // _FEW_OF, 1), abs(gap), int((weights > 0).sum()))
     chosen = rng.choice(len(counts), size, replace=False, p=weights / weights.sum())
+    before = np.cumsum(room[chosen]) - room[chosen]
     step = np.zeros(len(counts), np.int64)
-    step[chosen] = np.sign(gap)
+    step[chosen] = np.clip(abs(gap) - before, 0, room[chosen]) * np.sign(gap)
     return step
+
+
+def _room(counts: Ints, gap: int, most: int | None) -> Ints:
+    """By how much each parent may change in one step, [parents]."""
+    if gap > 0:
+        room = np.maximum(counts // 2, 1)
+        return room if most is None else np.minimum(room, most - counts)
+    above_one = np.maximum(counts - 1, 0)
+    return np.minimum(np.maximum(counts // 2, 1), above_one if above_one.any() else counts)
