@@ -44,14 +44,17 @@ class TickScale:
         if self.is_continuous:
             return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
         units = _units(values, self.decimals)
-        return (units - self.base).astype(np.float64) / self.step
+        # the base is the remainder of every value, so this is (units - base) / step, in range
+        return (units // self.step).astype(np.float64)
 
     def from_ticks(self, ticks: Floats, kind: pa.DataType) -> pa.Array:
         """Values of type `kind` for ticks, [n]."""
         if self.is_continuous:
             return pa.array(ticks, pa.float64()).cast(kind, safe=False)
-        units = np.rint(ticks).astype(np.int64) * self.step + self.base
-        return _from_units(units, kind, self.decimals)
+        low, high = _unit_range(kind)
+        first, last = -((self.base - low) // self.step), (high - self.base) // self.step
+        whole = np.clip(np.rint(ticks), _float_inside(first, up=True), _float_inside(last))
+        return _from_units(whole.astype(np.int64) * self.step + self.base, kind, self.decimals)
 
 
 def fit_ticks(values: pa.Array) -> TickScale:
@@ -65,10 +68,39 @@ def fit_ticks(values: pa.Array) -> TickScale:
     units = _units(values, decimals)
     if not len(units):
         return TickScale(0, 1, decimals)
-    divisor = int(np.gcd.reduce(units - units.min()))
-    step = max(n for n in _natural_steps(values.type) if divisor % n == 0)
+    # differences of far numbers wrap around; as unsigned numbers they are right again
+    divisor = int(np.gcd.reduce((units - units.min()).view(np.uint64)))
+    if divisor or pa.types.is_temporal(values.type):
+        step = max(n for n in _natural_steps(values.type) if divisor % n == 0)
+    else:
+        step = 1  # a constant: every step would fit it
     # the base is kept modulo the step, so that it does not tell the smallest real value
     return TickScale(int(units.min() % step), step, decimals)
+
+
+def _unit_range(kind: pa.DataType) -> tuple[int, int]:
+    """Smallest and largest value of a type, in its own integer unit."""
+    if pa.types.is_integer(kind):
+        signed = int(pa.types.is_signed_integer(kind))
+        high = 2 ** (kind.bit_width - signed) - 1
+        return (-high - 1 if signed else 0), min(high, 2**63 - 1)
+    if pa.types.is_decimal(kind):
+        high = min(10**kind.precision - 1, 2**63 - 1)
+        return -high, high
+    if pa.types.is_time(kind):
+        day = 86_400 * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+        return 0, day - 1
+    if pa.types.is_date32(kind):
+        return -(2**31), 2**31 - 1
+    return -(2**63), 2**63 - 1
+
+
+def _float_inside(whole: int, *, up: bool = False) -> float:
+    """The float nearest to `whole` that is not beyond it."""
+    number = float(whole)
+    if up:
+        return number if int(number) >= whole else float(np.nextafter(number, np.inf))
+    return number if int(number) <= whole else float(np.nextafter(number, -np.inf))
 
 
 def _natural_steps(kind: pa.DataType) -> list[int]:
@@ -101,11 +133,18 @@ def _units(values: pa.Array, decimals: int) -> Ints:
         return _unscaled(values)
     if pa.types.is_date32(kind) or pa.types.is_time32(kind):
         values = values.cast(pa.int32())
+    if pa.types.is_uint64(kind) and len(values) and pc.max(values).as_py() >= 2**63:
+        raise OverflowError("has uint64 values beyond 2^63 - 1, which ticks cannot hold exactly")
     return np.asarray(values.cast(pa.int64()).to_numpy(zero_copy_only=False))
 
 
 def _unscaled(values: pa.Array) -> Ints:
-    wide = values.cast(pa.decimal128(38, values.type.scale))
+    try:
+        wide = values.cast(pa.decimal128(38, values.type.scale))
+    except pa.ArrowInvalid as error:  # decimal256
+        raise OverflowError(
+            f"has {values.type} values beyond 38 digits, which ticks cannot hold exactly"
+        ) from error
     words = np.frombuffer(wide.buffers()[1], "<i8").reshape(-1, 2)
     words = words[wide.offset : wide.offset + len(wide)]
     if np.any(words[:, 1] != words[:, 0] >> 63):
