@@ -1,0 +1,115 @@
+"""What the flows' tests share: one Prefect server, and a small shop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from prefect_synth.flows.quiet import surround_prefect
+
+surround_prefect()  # before Prefect is imported
+
+SHOP = """
+CREATE TYPE status AS ENUM ('open', 'paid', 'sent');
+CREATE TABLE customers (
+    customer_id INTEGER PRIMARY KEY,
+    email VARCHAR NOT NULL UNIQUE,
+    city VARCHAR,
+    credit DECIMAL(10, 2) NOT NULL,
+    since DATE NOT NULL
+);
+CREATE TABLE products (sku VARCHAR PRIMARY KEY, weight DOUBLE, price DECIMAL(8, 2) NOT NULL);
+CREATE TABLE orders (
+    order_id BIGINT PRIMARY KEY,
+    customer_id INTEGER NOT NULL REFERENCES customers (customer_id),
+    status status NOT NULL,
+    ordered_at TIMESTAMP NOT NULL
+);
+CREATE TABLE order_items (
+    order_id BIGINT NOT NULL REFERENCES orders (order_id),
+    line_no SMALLINT NOT NULL,
+    sku VARCHAR NOT NULL REFERENCES products (sku),
+    quantity SMALLINT,
+    PRIMARY KEY (order_id, line_no)
+);
+COMMENT ON TABLE customers IS 'People who buy';
+COMMENT ON COLUMN customers.credit IS 'In euros';
+INSERT INTO customers SELECT i, 'person' || i || '@example.com',
+    CASE WHEN i % 7 = 0 THEN NULL ELSE ['Ulm', 'Bonn', 'Kiel'][1 + i % 3] END,
+    (hash(i) % 100000) / 100, DATE '2020-01-01' + (hash(i, 1) % 900)::INTEGER FROM range(120) t(i);
+INSERT INTO products SELECT 'SKU-' || lpad(i::VARCHAR, 4, '0'), (hash(i, 2) % 5000) / 100,
+    1 + (hash(i, 3) % 9000) / 100 FROM range(40) t(i);
+INSERT INTO orders SELECT i, hash(i, 4) % 120, ['open', 'paid', 'sent'][1 + (hash(i, 5) % 3)],
+    TIMESTAMP '2024-01-01' + to_minutes((hash(i, 6) % 400000)::INTEGER) FROM range(500) t(i);
+INSERT INTO order_items SELECT i, line, 'SKU-' || lpad((hash(i, line) % 40)::VARCHAR, 4, '0'),
+    CASE WHEN hash(i, line, 7) % 11 = 0 THEN NULL ELSE 1 + hash(i, line, 8) % 5 END
+    FROM range(500) o(i), range(1, 4) l(line) WHERE line <= 1 + hash(i, 9) % 3;
+"""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project of four tables in a folder of its own."""
+
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "synth.yaml"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.folder / "shop.duckdb"
+
+    @property
+    def sandbox(self) -> Path:
+        return self.folder / "sandbox"
+
+    @property
+    def staging(self) -> Path:
+        return self.folder / ".synth" / "shop"
+
+    def configure(self, more: str = "") -> None:
+        """Write the project file, with `more` keys at its end."""
+        self.file.write_text(
+            "project: shop\n"
+            "warehouse: {url: 'duckdb:///shop.duckdb'}\n"
+            f"sandbox: {{url: sandbox}}\n{more}"
+        )
+
+    def execute(self, sql: str) -> None:
+        """Change the warehouse."""
+        with duckdb.connect(str(self.warehouse)) as warehouse:
+            warehouse.execute(sql)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """A small shop, ready to be refreshed."""
+    made = Shop(tmp_path)
+    made.execute(SHOP)
+    made.configure()
+    return made
+
+
+@pytest.fixture(scope="session")
+def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one Prefect server for all tests, with a database of its own."""
+    from prefect.settings import PREFECT_HOME, temporary_settings
+
+    from prefect_synth.flows.server import prefect_api
+
+    home = tmp_path_factory.mktemp("prefect")
+    with temporary_settings({PREFECT_HOME: home}), prefect_api() as url:
+        yield url
+
+
+@pytest.fixture
+def prefect_environment(prefect_url: str) -> dict[str, str]:
+    """The environment of a child process that uses the tests' Prefect server."""
+    return {**os.environ, "PREFECT_API_URL": prefect_url}

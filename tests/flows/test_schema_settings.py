@@ -1,0 +1,94 @@
+"""What the project file adds to a schema, corrects in it and leaves out."""
+
+from __future__ import annotations
+
+import pytest
+
+from prefect_synth.flows.project import Project, ProjectError
+from prefect_synth.flows.schema_settings import apply_settings
+from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
+
+ORDERS = Relationship("orders", ("customer_id",), "customers", ("id",))
+
+
+@pytest.fixture
+def schema() -> Metadata:
+    customers = Table(
+        "customers",
+        {
+            "id": Column("id", "id", nullable=False),
+            "email": Column("email", "email", pii=True),
+            "city": Column("city"),
+        },
+        ("id",),
+    )
+    orders = Table("orders", {"customer_id": Column("customer_id", "id")})
+    return Metadata({"customers": customers, "orders": orders})
+
+
+def project(**more: object) -> Project:
+    return Project.model_validate(
+        {"project": "shop", "warehouse": {"url": "x"}, "sandbox": {"url": "y"}, **more}
+    )
+
+
+def columns(**settings: object) -> Project:
+    return project(tables={"customers": {"columns": settings}})
+
+
+def test_a_declared_relation_is_added(schema: Metadata) -> None:
+    """What the catalogue does not say, the file does."""
+    declared = project(relations=["orders.customer_id -> customers.id"])
+    assert apply_settings(schema, declared).relationships == (ORDERS,)
+
+
+def test_a_column_is_left_out(schema: Metadata) -> None:
+    """An excluded column is neither read nor published."""
+    found = apply_settings(schema, columns(city={"exclude": True}))
+    assert list(found.tables["customers"].columns) == ["id", "email"]
+
+
+def test_a_key_cannot_be_left_out(schema: Metadata) -> None:
+    """Without its key, a table would join with nothing."""
+    with pytest.raises(ProjectError, match="excludes a column that is part of a key"):
+        apply_settings(schema, columns(id={"exclude": True}))
+
+
+def test_a_person_may_say_that_a_column_is_not_personal(schema: Metadata) -> None:
+    """`pii: false` lets the column be learned."""
+    found = apply_settings(schema, columns(email={"pii": False}))
+    assert not found.tables["customers"].columns["email"].is_generated
+
+
+def test_a_person_may_say_what_a_column_means(schema: Metadata) -> None:
+    """The file has the last word over every guess."""
+    found = apply_settings(schema, columns(city={"sdtype": "address"}))
+    assert found.tables["customers"].columns["city"].is_generated
+
+
+def test_an_unknown_table_is_answered_with_the_one_that_was_meant(schema: Metadata) -> None:
+    """The message names the place in the file."""
+    with pytest.raises(ProjectError) as refused:
+        apply_settings(schema, project(tables={"custmers": {"model": "fast"}}))
+    assert str(refused.value) == (
+        "tables.custmers names a table that was not found in the warehouse. "
+        "Did you mean 'customers'?"
+    )
+
+
+def test_an_unknown_column_is_answered_with_the_one_that_was_meant(schema: Metadata) -> None:
+    """The message names the place in the file and the table."""
+    with pytest.raises(ProjectError, match=r"tables.customers.columns.emial .*'email'\?"):
+        apply_settings(schema, columns(emial={"pii": True}))
+
+
+def test_an_unknown_root_is_answered_with_the_one_that_was_meant(schema: Metadata) -> None:
+    """The row limit's root must be a table."""
+    sampled = project(warehouse={"url": "x", "sample": {"rows": 5, "root": "customer"}})
+    with pytest.raises(ProjectError, match=r"warehouse.sample.root .* Did you mean 'customers'\?"):
+        apply_settings(schema, sampled)
+
+
+def test_a_project_without_settings_changes_nothing(schema: Metadata) -> None:
+    """What the catalogue says is taken as it is."""
+    assert apply_settings(schema, project()) == schema

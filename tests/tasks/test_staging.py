@@ -1,0 +1,173 @@
+"""Private staging: private, locked while it is used, resumed after a kill, emptied by policy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from prefect_synth.tasks.references import table_ref
+from prefect_synth.tasks.settings import StagingSettings
+from prefect_synth.tasks.staged_run import RESUME_WITHIN, StagedRun
+from prefect_synth.tasks.staging import RefreshRunningError, Staging, StagingError, open_staging
+
+HOLDS_THE_LOCK = """
+import sys, time
+from pathlib import Path
+from prefect_synth.tasks.staging import Staging
+with Staging(Path(sys.argv[1])).lock():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Staging:
+    return Staging(tmp_path / "staging")
+
+
+def pulled(staging: Staging, plan: str = "plan") -> StagedRun:
+    """A run that has staged its one table."""
+    run = staging.begin(plan)
+    run.real("orders").write_bytes(b"real rows")
+    run.update(pulled=(table_ref("orders", run.real("orders"), 1),))
+    return run
+
+
+def ended(staging: Staging, outcome: str = "published") -> StagedRun:
+    """A run that came to its end."""
+    run = pulled(staging)
+    run.update(outcome=outcome)
+    return run
+
+
+def test_staging_is_private(staging: Staging) -> None:
+    """Only the owner may look at real rows, and no repository takes them in."""
+    assert [staging.root.stat().st_mode & 0o777, (staging.root / ".gitignore").read_text()] == [
+        0o700,
+        "*\n",
+    ]
+
+
+def test_staging_lies_beside_the_project_file(tmp_path: Path) -> None:
+    """By default the folder is named after the project."""
+    assert open_staging(StagingSettings(), "shop", tmp_path).root == tmp_path / ".synth" / "shop"
+
+
+def test_staging_in_a_bucket_is_refused(tmp_path: Path) -> None:
+    """Real rows stay on this machine."""
+    with pytest.raises(StagingError, match="must be a local folder, got one of the kind 's3://'"):
+        open_staging(StagingSettings(url="s3://bucket/x"), "shop", tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """The message names the folder and the setting."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StagingError, match=r"file/staging.* Give another folder as staging.url"):
+        open_staging(StagingSettings(url="file/staging"), "shop", tmp_path)
+
+
+def test_a_second_refresh_is_refused_while_one_is_going(staging: Staging) -> None:
+    """The message names the process that holds the project."""
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", HOLDS_THE_LOCK, staging.root], stdout=subprocess.PIPE
+        ) as holder,
+        pytest.raises(RefreshRunningError, match=f"process {holder.pid}"),
+    ):
+        try:
+            assert holder.stdout is not None
+            holder.stdout.readline()
+            with staging.lock():
+                pass
+        finally:
+            holder.kill()
+
+
+def test_the_lock_is_free_after_a_kill(staging: Staging) -> None:
+    """The kernel lets go of the lock of a process that was killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS_THE_LOCK, staging.root], stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        holder.kill()
+    with staging.lock():
+        assert (staging.root / "lock").exists()
+
+
+def test_an_interrupted_run_goes_on_with_its_rows(staging: Staging) -> None:
+    """What was pulled as one state of the warehouse is used again, whole."""
+    interrupted = pulled(staging)
+    assert staging.begin("plan").folder == interrupted.folder
+
+
+def test_another_plan_begins_anew(staging: Staging) -> None:
+    """Rows that were pulled for another schema or setting are deleted."""
+    interrupted = pulled(staging)
+    assert staging.begin("other plan").folder != interrupted.folder
+    assert not interrupted.folder.exists()
+
+
+def test_a_half_pulled_run_begins_anew(staging: Staging) -> None:
+    """Tables of two states of the warehouse are never mixed."""
+    interrupted = staging.begin("plan")
+    interrupted.real("orders").write_bytes(b"half")
+    staging.begin("plan")
+    assert not interrupted.folder.exists()
+
+
+def test_rows_that_are_gone_are_pulled_again(staging: Staging) -> None:
+    """A run whose files somebody has deleted is not resumed."""
+    interrupted = pulled(staging)
+    interrupted.real("orders").unlink()
+    assert staging.begin("plan").folder != interrupted.folder
+
+
+def test_stale_rows_are_pulled_again(staging: Staging) -> None:
+    """Last week's interrupted run is not this night's snapshot."""
+    interrupted = pulled(staging)
+    interrupted.update(started=interrupted.state.started - RESUME_WITHIN - timedelta(seconds=1))
+    assert staging.begin("plan").folder != interrupted.folder
+
+
+@pytest.mark.parametrize("outcome", ["published", "rejected", "failed"])
+def test_a_run_that_came_to_its_end_is_not_resumed(staging: Staging, outcome: str) -> None:
+    """The next night pulls again."""
+    assert staging.begin("plan").folder != ended(staging, outcome).folder
+
+
+def test_a_torn_state_is_nobodys_run(staging: Staging) -> None:
+    """A folder without a readable state is deleted, not resumed."""
+    run = pulled(staging)
+    (run.folder / "run.json").write_text("{")
+    staging.begin("plan")
+    assert not run.folder.exists()
+
+
+@pytest.mark.parametrize(("keep_runs", "expected"), [(0, 0), (1, 1), (2, 2), (9, 3)])
+def test_real_rows_are_deleted_by_policy(staging: Staging, keep_runs: int, expected: int) -> None:
+    """Only the last runs keep what came out of the warehouse."""
+    for _ in range(3):
+        ended(staging)
+    staging.clean(keep_runs)
+    assert len(list(staging.root.glob("runs/*/real/*"))) == expected
+
+
+def test_models_of_the_last_runs_stay(staging: Staging) -> None:
+    """What no recent run used is deleted; what may be used again is not."""
+    old, new = staging.model("orders", "old"), staging.model("orders", "new")
+    for model in (old, new):
+        model.mkdir(parents=True)
+    ended(staging).update(models=(str(new.relative_to(staging.root)),))
+    staging.clean(1)
+    assert [old.exists(), new.exists()] == [False, True]
+
+
+def test_names_of_tables_are_no_paths(staging: Staging) -> None:
+    """A table called `../x` stays inside its run."""
+    run = staging.begin("plan")
+    assert run.real("../x").resolve().parent == (run.folder / "real").resolve()
