@@ -36,12 +36,21 @@ class ColumnEncoder(Protocol):
 @stored
 @dataclass(frozen=True)
 class NumberEncoder:
-    """Integers, floats, decimals, dates, times, timestamps and durations."""
+    """Integers, floats, decimals, dates, times, timestamps and durations.
+
+    Args:
+        layout: The column's pieces.
+        scale: Its ticks.
+        marginal: The distribution of its ticks.
+        kind: Schema with one field of the column's type.
+        nan: Whether what is missing is NaN rather than null: a float column without nulls.
+    """
 
     layout: Layout
     scale: TickScale
     marginal: QuantileMarginal | ParametricMarginal
     kind: pa.Schema
+    nan: bool = False
 
     def encode(self, values: pa.Array, rng: np.random.Generator) -> tuple[Ints, Floats]:
         """Pieces and places of `values`; a non-finite float counts as null."""
@@ -52,36 +61,46 @@ class NumberEncoder:
 
     def decode(self, pieces: Ints, places: Floats, rng: np.random.Generator) -> pa.Array:
         """Values at the given places."""
-        return _null_first(
+        kind = _kind(self.kind)
+        values = _null_first(
             self.layout,
             pieces,
             lambda at, shift: self.scale.from_ticks(
-                self.marginal.value(pieces[at] - shift, places[at]), _kind(self.kind)
+                self.marginal.value(pieces[at] - shift, places[at]), kind
             ),
-            _kind(self.kind),
+            kind,
         )
+        return pc.fill_null(values, pa.scalar(np.nan, kind)) if self.nan else values
 
 
 @stored
 @dataclass(frozen=True)
 class CategoryEncoder:
-    """Texts, booleans, and any type whose values repeat; lists and JSON as wholes."""
+    """Texts, booleans, and any type whose values repeat; lists and JSON as wholes.
+
+    Args:
+        layout: The pieces.
+        values: The categories that are kept.
+        kind: Schema with one field of the column's type.
+        covered: Share of the non-null rows that had one of them.
+    """
 
     layout: Layout
     values: pa.Array
     kind: pa.Schema
+    covered: float = 1.0
 
     def encode(self, values: pa.Array, rng: np.random.Generator) -> tuple[Ints, Floats]:
         """Pieces of `values`; a value that is not kept counts as a frequent one, drawn by share."""
 
         def locate(present: pa.Array) -> tuple[Ints, Floats]:
-            found = pc.index_in(_comparable(present), self.values)
+            found = pc.index_in(_comparable(present), _comparable(self.values))
             known = np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False)).astype(np.int64)
             lost = np.flatnonzero(known < 0)
             known[lost] = rng.choice(len(self.values), len(lost), p=self._shares)
             return known, np.full(len(known), 0.5)
 
-        return _with_nulls(self.layout, values, locate)
+        return _with_nulls(self.layout, _undictionary(values), locate)
 
     def decode(self, pieces: Ints, places: Floats, rng: np.random.Generator) -> pa.Array:
         """The category of each piece."""
@@ -118,7 +137,8 @@ def fit_number(values: pa.Array, marginal: str = "quantile") -> NumberEncoder:
         else fit_parametric(marginal, ticks, whole)
     )
     layout = _layout(clean, fitted.weights, fitted.ranges, nominal=False)
-    return NumberEncoder(layout, scale, fitted, pa.schema([("v", values.type)]))
+    nan = not values.null_count and clean.null_count > 0
+    return NumberEncoder(layout, scale, fitted, pa.schema([("v", values.type)]), nan)
 
 
 def _blur(scale: TickScale, kind: pa.DataType) -> float | None:
@@ -140,21 +160,25 @@ def fit_category(
         declared: Categories that the catalogue itself names (an enum): public, never rare.
         rare: Values in fewer rows than this are not kept.
     """
-    counted = _comparable(values.drop_null()).value_counts()
-    kept, counts = counted.field("values"), np.asarray(counted.field("counts"))
-    public = np.zeros(len(kept), bool)
+    schema = pa.schema([("v", values.type)])
+    values = _undictionary(values)
+    present = values.drop_null()
+    coded = _comparable(present).dictionary_encode()
+    codes, names = np.asarray(coded.indices), coded.dictionary
+    counts, public = np.bincount(codes, minlength=len(names)), np.zeros(len(names), bool)
     if declared is not None:
-        public = np.asarray(pc.is_in(kept.cast(pa.string()), pa.array(declared, pa.string())))
+        public = np.asarray(pc.is_in(names.cast(pa.string()), pa.array(declared, pa.string())))
     frequent = np.flatnonzero((counts >= rare) | public)
     if not len(frequent):
         return None
-    kept, counts = kept.take(pa.array(frequent)), counts[frequent]
-    order = pc.sort_indices(kept)  # the order of first appearance would tell about rows
-    kept, counts = kept.take(order), counts[np.asarray(order)]
+    # sorted: the order of first appearance would tell about rows
+    frequent = frequent[np.asarray(pc.sort_indices(names.take(pa.array(frequent))))]
+    first = np.unique(codes, return_index=True)[1][frequent]
+    kept, counts = present.take(pa.array(first)), counts[frequent]
     layout = _layout(
         values, counts / counts.sum(), np.zeros(len(kept), bool), nominal=len(kept) > 2
     )
-    return CategoryEncoder(layout, kept, pa.schema([("v", values.type)]))
+    return CategoryEncoder(layout, kept, schema)
 
 
 def fit_presence(values: pa.Array) -> Layout | None:
@@ -214,24 +238,22 @@ def _kind(schema: pa.Schema) -> pa.DataType:
 
 
 def _comparable(values: pa.Array) -> pa.Array:
-    """Values in a form that can be counted: lists and nested JSON as text, dictionaries plain."""
-    kind = values.type
-    if pa.types.is_dictionary(kind):
-        return values.cast(kind.value_type)
+    """Values in a form that can be counted and sorted: lists as text, extensions plain."""
     if isinstance(values, pa.ExtensionArray):
         return values.storage
-    if pa.types.is_nested(kind):
+    if pa.types.is_nested(values.type):
         return pa.array([json.dumps(v, default=str) for v in values.to_pylist()], pa.string())
     return values
 
 
+def _undictionary(values: pa.Array) -> pa.Array:
+    """Dictionaries as plain values; a null in the dictionary is a null of the rows."""
+    if pa.types.is_dictionary(values.type):
+        return values.dictionary.take(values.indices)
+    return values
+
+
 def _restore(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    if isinstance(kind, pa.BaseExtensionType):
-        return pa.ExtensionArray.from_storage(kind, values)
     if pa.types.is_dictionary(kind):
         return values.dictionary_encode().cast(kind)
-    if pa.types.is_nested(kind):
-        unique = values.dictionary_encode()  # parse each distinct text once
-        parsed = pa.array([json.loads(v) for v in unique.dictionary.to_pylist()], kind)
-        return parsed.take(unique.indices)
-    return values.cast(kind)
+    return values
