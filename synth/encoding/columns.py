@@ -88,7 +88,7 @@ class CategoryEncoder:
     layout: Layout
     values: pa.Array
     kind: pa.Schema
-    covered: float = 1.0
+    covered: float
 
     def encode(self, values: pa.Array, rng: np.random.Generator) -> tuple[Ints, Floats]:
         """Pieces of `values`; a value that is not kept counts as a frequent one, drawn by share."""
@@ -178,7 +178,7 @@ def fit_category(
     layout = _layout(
         values, counts / counts.sum(), np.zeros(len(kept), bool), nominal=len(kept) > 2
     )
-    return CategoryEncoder(layout, kept, schema)
+    return CategoryEncoder(layout, kept, schema, float(counts.sum() / max(len(present), 1)))
 
 
 def fit_presence(values: pa.Array) -> Layout | None:

@@ -10,7 +10,13 @@ import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.columns import NumberEncoder, scatter
 from prefect_synth.synth.encoding.layout import Floats, Ints, Layout
-from prefect_synth.synth.generation.keys import KeyGenerator, NumberKeys, TextKeys, UuidKeys
+from prefect_synth.synth.generation.keys import (
+    KeyGenerator,
+    NumberKeys,
+    SharedKeys,
+    TextKeys,
+    UuidKeys,
+)
 from prefect_synth.synth.generation.made_up import Generator, PersonalGenerator
 from prefect_synth.synth.storage import stored
 
@@ -27,7 +33,7 @@ class GeneratedEncoder:
         kind: Schema with one field of the column's type.
     """
 
-    generator: Generator | KeyGenerator
+    generator: Generator | KeyGenerator | SharedKeys
     layout: Layout | None
     always_null: bool
     kind: pa.Schema
@@ -106,13 +112,30 @@ def _as_kind(values: pa.Array, kind: pa.DataType) -> pa.Array:
     if values.type == kind:
         return values
     if isinstance(kind, pa.BaseExtensionType):
-        return pa.ExtensionArray.from_storage(kind, values.cast(kind.storage_type))
+        return pa.ExtensionArray.from_storage(kind, _as_kind(values, kind.storage_type))
     if pa.types.is_dictionary(kind):
         return values.cast(kind.value_type).dictionary_encode().cast(kind)
-    if pa.types.is_integer(kind) and pa.types.is_string(values.type):
+    if pa.types.is_nested(kind):  # made-up lists are empty
+        return pa.array([[]], kind).take(pa.array(np.zeros(len(values), np.int64)))
+    if pa.types.is_fixed_size_binary(kind):
+        zeros = pa.array([bytes(kind.byte_width)], kind)
+        return zeros.take(pa.array(np.zeros(len(values), np.int64)))
+    if _room(kind) and pa.types.is_string(values.type):
         digits = pc.replace_substring_regex(values, r"\D", "")
-        room = {8: 2, 16: 4, 32: 9, 64: 18}[kind.bit_width]
-        return pc.utf8_slice_codeunits(pc.binary_join_element_wise("1", digits, ""), 0, room).cast(
-            kind
+        digits = pc.binary_join_element_wise("1", digits, "")
+        number = pc.utf8_slice_codeunits(digits, 0, _room(kind)).cast(pa.int64())
+        return (
+            number.cast(kind) if pa.types.is_integer(kind) else number.cast(pa.float64()).cast(kind)
         )
     return values.cast(kind)
+
+
+def _room(kind: pa.DataType) -> int:
+    """Digits that any number of this type can have; 0 for what is no number."""
+    if pa.types.is_integer(kind):
+        return {8: 2, 16: 4, 32: 9, 64: 18}[kind.bit_width]
+    if pa.types.is_floating(kind):
+        return {16: 3, 32: 7, 64: 15}[kind.bit_width]
+    if pa.types.is_decimal(kind):
+        return int(min(max(kind.precision - max(kind.scale, 0), 1), 18))
+    return 0

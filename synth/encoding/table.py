@@ -22,7 +22,7 @@ from prefect_synth.synth.encoding.generated import (
 )
 from prefect_synth.synth.encoding.layout import Encoded
 from prefect_synth.synth.errors import SynthesisError, UnsupportedTypeError
-from prefect_synth.synth.generation.keys import fit_keys
+from prefect_synth.synth.generation.keys import fit_keys, fit_shared_keys
 from prefect_synth.synth.generation.made_up import (
     ConstantGenerator,
     PersonalGenerator,
@@ -32,6 +32,9 @@ from prefect_synth.synth.generation.made_up import (
 )
 from prefect_synth.synth.metadata import PII_SDTYPES, Column
 from prefect_synth.synth.storage import stored
+
+_MOSTLY = 0.5
+"""An id column is a category only where frequent values make up more than this."""
 
 AnyEncoder = NumberEncoder | CategoryEncoder | GeneratedEncoder | TextDatetimeEncoder
 
@@ -160,11 +163,16 @@ def _fit_column(
         chosen = settings.marginals.get(f"{table}.{column.name}", settings.marginal)
         return fit_number(values, chosen)
     declared = ("true", "false") if pa.types.is_boolean(kind) else column.categories
-    return fit_category(values, declared) or _fit_rare(column, values, settings)
+    fitted = fit_category(values, declared)
+    if fitted is not None and (column.sdtype != "id" or fitted.covered > _MOSTLY):
+        return fitted
+    return _fit_rare(column, values, settings)
 
 
 def _fit_rare(column: Column, values: pa.Array, settings: EncodingSettings) -> AnyEncoder:
     """A column of which no value is frequent enough to be published."""
+    if column.sdtype == "id" and not pa.types.is_nested(values.type):
+        return _generated(fit_shared_keys(values), values)
     if _is_ordered(values.type):
         return fit_number(values)
     return _fit_generated(column, values, False, settings)

@@ -119,6 +119,28 @@ class UuidKeys:
         return pa.ExtensionArray.from_storage(kind, storage) if kind != pa.binary(16) else storage
 
 
+@stored
+@dataclass(frozen=True)
+class SharedKeys:
+    """Fresh keys of a column in which several rows share one, as a parcel number on its items.
+
+    Args:
+        maker: Makes the different keys.
+        distinct: Different keys in the data, as a share of the rows.
+    """
+
+    maker: NumberKeys | TextKeys | UuidKeys
+    distinct: float
+
+    def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
+        """`count` keys, each different one at least once, in random order."""
+        pool = max(min(round(self.distinct * count), count), min(count, 1))
+        again = rng.integers(0, max(pool, 1), count - pool)
+        rows = rng.permutation(np.concatenate([np.arange(pool), again]))
+        keys = self.maker.generate(np.arange(pool), int(rng.integers(2**31)))
+        return keys.take(pa.array(rows))
+
+
 KeyGenerator = NumberKeys | TextKeys | UuidKeys
 
 
@@ -139,6 +161,13 @@ def fit_keys(values: pa.Array) -> KeyGenerator:
     if pa.types.is_boolean(kind) or pa.types.is_nested(kind) or pa.types.is_binary(kind):
         raise TypeError(f"keys of type {kind} cannot be generated")
     return _fit_numbers(present, schema)
+
+
+def fit_shared_keys(values: pa.Array) -> SharedKeys:
+    """Learn the form of an id column, and how many of its values are different."""
+    present = values.drop_null()
+    plain = present.storage if isinstance(present, pa.ExtensionArray) else present
+    return SharedKeys(fit_keys(values), pc.count_distinct(plain).as_py() / max(len(plain), 1))
 
 
 def _fit_numbers(present: pa.Array, schema: pa.Schema) -> NumberKeys:
