@@ -6,7 +6,7 @@ catalogue cannot say: which texts are categories, which are free text, and which
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def infer_metadata(tables: Tables) -> Metadata:
     is a column of the name and type of another table's primary key whose values all exist there.
     """
     loaded = {name: as_table(table) for name, table in tables.items()}
-    inferred = {name: _infer_table(name, table) for name, table in loaded.items()}
+    inferred = {name: _infer_table(name, table, loaded) for name, table in loaded.items()}
     relationships = tuple(sorted(_relationships(inferred, loaded)))
     keys = {(r.child, c) for r in relationships for c in r.child_columns}
     return Metadata(
@@ -41,7 +41,7 @@ def infer_metadata(tables: Tables) -> Metadata:
                     c: replace(column, sdtype="id", pii=False) if (name, c) in keys else column
                     for c, column in table.columns.items()
                 },
-                primary_key=_junction_key(
+                primary_key=_inherited_key(
                     table, tuple(c for c in table.columns if (name, c) in keys), loaded[name]
                 ),
             )
@@ -133,32 +133,49 @@ def _text_sdtype(name: str, values: pa.ChunkedArray, table: str) -> tuple[str, b
     return "text", False
 
 
-def _infer_table(name: str, table: pa.Table) -> Table:
+def _infer_table(name: str, table: pa.Table, others: Collection[str]) -> Table:
     columns = {}
     for field in table.schema:
         sdtype, pii = infer_sdtype(field.name, table[field.name], name)
         nullable = field.nullable
         columns[field.name] = Column(field.name, sdtype, nullable, pii, source_type=str(field.type))
-    key = _primary_key(name, table, columns)
+    key = _primary_key(name, table, columns, others)
     for column in key:
         columns[column] = replace(columns[column], sdtype="id", nullable=False, pii=False)
     return Table(name, columns, key)
 
 
-def _primary_key(name: str, table: pa.Table, columns: Mapping[str, Column]) -> tuple[str, ...]:
-    stem = name.rsplit(".", 1)[-1].lower()
-    expected = {"id", f"{stem}_id", f"{stem.rstrip('s')}_id", f"{stem}id", f"{stem.rstrip('s')}id"}
+def _primary_key(
+    name: str, table: pa.Table, columns: Mapping[str, Column], others: Collection[str]
+) -> tuple[str, ...]:
+    expected = {"id", *_key_names(name)}
+    foreign = {key for other in others if other != name for key in _key_names(other)} - expected
     named = [c for c in columns if c.lower() in expected]
-    others = [c for c, column in columns.items() if column.sdtype == "id" and c not in named]
-    for column in (*named, *others[:1]):
-        values = table[column]
-        if (
-            len(values)
-            and not values.null_count
-            and pc.count_distinct(values).as_py() == len(values)
-        ):
+    rest = [
+        c
+        for c, column in columns.items()
+        if column.sdtype == "id" and c not in named and c.lower() not in foreign
+    ]
+    for column in (*named, *rest[:1]):
+        if _is_key(table, (column,)):
             return (column,)
     return ()
+
+
+def _key_names(table: str) -> set[str]:
+    """What the key of a table may be called: `orders` has `order_id`, `cities` has `city_id`."""
+    stem = table.rsplit(".", 1)[-1].lower()
+    stems = {stem, stem.removesuffix("s"), stem.removesuffix("es")}
+    if stem.endswith("ies"):
+        stems.add(stem.removesuffix("ies") + "y")
+    return {f"{s}{end}" for s in stems for end in ("_id", "id")}
+
+
+def _is_key(table: pa.Table, columns: tuple[str, ...]) -> bool:
+    chosen = table.select(list(columns))
+    if not len(table) or any(c.null_count for c in chosen.columns):
+        return False
+    return len(chosen.group_by(list(columns)).aggregate([])) == len(table)
 
 
 def _relationships(tables: Mapping[str, Table], data: Mapping[str, pa.Table]) -> list[Relationship]:
@@ -167,8 +184,7 @@ def _relationships(tables: Mapping[str, Table], data: Mapping[str, pa.Table]) ->
         if len(parent.primary_key) != 1:
             continue
         (key,) = parent.primary_key
-        stem = parent.name.rsplit(".", 1)[-1].lower().rstrip("s")
-        names = {f"{stem}_id", f"{stem}id"} | (set() if key.lower() == "id" else {key.lower()})
+        names = _key_names(parent.name) | (set() if key.lower() == "id" else {key.lower()})
         for child in tables.values():
             for column in child.columns:
                 itself = child.name == parent.name and column == key
@@ -189,9 +205,11 @@ def _included(child: pa.ChunkedArray, parent: pa.ChunkedArray) -> bool:
     return bool(pc.all(pc.is_in(values, parent.combine_chunks())).as_py())
 
 
-def _junction_key(table: Table, foreign: tuple[str, ...], data: pa.Table) -> tuple[str, ...]:
-    """The key of a many-to-many table: its foreign keys, where their combination is unique."""
-    if table.primary_key or len(foreign) < 2 or not len(data):
+def _inherited_key(table: Table, foreign: tuple[str, ...], data: pa.Table) -> tuple[str, ...]:
+    """The key of a table that has none of its own: its foreign keys, where they are unique.
+
+    One foreign key makes a one-to-one table, several a many-to-many one.
+    """
+    if table.primary_key or not foreign:
         return table.primary_key
-    distinct = data.select(list(foreign)).group_by(list(foreign)).aggregate([])
-    return foreign if len(distinct) == len(data) else ()
+    return foreign if _is_key(data, foreign) else ()
