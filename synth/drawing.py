@@ -23,7 +23,8 @@ def to_mermaid(metadata: Metadata) -> str:
 
 
 def _word(name: str) -> str:
-    return re.sub(r"\W", "_", name)
+    word = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return word if word[:1].isalpha() else f"_{word}"
 
 
 def _attribute(metadata: Metadata, table: str, column: Column) -> str:
@@ -43,5 +44,5 @@ def _edge(metadata: Metadata, relationship: Relationship) -> str:
     one = relationship.child_columns in (child.primary_key, *child.unique)
     left = "|o" if nullable else "||"
     right = "o|" if one else "o{"
-    label = ", ".join(relationship.child_columns)
+    label = ", ".join(relationship.child_columns).replace('"', "'")
     return f'{_word(relationship.parent)} {left}--{right} {_word(relationship.child)} : "{label}"'

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 FORMAT = 1
@@ -41,6 +44,17 @@ def save_state(folder: Path, name: str, value: Any) -> None:
     (folder / f"{name}.json").write_text(json.dumps(document, sort_keys=True))
 
 
+def fingerprint_of(value: Any) -> bytes:
+    """A hash of all that `save_state` would write."""
+    arrays: dict[str, np.ndarray] = {}
+    document = json.dumps(_encode(value, arrays), sort_keys=True)
+    digest = hashlib.sha256(document.encode())
+    for array in arrays.values():
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.digest()
+
+
 def load_state(folder: Path, name: str) -> Any:
     """Read what `save_state` wrote.
 
@@ -48,15 +62,29 @@ def load_state(folder: Path, name: str) -> Any:
         StorageError: The file is missing, of a later format, or names an unknown class.
     """
     path = folder / f"{name}.json"
-    if not path.exists():
-        raise StorageError(f"There is no model at '{folder}': '{path.name}' is missing.")
-    document = json.loads(path.read_text())
+    arrays = folder / f"{name}.safetensors"
+    for needed in (path, arrays):
+        if not needed.exists():
+            raise StorageError(f"There is no model at '{folder}': '{needed.name}' is missing.")
+    try:
+        document = json.loads(path.read_text())
+    except ValueError as error:
+        raise StorageError(f"The model '{path}' is damaged: {error}. Train it again.") from error
     if document.get("format") != FORMAT:
         raise StorageError(
             f"The model '{path}' has format {document.get('format')!r}; this version reads "
             f"format {FORMAT}. Train it again, or upgrade prefect-synth."
         )
-    return _decode(document["value"], load_file(folder / f"{name}.safetensors"))
+    try:
+        return _decode(document["value"], load_file(arrays))
+    except SafetensorError as error:
+        raise StorageError(f"The model '{arrays}' is damaged: {error}. Train it again.") from error
+
+
+def folder_name(table: str) -> str:
+    """A folder name of its own for any table name: no separator, no `..`, nothing hidden."""
+    quoted = quote(table, safe=" ")
+    return quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted
 
 
 def _encode(value: Any, arrays: dict[str, np.ndarray]) -> Any:

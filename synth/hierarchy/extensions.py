@@ -32,7 +32,13 @@ from prefect_synth.synth.hierarchy.roles import KeyRoles, key_roles, narrow_colu
 from prefect_synth.synth.inference import as_table
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
-from prefect_synth.synth.storage import load_state, save_state, stored
+from prefect_synth.synth.storage import (
+    fingerprint_of,
+    folder_name,
+    load_state,
+    save_state,
+    stored,
+)
 
 
 @dataclass(frozen=True)
@@ -103,23 +109,28 @@ class Extensions:
         """Write the plan and each table's arrays; they come from real rows: keep them private."""
         save_state(folder, "plan", self.plan)
         for name, table in self.tables.items():
-            save_state(folder / name, "extended", table)
+            save_state(folder / folder_name(name), "extended", table)
 
     @classmethod
     def load(cls, folder: Path) -> Extensions:
         """Read what `save` wrote."""
         plan = load_state(folder, "plan")
-        return cls(plan, {name: load_state(folder / name, "extended") for name in plan.order})
+        tables = {name: load_state(folder / folder_name(name), "extended") for name in plan.order}
+        return cls(plan, tables)
 
     def fingerprint(self, metadata: Metadata, table: str, settings: HierarchySettings) -> str:
         """Changes when anything does that the table's part depends on, and only then."""
-        digest = hashlib.sha256(repr((settings, self.plan.tables[table])).encode())
-        for name in dict.fromkeys([table, *_forebears(metadata, table)]):
-            extended = self.tables[name]
-            digest.update(extended.schema.serialize().to_pybytes())
-            blocks = extended.blocks.joined()
-            for array in (blocks.pieces, blocks.places, *extended.links.values()):
-                digest.update(np.ascontiguousarray(array).tobytes())
+        encoding = settings.encoding
+        own = {k: m for k, m in encoding.marginals.items() if k.startswith(f"{table}.")}
+        chosen = (settings.row_model, settings.seed, encoding.locale, encoding.marginal, own)
+        described = metadata.subset([table]).to_dict()["tables"]
+        digest = hashlib.sha256(repr((chosen, described, self.plan.tables[table])).encode())
+        digest.update(fingerprint_of(self.tables[table]))
+        for relation, parent in _lines(metadata, self.plan, table):
+            blocks = self.tables[parent].blocks
+            digest.update(repr(relation).encode())
+            digest.update(fingerprint_of(blocks.for_child(relation.name)))
+            digest.update(fingerprint_of(self.tables[relation.child].links[relation.name]))
         return digest.hexdigest()[:32]
 
 
@@ -262,12 +273,12 @@ def _encode_reference(link: Ints, layout: Layout) -> Encoded:
     return Encoded(pieces[:, None], np.full((len(link), 1), 0.5), (layout,))
 
 
-def _forebears(metadata: Metadata, table: str) -> list[str]:
-    found: list[str] = []
-    waiting = [table]
-    while waiting:
-        for relationship in metadata.parents(waiting.pop()):
-            if relationship.parent not in found:
-                found.append(relationship.parent)
-                waiting.append(relationship.parent)
-    return found
+def _lines(metadata: Metadata, plan: Plan, table: str) -> list[tuple[Relationship, str]]:
+    """The relations whose parents a table's rows are told of, upwards."""
+    used = plan.tables[table]
+    names = [n for n in (used.primary, *used.assigned) if n is not None]
+    found = [r for r in metadata.relationships if r.name in names]
+    for relation in found:  # grows: each parent passes on what its own primary parent is
+        primary = plan.tables[relation.parent].primary
+        found += [r for r in metadata.relationships if r.name == primary and r not in found]
+    return [(r, r.parent) for r in found]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Self, get_args
 
 import pyarrow as pa
 
+from prefect_synth.synth.encoding.parametric import FAMILIES
 from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.errors import NotFittedError, SynthesisError
 from prefect_synth.synth.hierarchy.extensions import (
@@ -22,7 +23,7 @@ from prefect_synth.synth.hierarchy.plan import Plan
 from prefect_synth.synth.hierarchy.sampling import Sampler
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.registry import resolve
-from prefect_synth.synth.storage import load_state, save_state
+from prefect_synth.synth.storage import folder_name, load_state, save_state
 
 
 class HMASynthesizer:
@@ -44,6 +45,7 @@ class HMASynthesizer:
 
     Raises:
         ValueError: The row model is not known.
+        SynthesisError: A marginal, its column, or `on_orphan` is not known.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class HMASynthesizer:
         marginal: str = "quantile",
         marginals: Mapping[str, str] | None = None,
     ) -> None:
+        _check_choices(metadata, on_orphan, marginal, marginals or {})
         self.metadata = metadata
         self.settings = HierarchySettings(
             resolve(row_model),
@@ -132,7 +135,7 @@ class HMASynthesizer:
             {"metadata": self.metadata.to_dict(), "plan": self.plan_, "seed": self.settings.seed},
         )
         for name, part in self.parts_.items():
-            part.save(folder / name)
+            part.save(folder / folder_name(name))
 
     @classmethod
     def load(cls, folder: Path) -> HMASynthesizer:
@@ -143,5 +146,26 @@ class HMASynthesizer:
         """
         model = load_state(folder, "model")
         metadata = Metadata.from_dict(model["metadata"])
-        parts = {name: TablePart.load(folder / name) for name in model["plan"].order}
+        parts = {name: TablePart.load(folder / folder_name(name)) for name in model["plan"].order}
         return cls(metadata, seed=model["seed"]).assemble(model["plan"], parts)
+
+
+def _check_choices(
+    metadata: Metadata, on_orphan: str, marginal: str, marginals: Mapping[str, str]
+) -> None:
+    if on_orphan not in get_args(OnOrphan):
+        raise SynthesisError(
+            f"on_orphan must be one of {', '.join(get_args(OnOrphan))}, got '{on_orphan}'."
+        )
+    for family in (marginal, *marginals.values()):
+        if family != "quantile" and family not in FAMILIES:
+            raise SynthesisError(
+                f"The marginal '{family}' is not known. Use quantile, {', '.join(FAMILIES)}."
+            )
+    known = {f"{t.name}.{c}" for t in metadata.tables.values() for c in t.columns}
+    for column in marginals:
+        if column not in known:
+            raise SynthesisError(
+                f"A marginal is given for '{column}', but there is no such column. Name it as "
+                "table.column."
+            )
