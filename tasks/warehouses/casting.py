@@ -31,11 +31,11 @@ def cast_batches(
 def _cast_column(array: pa.Array, field: pa.Field, table: str) -> pa.Array:
     try:
         cast = _cast(array, field.type)
-    except pa.ArrowInvalid as error:
+    except pa.ArrowInvalid:
         raise UnrepresentableValue(
             f"Column '{table}.{field.name}' holds a value that {field.type} cannot express. "
             "Exclude the column in synth.yaml, or cast it in a view."
-        ) from error
+        ) from None  # its text quotes the value
     if not field.nullable and cast.null_count:
         raise UnrepresentableValue(
             f"Column '{table}.{field.name}' is NOT NULL and holds a value that {field.type} cannot "

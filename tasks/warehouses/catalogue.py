@@ -22,7 +22,8 @@ class Translation:
     Args:
         arrow: The Arrow type; None where there is no exact one.
         sdtype: The best guess that the type alone allows.
-        expression: SQL that makes the column readable; `{}` is the quoted column.
+        expression: SQL that makes the column readable; `{}` is the quoted column, `{name}` its
+            name inside a text.
     """
 
     arrow: pa.DataType | None

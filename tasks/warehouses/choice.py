@@ -35,8 +35,8 @@ def choose_tables(
     chosen = {name: table for name, table in named.items() if name in included - excluded}
     if not chosen:
         raise TableNotFound(
-            f"No table of schema {', '.join(wanted)} is left after tables.include "
-            f"{list(include)} and tables.exclude {list(exclude)}. Widen them in synth.yaml."
+            f"No table of schema {', '.join(wanted)} is left after warehouse.include "
+            f"{list(include)} and warehouse.exclude {list(exclude)}. Widen them in synth.yaml."
         )
     return chosen
 
@@ -59,7 +59,8 @@ def _included(pattern: str, named: Named) -> list[str]:
         raise TableNotFound(unreadable[0].not_readable)
     if not found and pattern != "*":
         raise TableNotFound(
-            f"Pattern '{pattern}' in tables.include fits no table. {did_you_mean(pattern, named)}"
+            f"Pattern '{pattern}' in warehouse.include fits no table. "
+            f"{did_you_mean(pattern, named)}"
         )
     return found
 
@@ -71,7 +72,7 @@ def _fitting(pattern: str, named: Named, setting: str) -> list[str]:
     exact = [name for name, table in named.items() if pattern in (name, table.path)]
     if not exact:
         raise TableNotFound(
-            f"Table '{pattern}' in tables.{setting} is not in the warehouse. "
+            f"Table '{pattern}' in warehouse.{setting} is not in the warehouse. "
             f"{did_you_mean(pattern, named)}"
         )
     return exact

@@ -15,7 +15,7 @@ from prefect_synth.synth.metadata import Metadata
 from prefect_synth.tasks.warehouses.catalogue import Catalogue
 from prefect_synth.tasks.warehouses.choice import choose_tables
 from prefect_synth.tasks.warehouses.duckdb_reflection import read_catalogue
-from prefect_synth.tasks.warehouses.errors import ConnectionFailed, QueryFailed
+from prefect_synth.tasks.warehouses.errors import ConnectionFailed, QueryFailed, without_values
 from prefect_synth.tasks.warehouses.reader import SqlSnapshot
 from prefect_synth.tasks.warehouses.selection import Selection
 from prefect_synth.tasks.warehouses.url import duckdb_path
@@ -121,7 +121,9 @@ class DuckDBSnapshot(SqlSnapshot):
                 self._spill_to(spill)
             yield iter(cursor.sql(sql).to_arrow_reader(BATCH_ROWS))
         except (duckdb.Error, pa.ArrowException, OSError) as error:
-            raise QueryFailed(f"DuckDB could not read {about}: {error}") from error
+            # not `from` the error: its text may quote real values
+            reason = without_values(str(error))
+            raise QueryFailed(f"DuckDB could not read {about}: {reason}") from None
         finally:
             cursor.close()
 

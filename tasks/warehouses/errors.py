@@ -13,8 +13,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+_ABOUT_DATA = re.compile(
+    "conversion error|invalid input|out of range|overflow|malformed|constraint", re.IGNORECASE
+)
+_VALUES = re.compile(r"""'.*'|".*"|\b\d[\d.,:+-]*""", re.DOTALL)
 
 
 class WarehouseError(Exception):
@@ -43,8 +49,9 @@ class UnsupportedColumnType(WarehouseError):
     def __init__(self, table: str, column: str, source_type: str) -> None:
         super().__init__(
             f"Column '{table}.{column}' has the type {source_type}, which cannot be copied "
-            "exactly. Exclude the column or the table in synth.yaml, or cast the column in a view "
-            "and include the view by name."
+            f"exactly. In synth.yaml set tables.{table}.columns.{column}.exclude to true, or list "
+            "the table in warehouse.exclude; or cast the column in a view, and list the view in "
+            "warehouse.include instead of the table."
         )
 
 
@@ -75,3 +82,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return f"Did you mean '{close[0]}'?"
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return f"There are: {shown or 'none'}."
+
+
+def without_values(reason: str) -> str:
+    """An engine's message without the values that it may quote from the rows.
+
+    Example:
+        >>> without_values('invalid input syntax for type integer: "Ann Lee"')
+        'invalid input syntax for type integer: ...'
+        >>> without_values('permission denied for table "orders"')
+        'permission denied for table "orders"'
+    """
+    return _VALUES.sub("...", reason) if _ABOUT_DATA.search(reason) else reason

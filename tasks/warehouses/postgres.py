@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,12 @@ from sqlalchemy.exc import DBAPIError
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.tasks.warehouses.catalogue import Catalogue
 from prefect_synth.tasks.warehouses.choice import choose_tables
-from prefect_synth.tasks.warehouses.errors import ConnectionFailed, QueryFailed
+from prefect_synth.tasks.warehouses.errors import (
+    ConnectionFailed,
+    QueryFailed,
+    UnrepresentableValue,
+    without_values,
+)
 from prefect_synth.tasks.warehouses.postgres_reflection import read_catalogue
 from prefect_synth.tasks.warehouses.postgres_roles import refuse_writable_role
 from prefect_synth.tasks.warehouses.reader import SqlSnapshot
@@ -150,5 +156,14 @@ class PostgresSnapshot(SqlSnapshot):
                 cursor.execute(sql)
                 yield iter(cursor.fetch_record_batch())
         except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
-            reason = scrub(str(error), self._uri)
-            raise QueryFailed(f"PostgreSQL could not read {about}: {reason}") from None
+            raise _explained(scrub(str(error), self._uri), about) from None
+
+
+def _explained(reason: str, about: str) -> QueryFailed | UnrepresentableValue:
+    flattened = re.search("column (.*) is an array of several dimensions", reason)
+    if flattened:
+        return UnrepresentableValue(
+            f"Column '{flattened[1]}' of {about} holds an array of several dimensions, which "
+            "would be flattened. Cast it in a view, or exclude the column in synth.yaml."
+        )
+    return QueryFailed(f"PostgreSQL could not read {about}: {without_values(reason)}")

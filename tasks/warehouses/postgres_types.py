@@ -51,7 +51,7 @@ _FLOAT = Translation(pa.float64(), "numerical", "CAST({} AS float8)")
 _INFINITE_ITEMS = frozenset({"date", "timestamp", "timestamptz"})
 _ONE_DIMENSION = (
     "CASE WHEN array_ndims({}) > 1 "
-    "THEN CAST(array_dims({}) || ' is an array of several dimensions; cast it in a view' AS {type})"
+    "THEN CAST(array_dims({}) || ' column {name} is an array of several dimensions' AS {type})"
     " ELSE {value} END"
 )
 

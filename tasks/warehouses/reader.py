@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -88,12 +89,16 @@ def select_columns(table: CatalogueTable, columns: list[str], chosen: Chosen) ->
     """
     order = ", ".join(f"t.{quote(column)}" for column in table.order)
     expressions = ", ".join(_expression(table, column) for column in columns)
-    rows = f"SELECT * FROM {table.sql}{chosen.suffix}"
+    # not *: the role may have grants for these columns only
+    needed = ", ".join(map(quote, dict.fromkeys([*columns, *table.order])))
+    rows = f"SELECT {needed} FROM {table.sql}{chosen.suffix}"
     source = f"({rows}) AS t" if chosen.where else f"{table.sql} AS t"
     ordered = f" ORDER BY {order}" if order else ""
     return f"{chosen.prefix}SELECT {expressions} FROM {source}{ordered}"
 
 
 def _expression(table: CatalogueTable, column: str) -> str:
+    filled = {"{}": f"t.{quote(column)}", "{name}": column.replace("'", "''")}
     translated = table.columns[column].translation.expression
-    return f"{translated.replace('{}', f't.{quote(column)}')} AS {quote(column)}"
+    sql = re.sub(r"\{(name)?\}", lambda match: filled[match[0]], translated)
+    return f"{sql} AS {quote(column)}"

@@ -74,11 +74,11 @@ def test_patterns_choose_tables(build: Build) -> None:
 def test_an_unknown_table_is_named(build: Build) -> None:
     """A table that is not there is refused, with the nearest name."""
     warehouse = build(SHOP)
-    with pytest.raises(TableNotFound, match=r"'sales' in tables\.include.*mean 'sale'"):
+    with pytest.raises(TableNotFound, match=r"'sales' in warehouse\.include.*mean 'sale'"):
         warehouse.reflect(include=["sales"])
-    with pytest.raises(TableNotFound, match=r"'shops' in tables\.exclude.*mean 'shop'"):
+    with pytest.raises(TableNotFound, match=r"'shops' in warehouse\.exclude.*mean 'shop'"):
         warehouse.reflect(exclude=["shops"])
-    with pytest.raises(TableNotFound, match=r"Pattern 'x\*' in tables\.include fits no table"):
+    with pytest.raises(TableNotFound, match=r"Pattern 'x\*' in warehouse\.include fits no table"):
         warehouse.reflect(include=["x*"])
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from prefect_synth.tasks.warehouses.errors import TableNotFound, WritableRoleError
 from prefect_synth.tasks.warehouses.postgres_roles import least_privileges
+from prefect_synth.tasks.warehouses.selection import plan_selection
 from prefect_synth.tasks.warehouses.warehouse import open_warehouse
 
 TABLES = "CREATE TABLE t (a int, b int); CREATE SCHEMA crm; CREATE TABLE crm.u (a int);"
@@ -91,9 +93,17 @@ def test_a_table_without_grant_is_not_seen(reader: str, postgres_database: str) 
         warehouse.reflect(include=["secret"])
 
 
-def test_columns_without_grant_are_not_seen(reader: str, postgres_database: str) -> None:
-    """Where a role may read some columns, only these are in the metadata."""
+def test_columns_without_grant_are_not_read(
+    reader: str, postgres_database: str, tmp_path: Path
+) -> None:
+    """Where a role may read some columns, only these are in the metadata and in every query."""
     role = re.search(r"//(\w+):", reader)[1]
     with psycopg.connect(postgres_database) as admin:
         admin.execute(f"REVOKE SELECT ON t FROM {role}; GRANT SELECT (b) ON t TO {role}")
-    assert list(open_warehouse(reader).reflect().tables["t"].columns) == ["b"]
+        admin.execute("INSERT INTO t SELECT i, i FROM generate_series(1, 300) AS i")
+    warehouse = open_warehouse(reader)
+    metadata = warehouse.reflect()
+    selection = plan_selection(metadata, {"t": 300}, rows=9)
+    with warehouse.snapshot() as snapshot:
+        schema, path = warehouse.schemas(metadata)["t"], tmp_path / "t.parquet"
+        assert (schema.names, snapshot.pull("t", schema, path, selection=selection)) == (["b"], 9)
