@@ -28,6 +28,7 @@ from prefect_synth.synth.generation.made_up import (
     PersonalGenerator,
     declared_length,
     fit_bytes,
+    fit_range,
     fit_text,
 )
 from prefect_synth.synth.metadata import PII_SDTYPES, Column
@@ -186,8 +187,12 @@ def _fit_generated(
     if column.sdtype in PII_SDTYPES:
         generator = PersonalGenerator(column.sdtype, settings.locale, longest, unique)
         return _generated(generator, values)
+    if _is_ordered(kind) and not unique and column.sdtype != "id":
+        return _generated(fit_range(values), values)
     if isinstance(kind, pa.UuidType) or _is_ordered(kind):
         return _generated(fit_keys(values), values)
+    if pa.types.is_boolean(kind):
+        return _generated(ConstantGenerator("false"), values)
     if _is_text(kind) and column.sdtype == "id":
         return _generated(fit_keys(values), values)
     if _is_text(kind):

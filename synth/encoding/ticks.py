@@ -39,6 +39,10 @@ class TickScale:
         """Whether there is no finest step."""
         return self.step == 0
 
+    def last_tick(self, kind: pa.DataType) -> int:
+        """The largest tick that a column of this type can hold, and that a float can name."""
+        return int(min((_unit_range(kind)[1] - self.base) // max(self.step, 1), _EXACT))
+
     def to_ticks(self, values: pa.Array) -> Floats:
         """Ticks of non-null values, [n]; whole numbers unless continuous."""
         if self.is_continuous:

@@ -18,6 +18,7 @@ from prefect_synth.synth.encoding.ticks import TickScale, fit_ticks
 from prefect_synth.synth.storage import stored
 
 _LOOKED_AT = 10_000
+_SKIPPED = 4
 _CLASSES = {
     "d": "0123456789",
     "u": "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -175,8 +176,9 @@ def _fit_numbers(present: pa.Array, schema: pa.Schema) -> NumberKeys:
     if pa.types.is_temporal(kind):
         scale = fit_ticks(present)
         ticks = scale.to_ticks(present)
-        start = int(ticks.min()) if len(ticks) else 0
-        return NumberKeys(scale, start, 2**53, schema)
+        # near the first one, which itself would tell about a row
+        start = int(np.sort(ticks)[min(_SKIPPED, len(ticks) // 2)]) if len(ticks) else 0
+        return NumberKeys(scale, start, scale.last_tick(kind), schema)
     scale = TickScale(0, 10**kind.scale if pa.types.is_decimal(kind) else 1)
     largest = int(scale.to_ticks(present).max(initial=0))
     # the next power of ten: no real key comes back, and the largest is not told

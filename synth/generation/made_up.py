@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.quantile import QuantileMarginal, fit_quantiles
+from prefect_synth.synth.encoding.ticks import TickScale, fit_ticks
 from prefect_synth.synth.storage import stored
 
 _POOL = 3000
@@ -120,6 +121,30 @@ class BytesGenerator:
 
 @stored
 @dataclass(frozen=True)
+class RangeGenerator:
+    """Numbers or dates anywhere between two ends, which are not the real ones.
+
+    Args:
+        scale: Ticks of the column.
+        low: Smallest tick.
+        high: Largest tick.
+        kind: Schema with one field of the column's type.
+    """
+
+    scale: TickScale
+    low: float
+    high: float
+    kind: pa.Schema
+
+    def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
+        """`count` values."""
+        return self.scale.from_ticks(
+            rng.uniform(self.low, self.high, count), self.kind.field(0).type
+        )
+
+
+@stored
+@dataclass(frozen=True)
 class ConstantGenerator:
     """The same neutral text for every row: an empty JSON document, an empty list."""
 
@@ -130,7 +155,7 @@ class ConstantGenerator:
         return pa.array([self.text]).take(pa.array(np.zeros(count, np.int64)))
 
 
-Generator = PersonalGenerator | TextGenerator | BytesGenerator | ConstantGenerator
+Generator = PersonalGenerator | TextGenerator | BytesGenerator | RangeGenerator | ConstantGenerator
 
 
 def fit_text(values: pa.Array, max_length: int | None, *, unique: bool) -> TextGenerator:
@@ -140,6 +165,15 @@ def fit_text(values: pa.Array, max_length: int | None, *, unique: bool) -> TextG
     words = np.asarray(spaces.to_numpy(zero_copy_only=False), np.float64) + 1
     upper = bool(len(present)) and pc.mean(pc.utf8_is_upper(present).cast(pa.int8())).as_py() > 0.8
     return TextGenerator(fit_quantiles(words, whole=True), upper, max_length, unique)
+
+
+def fit_range(values: pa.Array) -> RangeGenerator:
+    """Learn between which ends, extremes left out, the values of a personal column lie."""
+    present = values.drop_null()
+    scale = fit_ticks(present)
+    fitted = fit_quantiles(scale.to_ticks(present), not scale.is_continuous)
+    kind = pa.schema([("v", values.type)])
+    return RangeGenerator(scale, float(fitted.lows[0]), float(fitted.highs[-1]), kind)
 
 
 def fit_bytes(values: pa.Array) -> BytesGenerator:
