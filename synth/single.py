@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,14 +12,20 @@ import numpy as np
 import pyarrow as pa
 
 from prefect_synth.synth.encoding.columns import NumberEncoder
-from prefect_synth.synth.encoding.generated import GeneratedEncoder, TextDatetimeEncoder
+from prefect_synth.synth.encoding.generated import (
+    GeneratedEncoder,
+    TextDatetimeEncoder,
+    parse_datetimes,
+)
 from prefect_synth.synth.encoding.layout import Encoded
 from prefect_synth.synth.encoding.parametric import FAMILIES
 from prefect_synth.synth.encoding.table import EncodingSettings
-from prefect_synth.synth.errors import NotFittedError, SynthesisError
+from prefect_synth.synth.errors import NotFittedError, SynthesisError, UniquenessError
 from prefect_synth.synth.hierarchy.extensions import HierarchySettings, extend_tables
 from prefect_synth.synth.hierarchy.fitting import fit_part
+from prefect_synth.synth.hierarchy.keys import fill_keys
 from prefect_synth.synth.hierarchy.part import TablePart
+from prefect_synth.synth.hierarchy.sampling import Sample
 from prefect_synth.synth.inference import as_table, infer_metadata
 from prefect_synth.synth.metadata import Metadata, Table
 from prefect_synth.synth.randomness import stream
@@ -62,6 +70,11 @@ class GaussianCopulaSynthesizer:
                 f"GaussianCopulaSynthesizer takes one table, and the metadata has "
                 f"{len(metadata.tables)}. Use HMASynthesizer for several."
             )
+        if metadata is not None and metadata.relationships:
+            raise SynthesisError(
+                f"GaussianCopulaSynthesizer takes no relations, and the metadata has "
+                f"'{metadata.relationships[0]}'. Use HMASynthesizer."
+            )
         for marginal in (default_marginal, *(marginals or {}).values()):
             if marginal != "quantile" and marginal not in FAMILIES:
                 raise SynthesisError(
@@ -80,8 +93,10 @@ class GaussianCopulaSynthesizer:
         """
         data = as_table(table)
         if self.metadata is None:
-            self.metadata = infer_metadata({_NAME: data})
+            self.metadata = replace(infer_metadata({_NAME: data}), relationships=())
         (name,) = self.metadata.tables
+        if not len(data):
+            raise SynthesisError(f"Table '{name}' has no rows to learn from.")
         unknown = [c for c in self.marginals if c not in self.metadata.tables[name].columns]
         if unknown:
             raise SynthesisError(
@@ -124,14 +139,24 @@ class GaussianCopulaSynthesizer:
         rng = stream(seed, "sample", part.name)
         rows = part.row_model.sample(Encoded.empty(num_rows), rng, held)
         columns = part.codec.decode(rows, stream(seed, "values", part.name))
-        for column, maker in part.keys.items():
-            salt = int(stream(seed, "keys", part.name, column).integers(2**31))
-            columns[column] = maker.generate(np.arange(num_rows), salt)
         for column, value in (conditions or {}).items():
             if value is not None:  # exactly what was asked for, not its piece's centre
                 kind = part.schema.field(column).type
                 columns[column] = pa.array([value], kind).take(pa.array(np.zeros(num_rows, int)))
+        asked = {column: columns[column] for column in conditions or {}}
+        self._fill_keys(part, columns, num_rows, seed)
+        for column, values in asked.items():
+            if not columns[column].equals(values):
+                key = next(key for key in part.unique if column in key)
+                raise UniquenessError(part.name, key, num_rows)
         return pa.Table.from_arrays([columns[f.name] for f in part.schema], schema=part.schema)
+
+    def _fill_keys(
+        self, part: TablePart, columns: dict[str, pa.Array], num_rows: int, seed: int
+    ) -> None:
+        assert self.metadata is not None  # noqa: S101 - set by fit
+        drawn = Sample(rows={part.name: num_rows}, columns={part.name: columns})
+        fill_keys(self.metadata, {part.name: part}, (part.name,), drawn, seed)
 
     def save(self, folder: Path) -> None:
         """Write the model into `folder`.
@@ -194,10 +219,16 @@ class GaussianCopulaSynthesizer:
         kind = encoder.kind.field(0).type
         try:
             wanted = pa.array([value], kind)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
             raise SynthesisError(
                 f"The condition {column}={value!r} is no {kind}: {error}."
             ) from error
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SynthesisError(f"The condition {column}={value!r} is no finite number.")
+        if isinstance(encoder, TextDatetimeEncoder) and not _is_datetime(wanted, encoder.format):
+            raise SynthesisError(
+                f"The condition {column}={value!r} is no datetime of the form '{encoder.format}'."
+            )
         pieces, places = encoder.encode(wanted, stream(0, "condition"))
         if not isinstance(encoder, NumberEncoder | TextDatetimeEncoder):
             back = encoder.decode(pieces, places, stream(0, "condition"))
@@ -207,3 +238,7 @@ class GaussianCopulaSynthesizer:
                     "was never seen."
                 )
         return int(pieces[0]), float(places[0])
+
+
+def _is_datetime(value: pa.Array, format: str) -> bool:
+    return parse_datetimes(value, format).null_count == 0
