@@ -111,6 +111,8 @@ def parse_datetimes(values: pa.Array, format: str) -> pa.Array:
 def _as_kind(values: pa.Array, kind: pa.DataType) -> pa.Array:
     if values.type == kind:
         return values
+    if not len(values):  # not every type is cast to, even from nothing
+        return pa.nulls(0, kind)
     if isinstance(kind, pa.BaseExtensionType):
         return pa.ExtensionArray.from_storage(kind, _as_kind(values, kind.storage_type))
     if pa.types.is_dictionary(kind):
@@ -133,7 +135,7 @@ def _as_kind(values: pa.Array, kind: pa.DataType) -> pa.Array:
 def _room(kind: pa.DataType) -> int:
     """Digits that any number of this type can have; 0 for what is no number."""
     if pa.types.is_integer(kind):
-        return {8: 2, 16: 4, 32: 9, 64: 18}[kind.bit_width]
+        return {8: 2, 16: 4, 32: 9, 64: 15}[kind.bit_width]
     if pa.types.is_floating(kind):
         return {16: 3, 32: 7, 64: 15}[kind.bit_width]
     if pa.types.is_decimal(kind):
