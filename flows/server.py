@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from typing import IO
 
 import httpx
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
@@ -53,7 +55,16 @@ def prefect_api(port: int | None = None, ui: bool = False) -> Iterator[str]:
     with tempfile.TemporaryFile() as log, _running(port, ui, log) as process:
         _wait_until_healthy(url, process, log)
         with temporary_settings({PREFECT_API_URL: url, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}):
-            yield url
+            try:
+                yield url
+            finally:
+                _deliver()
+
+
+def _deliver() -> None:
+    """Send what Prefect has not sent yet; once the server is gone, it would try for a minute."""
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=_SECONDS_TO_END, at_exit=False)
 
 
 @contextmanager

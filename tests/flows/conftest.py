@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from prefect_synth.flows.quiet import surround_prefect
+from prefect_synth.tasks.snapshots.store import open_store
 
 surround_prefect()  # before Prefect is imported
 
@@ -39,16 +42,17 @@ CREATE TABLE order_items (
 );
 COMMENT ON TABLE customers IS 'People who buy';
 COMMENT ON COLUMN customers.credit IS 'In euros';
+CREATE TEMP MACRO dice(a, b, sides) AS (hash(a, b) % sides)::INTEGER;
 INSERT INTO customers SELECT i, 'person' || i || '@example.com',
     CASE WHEN i % 7 = 0 THEN NULL ELSE ['Ulm', 'Bonn', 'Kiel'][1 + i % 3] END,
-    (hash(i) % 100000) / 100, DATE '2020-01-01' + (hash(i, 1) % 900)::INTEGER FROM range(120) t(i);
-INSERT INTO products SELECT 'SKU-' || lpad(i::VARCHAR, 4, '0'), (hash(i, 2) % 5000) / 100,
-    1 + (hash(i, 3) % 9000) / 100 FROM range(40) t(i);
-INSERT INTO orders SELECT i, hash(i, 4) % 120, ['open', 'paid', 'sent'][1 + (hash(i, 5) % 3)],
-    TIMESTAMP '2024-01-01' + to_minutes((hash(i, 6) % 400000)::INTEGER) FROM range(500) t(i);
-INSERT INTO order_items SELECT i, line, 'SKU-' || lpad((hash(i, line) % 40)::VARCHAR, 4, '0'),
-    CASE WHEN hash(i, line, 7) % 11 = 0 THEN NULL ELSE 1 + hash(i, line, 8) % 5 END
-    FROM range(500) o(i), range(1, 4) l(line) WHERE line <= 1 + hash(i, 9) % 3;
+    dice(i, 0, 100000) / 100, DATE '2020-01-01' + dice(i, 1, 900) FROM range(120) t(i);
+INSERT INTO products SELECT 'SKU-' || lpad(i::VARCHAR, 4, '0'), dice(i, 2, 5000) / 100,
+    1 + dice(i, 3, 9000) / 100 FROM range(40) t(i);
+INSERT INTO orders SELECT i, dice(i, 4, 120), ['open', 'paid', 'sent'][1 + dice(i, 5, 3)],
+    TIMESTAMP '2024-01-01' + to_minutes(dice(i, 6, 400000)) FROM range(500) t(i);
+INSERT INTO order_items SELECT i, line, 'SKU-' || lpad(dice(i, line, 40)::VARCHAR, 4, '0'),
+    CASE WHEN dice(i, line + 7, 11) = 0 THEN NULL ELSE 1 + dice(i, line + 20, 5) END
+    FROM range(500) o(i), range(1, 4) l(line) WHERE line <= 1 + dice(i, 9, 3);
 """
 
 
@@ -81,6 +85,26 @@ class Shop:
             "warehouse: {url: 'duckdb:///shop.duckdb'}\n"
             f"sandbox: {{url: sandbox}}\n{more}"
         )
+
+    def refresh(self) -> tuple[str, Any]:
+        """Run the flow in this process: the name of its final state, and the outcome.
+
+        Raises:
+            Exception: Whatever ended the flow, if it did not come to its end.
+        """
+        from prefect_synth.flows.refresh import refresh
+
+        state = refresh(str(self.file), return_state=True)
+        return state.name, state.result(raise_on_failure=state.name != "Rejected")
+
+    def latest(self) -> dict[str, Any] | None:
+        """What `latest.json` says."""
+        file = self.sandbox / "latest.json"
+        return json.loads(file.read_text()) if file.exists() else None
+
+    def published(self) -> list[str]:
+        """The committed snapshots."""
+        return [info.snapshot_id for info in open_store(str(self.sandbox)).list()]
 
     def execute(self, sql: str) -> None:
         """Change the warehouse."""

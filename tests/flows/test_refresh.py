@@ -1,0 +1,191 @@
+"""The refresh, end to end: a DuckDB warehouse, a folder, and Prefect."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import closing
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from prefect_synth.flows.project import load_project
+from prefect_synth.tasks.connections import open_project_warehouse
+
+KEYS = {
+    ("orders", "customer_id"): ("customers", "customer_id"),
+    ("order_items", "order_id"): ("orders", "order_id"),
+    ("order_items", "sku"): ("products", "sku"),
+}
+
+pytestmark = pytest.mark.usefixtures("prefect_url")
+
+
+@pytest.fixture
+def published(shop: Any) -> Any:
+    """What the first refresh of the shop came to."""
+    name, outcome = shop.refresh()
+    assert name == "Published", outcome.failures
+    return outcome
+
+
+def table(outcome: Any, name: str) -> pa.Table:
+    """A published table, read as anybody would read it."""
+    return pq.read_table(f"{outcome.url}/{name}")
+
+
+def values(outcome: Any, name: str, column: str) -> set[Any]:
+    return set(table(outcome, name)[column].to_pylist())
+
+
+def trained(outcome: Any) -> dict[str, str]:
+    """By table, the state in which its training of the newest run ended."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    with get_client(sync_client=True) as client:
+        newest = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)[0]
+        flow_runs = FlowRunFilter(id=FlowRunFilterId(any_=[newest.id]))
+        found: dict[str, str] = {}
+        while len(found) < len(outcome.tables):  # the server notes them a moment later
+            found = {
+                run.name.removeprefix("train[").removesuffix("]"): str(run.state_name)
+                for run in client.read_task_runs(flow_run_filter=flow_runs)
+                if run.name.startswith("train[") and run.state and run.state.is_final()
+            }
+    return found
+
+
+def test_every_foreign_key_resolves(published: Any) -> None:
+    """Whatever refers to a row finds it."""
+    for (child, column), (parent, key) in KEYS.items():
+        assert values(published, child, column) <= values(published, parent, key)
+
+
+def test_the_schema_is_the_warehouses_field_by_field(shop: Any, published: Any) -> None:
+    """Types, nullability and comments come through."""
+    settings = load_project(shop.file).warehouse
+    with closing(open_project_warehouse(settings, shop.folder)) as warehouse:
+        for name, schema in warehouse.schemas(warehouse.reflect()).items():
+            assert table(published, name).schema.equals(schema, check_metadata=True)
+
+
+def test_plain_readers_read_the_snapshot(shop: Any, published: Any) -> None:
+    """`latest.json` leads to folders that pandas and DuckDB take as they are."""
+    folder = f"{shop.sandbox}/snapshots/{shop.latest()['snapshot_id']}/orders"
+    [(counted,)] = duckdb.sql(f"SELECT count(*) FROM '{folder}/*.parquet'").fetchall()
+    assert (len(pd.read_parquet(folder)), counted) == (500, 500)
+
+
+def test_no_real_person_is_published(published: Any) -> None:
+    """Personal values are made up."""
+    real = {f"person{i}@example.com" for i in range(120)}
+    assert real & values(published, "customers", "email") == set()
+
+
+def test_no_real_row_is_in_what_prefect_keeps(shop: Any, published: Any) -> None:
+    """Results that Prefect persists are references; they lie in private staging."""
+    kept = b"".join(f.read_bytes() for f in (shop.staging / "results").iterdir())
+    assert b"person1@example.com" not in kept
+    assert b"TableRef" in kept
+
+
+def test_the_snapshot_carries_its_report_and_its_verdict(shop: Any, published: Any) -> None:
+    """Report and manifest hold the judgement, and no personal value."""
+    folder = shop.sandbox / "snapshots" / published.snapshot_id
+    manifest = json.loads((folder / "manifest.json").read_text())
+    report = (folder / "report.html").read_text()
+    assert manifest["verdict"]["passed"]
+    assert "person1@example.com" not in report + json.dumps(manifest)
+
+
+def test_what_did_not_change_is_not_trained_again(shop: Any, published: Any) -> None:
+    """The same rows and settings give a new snapshot from the same models."""
+    name, again = shop.refresh()
+    assert (name, set(trained(again).values())) == ("Published", {"Cached"})
+    assert table(again, "orders").equals(table(published, "orders"))
+
+
+def test_only_what_changed_is_trained_again(shop: Any, published: Any) -> None:
+    """A table that nothing else depends on is trained alone."""
+    shop.execute("UPDATE order_items SET quantity = 9 WHERE line_no = 1")
+    _, again = shop.refresh()
+    assert trained(again)["products"] == "Cached"
+    assert trained(again)["order_items"] == "Completed"
+
+
+def test_models_that_were_deleted_are_trained_again(shop: Any, published: Any) -> None:
+    """A cached result whose files are gone is not believed."""
+    shutil.rmtree(shop.staging / "models")
+    assert shop.refresh()[0] == "Published"
+
+
+def test_staged_rows_of_older_runs_are_deleted(shop: Any, published: Any) -> None:
+    """Only the last run keeps its real rows."""
+    shop.refresh()
+    assert len(list(shop.staging.glob("runs/*/real"))) == 1
+
+
+def test_a_failed_gate_leaves_what_readers_see(shop: Any, published: Any) -> None:
+    """Nothing of a refused snapshot becomes visible, and the refusal names the check."""
+    before = shop.latest()
+    shop.configure("gates: {quality: {min: 1.0}}\n")
+    name, outcome = shop.refresh()
+    assert (name, shop.latest(), outcome.snapshot_id) == ("Rejected", before, None)
+    assert outcome.failures[0].startswith("snapshot: quality failed")
+
+
+def test_settings_of_tables_and_columns_hold(shop: Any) -> None:
+    """Copied tables are copied, excluded columns are absent, the scale is kept."""
+    shop.configure(
+        "defaults: {scale: 0.5}\n"
+        "tables:\n"
+        "  products: {model: copy}\n"
+        "  orders: {model: independent}\n"
+        "  customers: {columns: {city: {exclude: true}, credit: {marginal: gamma}}}\n"
+    )
+    name, outcome = shop.refresh()
+    assert name == "Published", outcome.failures
+    assert table(outcome, "customers").column_names == ["customer_id", "email", "credit", "since"]
+    assert (outcome.tables["products"].synthetic, outcome.tables["orders"].synthetic) == (40, 250)
+    with duckdb.connect(str(shop.warehouse), read_only=True) as warehouse:
+        real = warehouse.sql("FROM products").fetchall()
+    assert sorted(real) == sorted(
+        tuple(row.values()) for row in table(outcome, "products").to_pylist()
+    )
+
+
+def test_a_part_of_the_warehouse_is_whole_families(shop: Any) -> None:
+    """A row limit reads the chosen customers with all that hang on them, and no key dangles."""
+    shop.file.write_text(
+        "project: shop\nsandbox: {url: sandbox}\n"
+        "warehouse: {url: 'duckdb:///shop.duckdb', sample: {rows: 60, root: customers}}\n"
+    )
+    name, outcome = shop.refresh()
+    assert name == "Published", outcome.failures
+    assert outcome.tables["customers"].real == 60
+    assert 0 < outcome.tables["orders"].real < 500
+
+
+def test_an_empty_table_stays_empty(shop: Any) -> None:
+    """A table without rows is published with its schema and without rows."""
+    shop.execute("CREATE TABLE returns (order_id BIGINT REFERENCES orders (order_id), why VARCHAR)")
+    name, outcome = shop.refresh()
+    assert name == "Published", outcome.failures
+    assert table(outcome, "returns").num_rows == 0
+
+
+def test_the_run_leaves_artifacts_and_a_name(shop: Any, published: Any) -> None:
+    """Prefect's interface shows the scorecard, the drawing and the place under stable keys."""
+    from prefect.artifacts import Artifact
+
+    drawing = Artifact.get("shop-schema")
+    assert drawing is not None
+    assert "```mermaid" in str(drawing.data)
+    assert Artifact.get("shop-scorecard") is not None
+    assert Artifact.get("shop-snapshot") is not None

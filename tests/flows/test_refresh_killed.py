@@ -1,0 +1,79 @@
+"""Killing a refresh: never half a snapshot, and the same command again finishes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+REFRESH_AND_DIE = """
+import os, signal, sys
+
+from prefect_synth.tasks.progress import Silence, listening
+
+FILE, MOMENT, STEP = sys.argv[1:]
+
+class Killer(Silence):
+    def begin(self, step, total):
+        self.look("begin", step)
+
+    def advance(self, step, amount, detail=""):
+        self.look("amid", step)
+
+    def look(self, moment, step):
+        if (moment, step) == (MOMENT, STEP):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+with listening(Killer()):
+    from prefect_synth.flows.refresh import refresh
+    refresh(FILE)
+"""
+
+
+def kill(shop: Any, environment: dict[str, str], moment: str, step: str) -> None:
+    """Refresh in a process that is killed at a certain moment."""
+    arguments = [sys.executable, "-c", REFRESH_AND_DIE, str(shop.file), moment, step]
+    died = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("moment", "step", "resumed", "visible"),
+    [
+        ("amid", "pull", False, 0),
+        ("begin", "extend", True, 0),
+        ("amid", "train", True, 0),
+        ("amid", "sample", True, 0),
+        ("amid", "validate", True, 0),
+        ("begin", "publish", True, 0),
+        ("amid", "publish", True, 1),
+    ],
+)
+def test_a_killed_refresh_is_finished_by_the_next(
+    shop: Any,
+    prefect_environment: dict[str, str],
+    moment: str,
+    step: str,
+    resumed: bool,
+    visible: int,
+) -> None:
+    """Readers see a whole snapshot or none; what was staged whole is used again."""
+    kill(shop, prefect_environment, moment, step)
+    assert len(shop.published()) == visible
+    assert (shop.latest() is not None) == bool(visible)
+    name, outcome = shop.refresh()
+    assert (name, outcome.resumed) == ("Published", resumed), outcome.failures
+    assert (len(shop.published()), shop.latest()["snapshot_id"]) == (1, outcome.snapshot_id)
+
+
+def test_a_killed_refresh_does_not_disturb_what_readers_see(
+    shop: Any, prefect_environment: dict[str, str]
+) -> None:
+    """The last good snapshot stays until the next one is whole."""
+    shop.refresh()
+    before = shop.latest()
+    kill(shop, prefect_environment, "begin", "publish")
+    assert shop.latest() == before
