@@ -19,6 +19,7 @@ from prefect_synth.synth.storage import stored
 
 RARE = 5
 """A category seen in fewer rows than this is never published."""
+_FEWEST = 2 * RARE
 
 
 class ColumnEncoder(Protocol):
@@ -133,7 +134,7 @@ def fit_number(values: pa.Array, marginal: str = "quantile") -> NumberEncoder:
     ticks, whole = scale.to_ticks(present), not scale.is_continuous
     fitted: QuantileMarginal | ParametricMarginal = (
         fit_quantiles(ticks, whole, blur=_blur(scale, values.type))
-        if marginal == "quantile"
+        if marginal == "quantile" or len(ticks) < _FEWEST  # a family would tell about single rows
         else fit_parametric(marginal, ticks, whole)
     )
     layout = _layout(clean, fitted.weights, fitted.ranges, nominal=False)

@@ -17,12 +17,13 @@ from prefect_synth.synth.storage import stored
 
 FAMILIES = ("norm", "truncnorm", "beta", "gamma", "student_t", "uniform", "gaussian_kde")
 _KDE_KNOTS = 512
+_STEPS = 20
 
 
 @stored
 @dataclass(frozen=True)
 class ParametricMarginal:
-    """A fitted family; its one piece is a range whose place is the CDF.
+    """A fitted family between two ends; its one piece is a range whose place is the CDF there.
 
     Args:
         family: One of `FAMILIES`.
@@ -50,13 +51,24 @@ class ParametricMarginal:
         return np.ones(1, bool)
 
     def locate(self, ticks: Floats) -> tuple[Ints, Floats]:
-        """Piece 0 and the CDF of each tick."""
-        return np.zeros(len(ticks), np.int64), np.clip(self._cdf(ticks), 0.0, 1.0)
+        """Piece 0 and the CDF of each tick, between the ends."""
+        below, width = self._stretch()
+        place = (self._cdf(ticks) - below) / width
+        return np.zeros(len(ticks), np.int64), np.clip(place, 0.0, 1.0)
 
     def value(self, piece: Ints, place: Floats) -> Floats:
         """Ticks at the given CDF values, inside the sample's protected range."""
-        ticks = np.clip(self._ppf(np.clip(place, 1e-9, 1 - 1e-9)), self.low, self.high)
+        below, width = self._stretch()
+        # truncated rather than clipped: the ends are two rows' values, and not common ones
+        inside = np.clip(below + np.clip(place, 1e-9, 1 - 1e-9) * width, 1e-9, 1 - 1e-9)
+        ticks = np.clip(self._ppf(inside), self.low, self.high)
         return np.rint(ticks) if self.whole else ticks
+
+    def _stretch(self) -> tuple[float, float]:
+        """CDF at the lower end, and its rise to the upper one."""
+        half = 0.5 if self.whole else 0.0
+        below, above = self._cdf(np.array([self.low - half, self.high + half]))
+        return float(below), max(float(above - below), 1e-12)
 
     def _cdf(self, ticks: Floats) -> Floats:
         if self.family == "gaussian_kde":
@@ -112,9 +124,10 @@ def _parameters(family: str, ticks: Floats, low: float, high: float) -> tuple[fl
     if family == "uniform":
         return low, width
     if family == "truncnorm":
-        return (low - mean) / spread, (high - mean) / spread, mean, spread
+        centre, scale = _before_truncation(mean, spread, low, low + width)
+        return (low - centre) / scale, (low + width - centre) / scale, centre, scale
     if family == "student_t":
-        kurtosis = float(stats.kurtosis(ticks)) if spread > 0 else 0.0
+        kurtosis = float(stats.kurtosis(ticks)) if low < high else 0.0
         freedom = 4 + 6 / kurtosis if kurtosis > 0.06 else 100.0
         return freedom, mean, spread * float(np.sqrt((freedom - 2) / freedom))
     if family == "gamma":
@@ -126,6 +139,20 @@ def _parameters(family: str, ticks: Floats, low: float, high: float) -> tuple[fl
         size = max(m * (1 - m) / v - 1, 0.1)
         return m * size, (1 - m) * size, start, stretch
     return _kde_knots(ticks, low, high)
+
+
+def _before_truncation(mean: float, spread: float, low: float, high: float) -> tuple[float, float]:
+    """Centre and scale of the normal that has this mean and spread once it is cut at the ends."""
+    centre, scale, width = mean, spread, high - low
+    for _ in range(_STEPS):
+        got, variance = stats.truncnorm.stats(
+            (low - centre) / scale, (high - centre) / scale, centre, scale
+        )
+        if not (np.isfinite(got) and variance > 0):
+            return mean, spread
+        centre = float(np.clip(centre + mean - got, low - width, high + width))
+        scale = float(min(scale * spread / np.sqrt(variance), 5 * width))
+    return centre, scale
 
 
 def _kde_knots(ticks: Floats, low: float, high: float) -> tuple[float, ...]:
