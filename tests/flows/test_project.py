@@ -19,11 +19,13 @@ sandbox: {url: sandbox}
 
 
 def load(folder: Path, text: str, **environment: str) -> Project:
+    """Read `text` as a project file."""
     (folder / "synth.yaml").write_text(text)
     return load_project(folder, environment)
 
 
 def refusal(folder: Path, text: str, **environment: str) -> str:
+    """Why `text` is refused as a project file."""
     with pytest.raises(ProjectError) as refused:
         load(folder, text, **environment)
     return str(refused.value)
@@ -32,7 +34,11 @@ def refusal(folder: Path, text: str, **environment: str) -> str:
 def test_three_keys_are_a_complete_file(tmp_path: Path) -> None:
     """Every other key has a default."""
     project = load(tmp_path, COMPLETE)
-    assert (project.defaults.model, project.run.seed, project.sandbox.retain.last) == ("auto", 0, 14)
+    assert (project.defaults.model, project.run.seed, project.sandbox.retain.last) == (
+        "auto",
+        0,
+        14,
+    )
 
 
 def test_an_unknown_key_names_line_neighbour_and_what_is_allowed(tmp_path: Path) -> None:
@@ -75,8 +81,7 @@ def test_an_unknown_key_deep_in_a_table_is_found(tmp_path: Path) -> None:
         ),
         (
             "project: twice",
-            "synth.yaml:4: the key 'project' stands here twice, first in line 1. "
-            "Keep one of them.",
+            "synth.yaml:4: the key 'project' stands here twice, first in line 1. Keep one of them.",
         ),
     ],
 )

@@ -39,6 +39,7 @@ def table(outcome: Any, name: str) -> pa.Table:
 
 
 def values(outcome: Any, name: str, column: str) -> set[Any]:
+    """The values of a published column."""
     return set(table(outcome, name)[column].to_pylist())
 
 

@@ -13,6 +13,7 @@ ORDERS = Relationship("orders", ("customer_id",), "customers", ("id",))
 
 @pytest.fixture
 def schema() -> Metadata:
+    """Customers and their orders, as a catalogue without foreign keys describes them."""
     customers = Table(
         "customers",
         {
@@ -27,12 +28,14 @@ def schema() -> Metadata:
 
 
 def project(**more: object) -> Project:
+    """A project with some settings."""
     return Project.model_validate(
         {"project": "shop", "warehouse": {"url": "x"}, "sandbox": {"url": "y"}, **more}
     )
 
 
 def columns(**settings: object) -> Project:
+    """A project with settings of columns of customers."""
     return project(tables={"customers": {"columns": settings}})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,6 +27,7 @@ with Staging(Path(sys.argv[1])).lock():
 
 @pytest.fixture
 def staging(tmp_path: Path) -> Staging:
+    """An empty staging folder."""
     return Staging(tmp_path / "staging")
 
 
@@ -70,31 +72,32 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         open_staging(StagingSettings(url="file/staging"), "shop", tmp_path)
 
 
-def test_a_second_refresh_is_refused_while_one_is_going(staging: Staging) -> None:
+@pytest.fixture
+def holder(staging: Staging) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that holds the lock."""
+    command = [sys.executable, "-c", HOLDS_THE_LOCK, str(staging.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_a_second_refresh_is_refused_while_one_is_going(
+    staging: Staging, holder: subprocess.Popen[bytes]
+) -> None:
     """The message names the process that holds the project."""
     with (
-        subprocess.Popen(
-            [sys.executable, "-c", HOLDS_THE_LOCK, staging.root], stdout=subprocess.PIPE
-        ) as holder,
         pytest.raises(RefreshRunningError, match=f"process {holder.pid}"),
+        staging.lock(),
     ):
-        try:
-            assert holder.stdout is not None
-            holder.stdout.readline()
-            with staging.lock():
-                pass
-        finally:
-            holder.kill()
+        pass
 
 
-def test_the_lock_is_free_after_a_kill(staging: Staging) -> None:
+def test_the_lock_is_free_after_a_kill(staging: Staging, holder: subprocess.Popen[bytes]) -> None:
     """The kernel lets go of the lock of a process that was killed."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDS_THE_LOCK, staging.root], stdout=subprocess.PIPE
-    ) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        holder.kill()
+    holder.kill()
+    holder.wait()
     with staging.lock():
         assert (staging.root / "lock").exists()
 
