@@ -20,7 +20,7 @@ from prefect_synth.synth.encoding.generated import (
 from prefect_synth.synth.encoding.layout import Encoded
 from prefect_synth.synth.encoding.parametric import FAMILIES
 from prefect_synth.synth.encoding.table import EncodingSettings
-from prefect_synth.synth.errors import NotFittedError, SynthesisError, UniquenessError
+from prefect_synth.synth.errors import NotFittedError, SynthesisError
 from prefect_synth.synth.hierarchy.extensions import HierarchySettings, extend_tables
 from prefect_synth.synth.hierarchy.fitting import fit_part
 from prefect_synth.synth.hierarchy.keys import fill_keys
@@ -132,6 +132,7 @@ class GaussianCopulaSynthesizer:
             SynthesisError: `num_rows` is too small, or a condition cannot be met.
         """
         part = self._fitted()
+        assert self.metadata is not None  # noqa: S101 - set by fit
         if num_rows < 1:
             raise SynthesisError(f"num_rows must be at least 1, got {num_rows}.")
         seed = self.seed if seed is None else seed
@@ -143,20 +144,11 @@ class GaussianCopulaSynthesizer:
             if value is not None:  # exactly what was asked for, not its piece's centre
                 kind = part.schema.field(column).type
                 columns[column] = pa.array([value], kind).take(pa.array(np.zeros(num_rows, int)))
-        asked = {column: columns[column] for column in conditions or {}}
-        self._fill_keys(part, columns, num_rows, seed)
-        for column, values in asked.items():
-            if not columns[column].equals(values):
-                key = next(key for key in part.unique if column in key)
-                raise UniquenessError(part.name, key, num_rows)
-        return pa.Table.from_arrays([columns[f.name] for f in part.schema], schema=part.schema)
-
-    def _fill_keys(
-        self, part: TablePart, columns: dict[str, pa.Array], num_rows: int, seed: int
-    ) -> None:
-        assert self.metadata is not None  # noqa: S101 - set by fit
-        drawn = Sample(rows={part.name: num_rows}, columns={part.name: columns})
+        drawn = Sample(
+            rows={part.name: num_rows}, columns={part.name: columns}, held=tuple(conditions or ())
+        )
         fill_keys(self.metadata, {part.name: part}, (part.name,), drawn, seed)
+        return pa.Table.from_arrays([columns[f.name] for f in part.schema], schema=part.schema)
 
     def save(self, folder: Path) -> None:
         """Write the model into `folder`.
@@ -223,6 +215,8 @@ class GaussianCopulaSynthesizer:
             raise SynthesisError(
                 f"The condition {column}={value!r} is no {kind}: {error}."
             ) from error
+        if pa.types.is_integer(kind) and wanted[0].as_py() != value:  # Arrow cuts 1.5 to 1
+            raise SynthesisError(f"The condition {column}={value!r} is no {kind}.")
         if isinstance(value, float) and not math.isfinite(value):
             raise SynthesisError(f"The condition {column}={value!r} is no finite number.")
         if isinstance(encoder, TextDatetimeEncoder) and not _is_datetime(wanted, encoder.format):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +34,7 @@ class Sample:
         inherited: What each table's rows pass on.
         links: Parent row of each row, by relation.
         columns: Finished columns by table.
+        held: Names of columns that no repair may change.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Sample:
     inherited: dict[str, Encoded] = field(default_factory=dict)
     links: dict[str, Ints] = field(default_factory=dict)
     columns: dict[str, dict[str, pa.Array]] = field(default_factory=dict)
+    held: Collection[str] = ()
 
 
 class Sampler:

@@ -98,8 +98,11 @@ def make_unique(
     parts += [KeyPart(d.choice, np.arange(len(d.values))) for d in domains.values()]
     if not len(repeated([p.row_codes for p in parts])):
         return
-    free = [i for i in reversed(range(len(parts))) if _is_free(part, linked, i)]
-    fillable = all(r.parent != part.name for r, _ in linked)
+    held = {len(linked) + i for i, c in enumerate(own) if c in drawn.held}
+    free = [i for i in reversed(range(len(parts))) if i not in held and _is_free(part, linked, i)]
+    fillable = not held and all(r.parent != part.name for r, _ in linked)
+    wider = {c: d for c, d in domains.items() if c not in drawn.held}
+    at = {c: len(linked) + i for i, c in enumerate(own)}
     unique = repair(parts, free, rng, fillable=fillable) or _with_more_values(
         part, parts, domains, len(linked), rng
     )
@@ -169,11 +172,12 @@ def _with_more_values(
     part: TablePart,
     parts: Sequence[KeyPart],
     domains: Mapping[str, _Domain],
-    first: int,
+    at: Mapping[str, int],
     rng: np.random.Generator,
 ) -> bool:
     """Use categories that were not drawn; let dates and numbers run on beyond the largest drawn."""
-    for index, (column, domain) in enumerate(domains.items(), first):
+    for column, domain in domains.items():
+        index = at[column]
         others = [p.row_codes for i, p in enumerate(parts) if i != index]
         needed = int(np.bincount(combine(others or [parts[index].choice * 0])).max())
         domain.extend(_more_values(part.codec.encoders[column], domain.values, needed))
