@@ -1,1 +1,29 @@
-"""The mathematics: usable in a notebook with nothing else of this package."""
+"""The mathematics: usable in a notebook with nothing else of this package.
+
+>>> from prefect_synth.synth import GaussianCopulaSynthesizer, HMASynthesizer, Metadata
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prefect_synth.synth.hierarchy.hma import HMASynthesizer
+    from prefect_synth.synth.metadata import Metadata
+    from prefect_synth.synth.single import GaussianCopulaSynthesizer
+
+__all__ = ["GaussianCopulaSynthesizer", "HMASynthesizer", "Metadata"]
+
+_HOMES = {
+    "GaussianCopulaSynthesizer": "prefect_synth.synth.single",
+    "HMASynthesizer": "prefect_synth.synth.hierarchy.hma",
+    "Metadata": "prefect_synth.synth.metadata",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public class when it is first used: help and metadata need no SciPy."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

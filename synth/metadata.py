@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PII_SDTYPES = frozenset(
     {
@@ -200,6 +204,36 @@ class Metadata:
     def with_table(self, table: Table) -> Metadata:
         """The same schema with `table` added or replaced."""
         return replace(self, tables={**self.tables, table.name: table})
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table | Path]) -> Metadata:
+        """Infer sdtypes, keys and relationships from Arrow tables or Parquet files."""
+        from prefect_synth.synth.inference import infer_metadata
+
+        return infer_metadata(tables)
+
+    @classmethod
+    def from_sdv(cls, document: Mapping[str, Any] | Path | str) -> Metadata:
+        """Read SDV's multi-table metadata, from a mapping, a file, or a JSON text.
+
+        Raises:
+            MetadataError: The document is no SDV metadata, or contradicts itself.
+        """
+        from prefect_synth.synth.sdv import metadata_from_sdv
+
+        return metadata_from_sdv(document)
+
+    def to_sdv(self) -> dict[str, Any]:
+        """The schema in SDV's multi-table form."""
+        from prefect_synth.synth.sdv import metadata_to_sdv
+
+        return metadata_to_sdv(self)
+
+    def to_mermaid(self) -> str:
+        """The schema as a Mermaid entity-relationship diagram."""
+        from prefect_synth.synth.drawing import to_mermaid
+
+        return to_mermaid(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The schema as plain JSON values; `from_dict` reads it back."""
