@@ -74,7 +74,9 @@ def train_table(
     Returns:
         Where the part is.
     """
-    part = synthesis.synthesizer(table).fit_part(table, Extensions.load(extensions.path))
+    model = synthesis.synthesizer(table)
+    needed = Extensions.load(extensions.path, model.metadata, table)
+    part = model.fit_part(table, needed)
     with written_whole(folder) as unfinished:
         part.save(unfinished)
     progress().advance(STEP, 1, table)

@@ -112,11 +112,16 @@ class Extensions:
             save_state(folder / folder_name(name), "extended", table)
 
     @classmethod
-    def load(cls, folder: Path) -> Extensions:
-        """Read what `save` wrote."""
+    def load(
+        cls, folder: Path, metadata: Metadata | None = None, table: str | None = None
+    ) -> Extensions:
+        """Read what `save` wrote; only what fitting `table` needs, where one is given."""
         plan = load_state(folder, "plan")
-        tables = {name: load_state(folder / folder_name(name), "extended") for name in plan.order}
-        return cls(plan, tables)
+        names = plan.order
+        if metadata is not None and table is not None:
+            above = [parent for _, parent in _lines(metadata, plan, table)]
+            names = tuple(dict.fromkeys((table, *above)))
+        return cls(plan, {n: load_state(folder / folder_name(n), "extended") for n in names})
 
     def fingerprint(self, metadata: Metadata, table: str, settings: HierarchySettings) -> str:
         """Changes when anything does that the table's part depends on, and only then."""
