@@ -104,7 +104,7 @@ def make_unique(
     wider = {c: d for c, d in domains.items() if c not in drawn.held}
     at = {c: len(linked) + i for i, c in enumerate(own)}
     unique = repair(parts, free, rng, fillable=fillable) or _with_more_values(
-        part, parts, domains, len(linked), rng
+        part, parts, wider, at, rng
     )
     if not unique:
         raise UniquenessError(part.name, key, len(whole))
