@@ -7,7 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 from prefect_synth.flows.project import Project, load_project, project_file
-from prefect_synth.flows.schema_settings import apply_settings
+from prefect_synth.flows.schema_settings import (
+    apply_settings,
+    correct_meanings,
+    guess_personal,
+)
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.tasks.connections import open_project_sandbox, open_project_warehouse
 from prefect_synth.tasks.references import fingerprint
@@ -52,6 +56,10 @@ class Setup:
         settings = self.project.warehouse
         catalogue = warehouse.reflect(settings.schemas, settings.include, settings.exclude)
         return apply_settings(catalogue, self.project)
+
+    def reflect_and_guess(self, warehouse: Warehouse) -> Metadata:
+        """The same with a guess of what is personal, which a refresh makes when it sees rows."""
+        return correct_meanings(guess_personal(self.reflect(warehouse)), self.project)
 
     def plan(self, metadata: Metadata) -> str:
         """Fingerprint of project file and schema; secrets are masked and do not count."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pyarrow as pa
+
 from prefect_synth.flows.project import Project, ProjectError
 from prefect_synth.flows.tables import ColumnSettings
 from prefect_synth.synth.metadata import PII_SDTYPES, Column, Metadata, Table
+from prefect_synth.synth.pii_rules import person_sdtype
 from prefect_synth.tasks.warehouses.errors import did_you_mean
+
+_NO_VALUES = pa.chunked_array([], pa.string())
 
 
 def apply_settings(metadata: Metadata, project: Project) -> Metadata:
@@ -45,6 +50,25 @@ def correct_meanings(metadata: Metadata, project: Project) -> Metadata:
         }
         metadata = metadata.with_table(replace(table, columns=columns))
     return metadata
+
+
+def guess_personal(metadata: Metadata) -> Metadata:
+    """Guess from names alone which text columns are personal, before any row is read."""
+    for name, table in metadata.tables.items():
+        keys = metadata.key_columns(name)
+        columns = {
+            column: meaning
+            if column in keys or meaning.sdtype != "categorical" or meaning.categories is not None
+            else _by_name(meaning, name)
+            for column, meaning in table.columns.items()
+        }
+        metadata = metadata.with_table(replace(table, columns=columns))
+    return metadata
+
+
+def _by_name(column: Column, table: str) -> Column:
+    sdtype = person_sdtype(column.name, _NO_VALUES, table)
+    return column if sdtype is None else replace(column, sdtype=sdtype, pii=True)
 
 
 def _check_root(metadata: Metadata, project: Project) -> None:

@@ -33,7 +33,7 @@ def check_project(project: Path) -> Answer:
 def _tables(setup: Setup) -> dict[str, Any]:
     with closing(setup.open_warehouse()) as warehouse:
         warehouse.check_read_only()
-        metadata = setup.reflect(warehouse)
+        metadata = setup.reflect_and_guess(warehouse)
         warehouse.schemas(metadata)
         with warehouse.snapshot() as snapshot:
             return {

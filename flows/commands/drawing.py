@@ -32,7 +32,7 @@ def draw_schema(project: Path, data: Path | None) -> Answer:
 def _reflect(project: Path) -> Metadata:
     setup = open_setup(project)
     with closing(setup.open_warehouse()) as warehouse:
-        return setup.reflect(warehouse)
+        return setup.reflect_and_guess(warehouse)
 
 
 def _show(console: Console, drawing: str) -> None:

@@ -17,6 +17,7 @@ from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.demo import HOUSEHOLDS, build_demo_warehouse
 from prefect_synth.flows.project import ProjectError, project_file
 from prefect_synth.flows.scaffold import scaffold
+from prefect_synth.flows.schema_settings import guess_personal
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.tasks.connections import open_project_warehouse
 from prefect_synth.tasks.settings import WarehouseSettings
@@ -76,7 +77,7 @@ def _write(file: Path, url: str, shown: str, project: str) -> Mapping[str, int]:
 def _look(url: str, base: Path) -> tuple[Metadata, Mapping[str, int]]:
     settings = WarehouseSettings(url=SecretStr(url))
     with closing(open_project_warehouse(settings, base)) as warehouse:
-        metadata = warehouse.reflect()
+        metadata = guess_personal(warehouse.reflect())
         with warehouse.snapshot() as snapshot:
             return metadata, {table: snapshot.count(table) for table in metadata.tables}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prefect_synth.flows.project import Project, ProjectError
-from prefect_synth.flows.schema_settings import apply_settings
+from prefect_synth.flows.schema_settings import apply_settings, guess_personal
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
 
 ORDERS = Relationship("orders", ("customer_id",), "customers", ("id",))
@@ -90,6 +90,13 @@ def test_an_unknown_root_is_answered_with_the_one_that_was_meant(schema: Metadat
     sampled = project(warehouse={"url": "x", "sample": {"rows": 5, "root": "customer"}})
     with pytest.raises(ProjectError, match=r"warehouse.sample.root .* Did you mean 'customers'\?"):
         apply_settings(schema, sampled)
+
+
+def test_personal_columns_are_guessed_by_name(schema: Metadata) -> None:
+    """Before any row is read, `init` can ask about them."""
+    guests = Table("guests", {"phone": Column("phone"), "room": Column("room")})
+    found = guess_personal(schema.with_table(guests)).tables["guests"].columns
+    assert [found["phone"].sdtype, found["room"].sdtype] == ["phone_number", "categorical"]
 
 
 def test_a_project_without_settings_changes_nothing(schema: Metadata) -> None:
