@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.quantile import QuantileMarginal, fit_quantiles
 from prefect_synth.synth.encoding.ticks import TickScale, fit_ticks
+from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.storage import stored
 
 _POOL = 3000
@@ -58,6 +59,8 @@ class PersonalGenerator:
         number = pa.array(np.arange(1, len(people) + 1).astype(str))
         domain = pa.array(np.array(_DOMAINS)[rng.integers(0, len(_DOMAINS), len(people))])
         local = pc.replace_substring_regex(pc.ascii_lower(people), r"[^a-z0-9.]+", "")
+        local = pc.ascii_trim(local, ".")
+        local = pc.if_else(pc.equal(local, ""), "user", local)  # a name in another script
         if self.max_length is not None:
             longest = max(self.max_length - len("@example.com") - len(str(len(people))), 1)
             local = pc.utf8_slice_codeunits(local, 0, longest)
@@ -189,17 +192,39 @@ def fit_length(texts: pa.Array, max_length: int | None, *, unique: bool) -> pa.A
     if not unique:
         return texts
     codes = np.asarray(texts.dictionary_encode().indices)
-    order = np.argsort(codes, kind="stable")
-    again = np.empty(len(codes), bool)
-    again[order] = np.diff(codes[order], prepend=-1) == 0
-    if not again.any():
-        return texts
-    numbers = [f"{n:x}" for n in range(1, int(again.sum()) + 1)]
-    room = None if max_length is None else max(max_length - len(numbers[-1]) - 1, 0)
-    stems = texts.filter(pa.array(again))
-    stems = stems if room is None else pc.utf8_slice_codeunits(stems, 0, room)
-    numbered = pc.binary_join_element_wise(stems, pa.array(numbers), "-")
-    return pc.replace_with_mask(texts, pa.array(again), numbered)
+    first = np.unique(codes, return_index=True)[1]
+    open_ = np.setdiff1d(np.arange(len(codes)), first)
+    taken, number = texts.take(pa.array(first)), 1
+    while len(open_):  # a numbered text may meet one that is there already
+        made = _numbered(texts.take(pa.array(open_)), number, max_length)
+        new = ~np.asarray(pc.is_in(made, taken))
+        new[np.setdiff1d(np.arange(len(made)), _firsts(made))] = False
+        mask = np.zeros(len(codes), bool)
+        mask[open_[new]] = True
+        made = made.filter(pa.array(new))
+        texts = pc.replace_with_mask(texts, pa.array(mask), made)
+        taken = pa.concat_arrays([taken, made])
+        open_, number = open_[~new], number + len(open_)
+    return texts
+
+
+def _firsts(texts: pa.Array) -> np.ndarray:
+    return np.unique(np.asarray(texts.dictionary_encode().indices), return_index=True)[1]
+
+
+def _numbered(stems: pa.Array, start: int, max_length: int | None) -> pa.Array:
+    """The stems with rising hexadecimal numbers, cut so that the number has room."""
+    numbers = pa.array(np.char.mod("%x", np.arange(start, start + len(stems))))
+    if max_length is None:
+        return pc.binary_join_element_wise(stems, numbers, "-")
+    digits = len(f"{start + len(stems) - 1:x}")
+    if digits > max_length:
+        raise SynthesisError(
+            f"There are not {len(stems)} more different texts of at most {max_length} characters. "
+            "Ask for fewer rows, or widen the column."
+        )
+    stems = pc.utf8_slice_codeunits(stems, 0, max(max_length - digits - 1, 0))
+    return pc.binary_join_element_wise(stems, numbers, "-" if max_length > digits else "")
 
 
 def declared_length(source_type: str | None) -> int | None:
