@@ -1,0 +1,179 @@
+"""Generated keys: fresh, unique, and of the form that was seen."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import uuid
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prefect_synth.synth.generation.keys import NumberKeys, TextKeys, UuidKeys, fit_keys
+
+some = settings(max_examples=60, deadline=None)
+CLASSES = {"digit": "0123456789", "upper": "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "hex": "0123456789abcdef"}
+
+
+@some
+@given(
+    st.lists(
+        st.sampled_from(["digit", "upper", "hex", "-", "/", "X", " "]), min_size=1, max_size=12
+    ),
+    st.integers(0, 2**31 - 1),
+    st.integers(0, 3000),
+)
+def test_text_keys_are_unique_and_fit_their_template(places, seed, rows):
+    """Keys of any template are unique as long as it has room, and every place keeps its class."""
+    template = tuple(CLASSES.get(p, p) for p in places)
+    room = int(np.prod([float(len(c)) for c in template]))
+    count = min(rows, room)
+    keys = TextKeys(template, pa.schema([("v", pa.string())])).generate(np.arange(count), seed)
+    made = keys.to_pylist()
+    assert len(set(made)) == count
+    assert all(len(k) == len(template) for k in made)
+    assert all(c in t for k in made[:50] for c, t in zip(k, template, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("form", "pattern"),
+    [
+        ("INV-{:06d}", r"INV-\d{6}"),
+        ("{:05x}", r"[0-9a-f]{5}"),
+        ("A{:03d}/B", r"A\d{3}/B"),
+        ("ä{:04d}", r"ä\d{4}"),
+    ],
+)
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_the_form_of_text_keys_is_learned(form, pattern, kind):
+    """Constant places stay, others keep their class of characters."""
+    values = pa.array([form.format(i * 7919 % 1000) for i in range(600)], kind)
+    keys = fit_keys(values).generate(np.arange(600), 5)
+    assert keys.type == kind
+    assert all(re.fullmatch(pattern, k) for k in keys.to_pylist())
+    assert len(set(keys.to_pylist())) == 600
+
+
+def test_the_form_of_a_few_keys_does_not_tell_them():
+    """Where one key was seen, its letters and digits are not constants of the form."""
+    made = fit_keys(pa.array(["AB-77120"])).generate(np.arange(20), 1).to_pylist()
+    assert all(re.fullmatch(r"[A-Z]{2}-\d{5}", k) for k in made)
+    assert "AB-77120" not in made
+
+
+def test_more_keys_than_the_form_has_room_for():
+    """A form that is too short grows by digits rather than repeat a key."""
+    keys = fit_keys(pa.array([f"K{i}" for i in range(10)])).generate(np.arange(500), 0)
+    assert len(set(keys.to_pylist())) == 500
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32, 64])
+@pytest.mark.parametrize("sign", ["", "u"])
+def test_integer_keys_fit_their_type(bits, sign):
+    """Keys are above the real ones where they fit, and reuse low numbers where they do not."""
+    kind = getattr(pa, f"{sign}int{bits}")()
+    top = min(int(np.iinfo(kind.to_pandas_dtype()).max), 2**53)
+    for largest, fresh in ((100, bits > 8), (top, False)):
+        keys = fit_keys(pa.array(range(largest - 99, largest + 1), kind))
+        made = keys.generate(np.arange(100), 0)
+        assert made.type == kind
+        assert len(set(made.to_pylist())) == 100
+        assert (min(made.to_pylist()) > largest) == fresh
+
+
+@pytest.mark.parametrize(
+    ("kind", "room"), [(pa.int8(), 127), (pa.uint8(), 255), (pa.int16(), 32767)]
+)
+def test_integer_keys_never_overflow(kind, room):
+    """As many keys as the type has positive numbers can be made, and one more is an error."""
+    keys = fit_keys(pa.array([1, 2, 3], kind))
+    assert len(set(keys.generate(np.arange(room), 0).to_pylist())) == room
+    with pytest.raises(OverflowError, match=f"cannot hold {room + 1} keys"):
+        keys.generate(np.arange(room + 1), 0)
+
+
+def test_number_keys_do_not_tell_the_largest_real_one():
+    """The first key is a round number above all real ones."""
+    assert fit_keys(pa.array([3, 8_124])).generate(np.arange(2), 0).to_pylist() == [10001, 10002]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([dt.date(2020, 1, 1) + dt.timedelta(i) for i in range(40)]),
+        pa.array([dt.datetime(2020, 1, 1) + dt.timedelta(hours=i) for i in range(40)]),
+        pa.array([dt.time(8, i) for i in range(40)], pa.time32("s")),
+        pa.array([f"{i}.00" for i in range(40)]).cast(pa.decimal128(10, 2)),
+        pa.array([float(i) for i in range(40)]),
+    ],
+)
+def test_keys_of_other_types(values):
+    """Dates, times, decimals and floats can be keys."""
+    made = fit_keys(values).generate(np.arange(60), 0)
+    assert made.type == values.type
+    made.validate(full=True)
+    assert len(set(made.to_pylist())) == 60
+
+
+def test_a_day_has_so_many_seconds():
+    """Time keys stop at midnight instead of repeating."""
+    keys = fit_keys(pa.array([dt.time(0, 0, s) for s in range(40)], pa.time32("s")))
+    with pytest.raises(OverflowError, match=r"time32\[s\] cannot hold 90000 keys"):
+        keys.generate(np.arange(90_000), 0)
+
+
+@pytest.mark.parametrize("kind", [pa.uuid(), pa.string(), pa.large_string(), pa.binary(16)])
+def test_uuids_are_version_4(kind):
+    """UUIDs are unique and valid, as Arrow's type, as text and as 16 bytes."""
+    real = [uuid.UUID(int=i**15, version=4) for i in range(30)]
+    storage = pa.array([u.bytes for u in real], pa.binary(16))
+    values = {
+        pa.uuid(): lambda: pa.ExtensionArray.from_storage(pa.uuid(), storage),
+        pa.binary(16): lambda: storage,
+    }.get(kind, lambda: pa.array([str(u) for u in real], kind))()
+    made = fit_keys(values).generate(np.arange(5000), 7)
+    assert made.type == kind
+    plain = [v if isinstance(v, bytes) else v for v in made.to_pylist()]
+    parsed = [
+        v
+        if isinstance(v, uuid.UUID)
+        else uuid.UUID(bytes=v)
+        if isinstance(v, bytes)
+        else uuid.UUID(v)
+        for v in plain
+    ]
+    assert len(set(parsed)) == 5000
+    assert {(u.version, u.variant) for u in parsed} == {(4, uuid.RFC_4122)}
+    assert not set(parsed) & set(real)
+
+
+@some
+@given(st.integers(0, 2**31 - 1), st.integers(1, 2000), st.integers(0, 2000))
+def test_any_part_of_a_table_can_be_made_alone(seed, rows, start):
+    """The key of a row depends on its number and the seed only."""
+    start = min(start, rows)
+    for keys in (
+        fit_keys(pa.array([f"N{i:05d}" for i in range(50)])),
+        UuidKeys(pa.schema([("v", pa.string())])),
+        fit_keys(pa.array(range(5))),
+    ):
+        whole = keys.generate(np.arange(rows), seed)
+        assert keys.generate(np.arange(start, rows), seed).equals(whole.slice(start))
+
+
+@pytest.mark.parametrize("values", [pa.array([True, False]), pa.array([[1]]), pa.array([b"x"])])
+def test_types_that_are_no_keys(values):
+    """A boolean, a list and bytes cannot be made as keys, and the type is named."""
+    with pytest.raises(TypeError, match=f"keys of type {re.escape(str(values.type))} cannot"):
+        fit_keys(values)
+
+
+@pytest.mark.parametrize("kind", [pa.int32(), pa.string(), pa.date32(), pa.uuid()])
+def test_keys_of_an_empty_table(kind):
+    """An empty key column has a form to make nothing by."""
+    keys = fit_keys(pa.nulls(0, kind))
+    assert isinstance(keys, NumberKeys | TextKeys | UuidKeys)
+    assert len(keys.generate(np.arange(0), 0)) == 0
