@@ -160,7 +160,8 @@ def _fit_column(
             return TextDatetimeEncoder(
                 fit_number(parsed), column.datetime_format, pa.schema([("v", kind)])
             )
-    if _is_ordered(kind) and column.sdtype in ("numerical", "datetime"):
+    is_time = pa.types.is_temporal(kind)  # an order, whatever the sdtype says
+    if _is_ordered(kind) and (is_time or column.sdtype in ("numerical", "datetime")):
         chosen = settings.marginals.get(f"{table}.{column.name}", settings.marginal)
         return fit_number(values, chosen)
     declared = ("true", "false") if pa.types.is_boolean(kind) else column.categories

@@ -71,6 +71,15 @@ def fit_counts(counts: Ints) -> NumbersCodec:
     )
 
 
+def fit_levels(level: Ints) -> NumbersCodec:
+    """Fit the shares of the levels of a tree, each for itself: a forest may have a single root."""
+    values, counts = np.unique(level, return_counts=True)
+    if not len(values):
+        return fit_numbers(np.zeros((0, 1)), whole=True)
+    ticks = values.astype(float)
+    return NumbersCodec((QuantileMarginal(ticks, ticks, counts / len(level), True),), (0.0,))
+
+
 @stored
 @dataclass(frozen=True)
 class Traits:

@@ -20,6 +20,7 @@ from prefect_synth.synth.generation.keys import KeyGenerator
 from prefect_synth.synth.hierarchy.encoders import (
     NumbersCodec,
     fit_counts,
+    fit_levels,
     fit_numbers,
     reference_layout,
 )
@@ -210,7 +211,7 @@ def _extend(
     own_links = {r.name: links[r.name] for r in metadata.parents(name)}
     counts, relations, encoded = _relations(metadata, plan, name, len(data), done, links, settings)
     level_numbers = {r: levels(links[r]).astype(float)[:, None] for r in plan.tables[name].itself}
-    level_codecs = {r: fit_numbers(numbers, whole=True) for r, numbers in level_numbers.items()}
+    level_codecs = {r: fit_levels(numbers[:, 0]) for r, numbers in level_numbers.items()}
     references = {
         r.name: reference_layout(links[r.name], len(loaded[r.parent]))
         for r in metadata.parents(name)

@@ -160,10 +160,9 @@ class Sampler:
         return Encoded.beside(contexts, rows)
 
     def _primary(self, part: TablePart, relation: str, rows: int, rng: np.random.Generator) -> Ints:
-        nulls = round(part.nulls[relation] * rows)
-        counts = self._counts(part, relation, rows - nulls, rng)
+        counts = self._counts(part, relation, self._linked(part, relation, rows), rng)
         link = np.repeat(np.arange(len(counts)), counts)
-        return np.concatenate([link, np.full(nulls, -1, np.int64)])
+        return np.concatenate([link, np.full(rows - len(link), -1, np.int64)])
 
     def _assigned(
         self, part: TablePart, relation: str, known: Encoded, rng: np.random.Generator
@@ -177,7 +176,10 @@ class Sampler:
         if shared is not None:
             link[~null] = match_within(shared[0][~null], shared[1], self._wanted(relation), rng)
             return link
-        counts = self._counts(part, relation, int((~null).sum()), rng)
+        linked = np.flatnonzero(~null)
+        excess = len(linked) - self._linked(part, relation, len(known), len(linked))
+        null[rng.permutation(linked)[:excess]] = True
+        counts = self._counts(part, relation, len(linked) - excess, rng)
         slots = np.repeat(np.arange(len(counts)), counts)
         link[~null] = match(wanted[~null], slots, model.traits.of(parent), rng)
         return link
@@ -202,19 +204,11 @@ class Sampler:
         for relation in part.plan.deferred:
             rng = stream(self.seed, "late", relation)
             rows = self.drawn.rows[name]
-            nulls = round(part.nulls[relation] * rows)
-            counts = self._counts(part, relation, rows - nulls, rng)
-            slots = np.repeat(np.arange(len(counts)), counts)
-            link = np.concatenate([slots, np.full(nulls, -1, np.int64)])
+            link = self._primary(part, relation, rows, rng)
             self.drawn.links[relation] = rng.permutation(link)
 
     def _counts(self, part: TablePart, relation: str, total: int, rng: np.random.Generator) -> Ints:
-        partners = [
-            math.prod(sizes.values()) // sizes[relation]
-            for sizes in room(self.metadata, part, self.drawn.rows)
-            if sizes.get(relation)
-        ]
-        most = 1 if relation in part.one_to_one else min(partners, default=None)
+        most = self._most(part, relation)
         wanted = self._wanted(relation)
         able = self._able(relation)
         counts = np.zeros(len(wanted), np.int64)
@@ -226,6 +220,23 @@ class Sampler:
                 "Ask for a scale at which the parent table has rows."
             ) from error
         return counts
+
+    def _most(self, part: TablePart, relation: str) -> int | None:
+        """Largest number of children that a parent can have, where there is one."""
+        partners = [
+            math.prod(sizes.values()) // sizes[relation]
+            for sizes in room(self.metadata, part, self.drawn.rows)
+            if sizes.get(relation)
+        ]
+        return 1 if relation in part.one_to_one else min(partners, default=None)
+
+    def _linked(self, part: TablePart, relation: str, rows: int, wanted: int | None = None) -> int:
+        """Rows that have a parent: as asked, and where there may be nulls no more than fit."""
+        linked = rows - round(part.nulls[relation] * rows) if wanted is None else wanted
+        able, most = int(self._able(relation).sum()), self._most(part, relation)
+        if part.nulls[relation] == 0 or (most is None and able):
+            return linked
+        return min(linked, (most or 0) * able)
 
     def _able(self, relation: str) -> np.ndarray:
         """Which parent rows can have children: those whose referenced columns have no null."""
