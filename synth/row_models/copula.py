@@ -24,6 +24,7 @@ _ORDERED_ON = 20_000
 _ONE_HOT = 20
 _STRONGEST = 0.98
 _SWEEPS = 3
+_END = 2.5
 
 
 @stored
@@ -148,7 +149,9 @@ def reorder(layout: Layout, order: Ints) -> Layout:
 def normal_scores(lower: Floats, upper: Floats) -> Floats:
     """Mean of a standard normal inside each interval, or its quantile at a point, [n, d]."""
     width = upper - lower
-    point = ndtri(np.clip((lower + upper) / 2, 1e-7, 1 - 1e-7))
+    # the values beyond a protected end all lie on it: their score is that of their middle rank
+    end = min(_END / max(len(lower), 1), 0.05)
+    point = ndtri(np.clip((lower + upper) / 2, end, 1 - end))
     low, high = (ndtri(np.clip(edge, 0, 1)) for edge in (lower, upper))
     density = np.exp(-0.5 * low**2) - np.exp(-0.5 * high**2)
     with np.errstate(divide="ignore", invalid="ignore"):
