@@ -30,6 +30,11 @@ _SECONDS_TO_END = 15
 _TAIL = 2000
 
 
+def pages_of(api: str) -> str:
+    """Where the user interface of an API is; in its second version the schema is drawn."""
+    return api.removesuffix("/api") + "/v2"
+
+
 @contextmanager
 def prefect_api(port: int | None = None, ui: bool = False) -> Iterator[str]:
     """Give the address of Prefect's API, and see to it that Prefect uses it.
@@ -94,6 +99,7 @@ def _environment(port: int, ui: bool) -> Mapping[str, str]:
         # without it the user interface asks for the API at the default port
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_UI_ENABLED": str(ui).lower(),
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     }
 
 

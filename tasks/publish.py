@@ -50,7 +50,7 @@ def publish_snapshot(
     return reference
 
 
-@task(name="retain", cache_policy=NO_CACHE, persist_result=False)
+@task(name="retain", task_run_name="retain", cache_policy=NO_CACHE, persist_result=False)
 @guarded
 def retain_snapshots(sandbox: SnapshotStore, last: int) -> list[str]:
     """Delete the oldest snapshots; the one that readers see stays.

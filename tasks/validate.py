@@ -129,7 +129,7 @@ def judge_tables(comparison: Comparison) -> Judgement:
     return judgement
 
 
-@task(name="report", cache_policy=NO_CACHE, persist_result=False)
+@task(name="report", task_run_name="report", cache_policy=NO_CACHE, persist_result=False)
 @guarded
 def report_judgement(
     path: Path,

@@ -46,14 +46,14 @@ def _serve(
 ) -> None:
     with ExitStack() as running:
         with console.status("Starting Prefect"):
-            from prefect_synth.flows.server import prefect_api
+            from prefect_synth.flows.server import pages_of, prefect_api
             from prefect_synth.flows.serving import Service, deployment_of
 
             deployment = deployment_of(settings, file, cron)
             api = running.enter_context(prefect_api(port, ui=True))
             service = Service(deployment)
             run = service.start_now() if now else None
-        pages = api.removesuffix("/api")
+        pages = pages_of(api)
         console.print(f"[green]serving[/]   {settings.project}")
         console.print(
             f"schedule  {cron or settings.run.schedule}  {escape(settings.run.timezone)}"

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 import pytest
 
 from prefect_synth.flows.quiet import surround_prefect
@@ -112,13 +118,23 @@ class Shop:
             warehouse.execute(sql)
 
 
+@pytest.fixture(scope="session")
+def shop_factory() -> Callable[[Path], Shop]:
+    """Makes a shop in a folder."""
+
+    def make(folder: Path) -> Shop:
+        made = Shop(folder)
+        made.execute(SHOP)
+        made.configure()
+        return made
+
+    return make
+
+
 @pytest.fixture
-def shop(tmp_path: Path) -> Shop:
+def shop(tmp_path: Path, shop_factory: Callable[[Path], Shop]) -> Shop:
     """A small shop, ready to be refreshed."""
-    made = Shop(tmp_path)
-    made.execute(SHOP)
-    made.configure()
-    return made
+    return shop_factory(tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -137,3 +153,94 @@ def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def prefect_environment(prefect_url: str) -> dict[str, str]:
     """The environment of a child process that uses the tests' Prefect server."""
     return {**os.environ, "PREFECT_API_URL": prefect_url}
+
+
+MAIN = "from prefect_synth.flows.cli import main; main()"
+PATIENCE = 240
+
+
+def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """Ask until there is an answer."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := what():
+            return found
+        time.sleep(0.5)
+    raise TimeoutError(f"nothing after {seconds} s")
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Served:
+    """A project that is being served."""
+
+    url: str
+    output: Path
+    process: subprocess.Popen[bytes]
+
+    def ask(self, path: str, **body: Any) -> Any:
+        """Ask Prefect's API."""
+        return httpx.post(f"{self.url}/api/{path}", json=body, timeout=30).json()
+
+    def runs(self, **where: Any) -> list[dict[str, Any]]:
+        """The flow runs."""
+        found: list[dict[str, Any]] = self.ask("flow_runs/filter", flow_runs=where)
+        return found
+
+    def children(self) -> list[str]:
+        """Processes that the service started."""
+        listed = subprocess.run(
+            ["ps", "-eo", "ppid=,pid=", "--no-headers"], capture_output=True, text=True, check=True
+        )
+        pairs = [line.split() for line in listed.stdout.splitlines()]
+        return [pid for parent, pid in pairs if parent == str(self.process.pid)]
+
+
+@contextmanager
+def serving(folder: Path, home: Path, *options: str) -> Iterator[Served]:
+    """Serve a project on a free port, with a database of its own."""
+    port, output = free_port(), home / "output.txt"
+    environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
+    command = [sys.executable, "-c", MAIN, "serve", "--project", str(folder), "--port", str(port)]
+    with (
+        output.open("wb") as log,
+        subprocess.Popen(
+            [*command, *options],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**environment, "PREFECT_HOME": str(home), "COLUMNS": "200"},
+        ) as process,
+    ):
+        try:
+            yield Served(f"http://127.0.0.1:{port}", output, process)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, shop_factory: Any) -> Iterator[Served]:
+    """A shop that is served, with a run each minute and one at once."""
+    shop, home = shop_factory(tmp_path_factory.mktemp("served")), tmp_path_factory.mktemp("home")
+    with serving(shop.folder, home, "--now", "--cron", "* * * * *") as found:
+        wait_for(lambda: "Ctrl-C" in found.output.read_text() or found.process.poll() is not None)
+        assert found.process.poll() is None, found.output.read_text()
+        yield found
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., Any]:
+    """Serves a project in a context: `with serve(folder, home, *options) as served`."""
+    return serving
+
+
+@pytest.fixture(scope="session")
+def wait() -> Callable[..., Any]:
+    """Asks until there is an answer."""
+    return wait_for

@@ -1,0 +1,136 @@
+"""Prefect's pages in a browser: the run, its tasks and its artifacts are seen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+OUTPUT = Path(__file__).parents[2] / "ci-output"
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync "
+    "--disable-dev-shm-usage --window-size=1400,1000"
+)
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Headless Chromium with a profile of its own."""
+    driver = shutil.which("chromedriver")
+    if driver is None or shutil.which("chromium") is None:
+        reason = "Chromium or its driver is not installed: make browser"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(shutil.which("chromium"))
+    for flag in (*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    with webdriver.Chrome(options=options, service=Service(driver)) as opened:
+        yield opened
+
+
+class Page:
+    """A page of Prefect's interface."""
+
+    def __init__(self, browser: webdriver.Chrome, wait: Any) -> None:
+        self.browser, self.wait = browser, wait
+
+    @property
+    def text(self) -> str:
+        """What a person reads."""
+        return str(self.browser.find_element(By.TAG_NAME, "body").text)
+
+    def open(self, url: str, *expected: str) -> None:
+        """Open a page and wait until it shows all of `expected`."""
+        self.browser.get(url)
+        self.shows(*expected)
+
+    def press(self, label: str) -> None:
+        """Press a tab."""
+        tab = f"//*[@role='tab'][contains(., '{label}')]"
+        self.wait(lambda: self.browser.find_elements(By.XPATH, tab), 60)
+        self.browser.find_element(By.XPATH, tab).click()
+
+    def shows(self, *expected: str) -> None:
+        """Wait until the page shows all of `expected`."""
+        try:
+            self.wait(lambda: all(part in self.text for part in expected), 60)
+        except TimeoutError:
+            self.keep("browser-failure")
+            pytest.fail(f"{self.browser.current_url} does not show {expected}, but: {self.text}")
+
+    def keep(self, name: str) -> None:
+        """Keep a picture of the page."""
+        OUTPUT.mkdir(exist_ok=True)
+        self.browser.save_screenshot(str(OUTPUT / f"{name}.png"))
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, wait: Any) -> Page:
+    """The browser's page."""
+    return Page(browser, wait)
+
+
+@pytest.fixture
+def run(served: Any, wait: Any) -> dict[str, Any]:
+    """A published run of the served shop."""
+    found: dict[str, Any] = wait(lambda: served.runs(state={"name": {"any_": ["Published"]}}))[0]
+    return found
+
+
+def artifact(served: Any, run: dict[str, Any], key: str) -> str:
+    """The page of an artifact of a run."""
+    found = served.ask("artifacts/filter")
+    [one] = [a["id"] for a in found if (a["key"], a["flow_run_id"]) == (key, run["id"])]
+    return f"{served.url}/v2/artifacts/artifact/{one}"
+
+
+def test_the_list_of_runs_shows_the_run(served: Any, run: dict[str, Any], page: Page) -> None:
+    """A published run is told from others by its state's name."""
+    page.open(f"{served.url}/v2/runs", run["name"])
+    page.keep("prefect-runs")
+
+
+def test_the_run_shows_its_tasks(served: Any, run: dict[str, Any], page: Page) -> None:
+    """Each table's pull, training and validation has a name."""
+    page.open(f"{served.url}/v2/runs/flow-run/{run['id']}", run["name"], "Published")
+    page.keep("prefect-flow-run")
+    page.press("Task Runs")
+    page.shows("train[orders]", "validate[orders]")
+    page.keep("prefect-task-runs")
+
+
+def test_the_run_shows_its_artifacts(served: Any, run: dict[str, Any], page: Page) -> None:
+    """Scorecard and drawing are there."""
+    page.open(f"{served.url}/v2/runs/flow-run/{run['id']}", run["name"])
+    page.press("Artifacts")
+    page.shows("shop-scorecard", "shop-schema")
+    page.keep("prefect-artifacts")
+
+
+def test_the_scorecard_can_be_read(served: Any, run: dict[str, Any], page: Page) -> None:
+    """Verdict, scores and tables are on one page."""
+    page.open(artifact(served, run, "shop-scorecard"), "Scorecard of shop", "Quality", "orders")
+    page.keep("prefect-scorecard")
+
+
+def test_the_schema_is_drawn(served: Any, run: dict[str, Any], page: Page) -> None:
+    """The tables stand in a drawing, not in a block of code."""
+    page.open(artifact(served, run, "shop-schema"), "Schema of shop", "order_items")
+    page.wait(lambda: page.browser.find_elements(By.CSS_SELECTOR, "svg[aria-roledescription=er]"))
+    page.keep("prefect-schema")
+
+
+def test_the_deployment_shows_its_schedule(served: Any, run: dict[str, Any], page: Page) -> None:
+    """The nightly refresh is found with its schedule."""
+    page.open(f"{served.url}/v2/deployments", "shop", "refresh")
+    page.keep("prefect-deployments")

@@ -1,0 +1,87 @@
+"""Serving a project: server, pages, schedule and a clean end, on a real server."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+
+def test_serve_says_where_to_look(served: Any) -> None:
+    """The pages that it names are there, and they ask the right API."""
+    text = served.output.read_text()
+    assert f"{served.url}/v2/deployments/deployment/" in text
+    assert f"{served.url}/v2/runs/flow-run/" in text
+    settings = httpx.get(f"{served.url}/ui-settings").json()
+    assert settings["api_url"] == f"{served.url}/api"
+
+
+def test_the_first_run_is_published(served: Any, wait: Any) -> None:
+    """`--now` starts a refresh at once, in the background."""
+    [run] = wait(lambda: served.runs(state={"name": {"any_": ["Published"]}}))[-1:]
+    assert re.fullmatch(r"shop · (manual|nightly) · \d{4}-\d\d-\d\d", run["name"])
+
+
+def test_a_scheduled_run_appears_and_is_published(served: Any, wait: Any) -> None:
+    """The schedule really fires: health, manual runs and events can all be well without it."""
+
+    def published() -> list[dict[str, Any]]:
+        runs = served.runs(state={"name": {"any_": ["Published"]}})
+        return [run for run in runs if run["auto_scheduled"]]
+
+    run = wait(published)[0]
+    assert run["parameters"]["reason"] == "nightly"
+
+
+def test_parameters_hold_names_only(served: Any, wait: Any) -> None:
+    """Prefect keeps the path of the project file and the reason, nothing else."""
+    wait(served.runs)
+    assert {key for run in served.runs() for key in run["parameters"]} == {"project", "reason"}
+
+
+def test_a_wrong_parameter_is_refused(served: Any) -> None:
+    """The server checks parameters before it creates a run."""
+    [deployment] = served.ask("deployments/filter")
+    answer = httpx.post(
+        f"{served.url}/api/deployments/{deployment['id']}/create_flow_run",
+        json={"parameters": {"reason": "because"}},
+    )
+    assert answer.status_code == httpx.codes.CONFLICT
+
+
+def test_one_run_at_a_time(served: Any) -> None:
+    """A run is dropped while another is going."""
+    [deployment] = served.ask("deployments/filter")
+    assert deployment["global_concurrency_limit"]["limit"] == 1
+    assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_behind(
+    shop: Any, serve: Any, wait: Any, tmp_path_factory: Any, number: signal.Signals
+) -> None:
+    """However it ends, its server ends too."""
+    with serve(shop.folder, tmp_path_factory.mktemp("home")) as found:
+        wait(lambda: "Ctrl-C" in found.output.read_text())
+        children = found.children()
+        assert children
+        found.process.send_signal(number)
+        found.process.wait(60)
+        wait(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()], 30)
+    assert "Traceback" not in found.output.read_text()
+
+
+def test_a_port_that_is_taken_is_told(shop: Any, serve: Any, tmp_path: Path) -> None:
+    """The cure is another port, or the server that runs there."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        home = tmp_path / "home"
+        home.mkdir()
+        with serve(shop.folder, home, "--port", port) as found:
+            assert found.process.wait(120) == 3
+    assert f"Port {port} is taken" in found.output.read_text()
