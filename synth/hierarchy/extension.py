@@ -37,22 +37,22 @@ class RelationExtension:
 
 
 def extend_relation(
-    children: Encoded, link: Ints, parents: int, rng: np.random.Generator
+    children: Encoded, link: Ints, own: Encoded, rng: np.random.Generator
 ) -> RelationExtension:
     """Summarise the children of each parent row.
 
     Args:
         children: The child table's rows, extended and encoded, [n, d].
         link: The parent row of each child row, negative where there is none, [n].
-        parents: Number of parent rows.
+        own: The parent rows' own columns, encoded; they tell of the effects where few children do.
         rng: For the permutation test and the draw of the effects.
     """
-    linked = link >= 0
+    linked, parents = link >= 0, len(own)
     counts = np.bincount(link[linked], minlength=parents).astype(np.int64)
     effects = np.zeros((parents, 0))
     if (counts > 0).sum() >= _FEWEST_PARENTS and (counts > 1).sum() >= _FEWEST_PARENTS:
         features = _features(children.take(np.flatnonzero(linked)))
-        effects = _random_effects(features, link[linked], counts, rng)
+        effects = _random_effects(features, link[linked], counts, _features(own), rng)
     return RelationExtension(counts, effects)
 
 
@@ -74,18 +74,46 @@ def _features(children: Encoded) -> Floats:
     return np.asarray((features - features.mean(axis=0)) / spread[spread > 1e-6])
 
 
-def _random_effects(features: Floats, link: Ints, counts: Ints, rng: np.random.Generator) -> Floats:
+def _random_effects(
+    features: Floats, link: Ints, counts: Ints, own: Floats, rng: np.random.Generator
+) -> Floats:
     if not features.shape[1]:
         return np.zeros((len(counts), 0))
     ratios, axes, means = _components(features, link, counts)
     by_chance = _components(features, rng.permutation(link), counts)[0]
     keep = np.flatnonzero((ratios > by_chance[0]) & (ratios / (1 + ratios) > _SMALLEST_ICC))
     keep = keep[:MOST_EFFECTS]
-    ratio = ratios[keep]
+    seen = means @ axes[:, keep]
+    expected, ratio = _expected(seen, ratios[keep], counts, own)
     shrink = counts[:, None] * ratio / (1 + counts[:, None] * ratio)
-    centre = shrink * (means @ axes[:, keep])
     left_over = ratio / (1 + counts[:, None] * ratio)
-    return np.asarray(centre + rng.standard_normal(centre.shape) * np.sqrt(left_over))
+    noise = rng.standard_normal(seen.shape) * np.sqrt(left_over)
+    return np.asarray(expected + shrink * (seen - expected) + noise)
+
+
+def _expected(seen: Floats, ratio: Floats, counts: Ints, own: Floats) -> tuple[Floats, Floats]:
+    """Each effect as the parent's own columns tell it, and the variance that they leave open.
+
+    Without this a parent without children would get an effect that has nothing to do with its
+    columns, and where most have none, the children would lose what their parent tells of them.
+
+    Args:
+        seen: Mean of the children of each parent along each axis, [parents, k].
+        ratio: Variance of each effect, [k]; that of a child around it is 1.
+        counts: Children of each parent, [parents].
+        own: Features of the parents' own columns, [parents, m].
+    """
+    there = counts > 0
+    penalty = own.shape[1] * np.eye(own.shape[1])
+    expected, left = np.zeros_like(seen), ratio.copy()
+    for k, variance in enumerate(ratio):
+        weights = variance / (variance + 1 / counts[there])  # a ridge regression by precision
+        x, y = own[there] * weights[:, None], seen[there, k]
+        slopes = np.linalg.solve(x.T @ own[there] + penalty, x.T @ y)
+        expected[:, k] = own @ slopes
+        explained = (weights * expected[there, k] ** 2).sum() / weights.sum()
+        left[k] = max(variance - explained, 0.02 * variance)
+    return expected, left
 
 
 def _components(features: Floats, link: Ints, counts: Ints) -> tuple[Floats, Floats, Floats]:

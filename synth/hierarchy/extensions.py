@@ -209,7 +209,7 @@ def _extend(
     codec = fit_codec(name, data, roles.own, roles.unique, settings.encoding)
     own = codec.encode(data, rng)
     own_links = {r.name: links[r.name] for r in metadata.parents(name)}
-    counts, relations, encoded = _relations(metadata, plan, name, len(data), done, links, settings)
+    counts, relations, encoded = _relations(metadata, plan, own, name, done, links, settings)
     level_numbers = {r: levels(links[r]).astype(float)[:, None] for r in plan.tables[name].itself}
     level_codecs = {r: fit_levels(numbers[:, 0]) for r, numbers in level_numbers.items()}
     references = {
@@ -234,8 +234,8 @@ def _extend(
 def _relations(
     metadata: Metadata,
     plan: Plan,
+    own: Encoded,
     name: str,
-    rows: int,
     done: Mapping[str, Extended],
     links: Mapping[str, Ints],
     settings: HierarchySettings,
@@ -251,7 +251,7 @@ def _relations(
         link = links[relation.name]
         children = _siblings(relation, done, len(link), role.deferred)
         rng = stream(settings.seed, "extend", relation.name)
-        known = extend_relation(children, link, rows, rng)
+        known = extend_relation(children, link, own, rng)
         counts[relation.name] = known.counts
         codec = RelationCodec(fit_counts(known.counts), fit_numbers(known.effects, whole=False))
         codecs[relation.name] = codec
@@ -260,7 +260,7 @@ def _relations(
                 codec.counts.encode(known.counts.astype(float)[:, None]),
                 codec.effects.encode(known.effects),
             ],
-            rows,
+            len(own),
         )
     return counts, codecs, encoded
 
