@@ -42,29 +42,35 @@ def _is_name(text: str) -> str:
 class Project(Settings):
     """A project file. `project`, a warehouse and a sandbox are a complete one."""
 
-    version: Literal[1] = Field(1, description="Version of this file's form.")
+    version: Literal[1] = Field(default=1, description="Version of this file's form.")
     project: Annotated[str, AfterValidator(_is_name)] = Field(
-        description="A short name: small letters, digits and dashes."
+        description="A short name: small letters, digits and dashes.",
     )
     warehouse: WarehouseSettings = Field(description="The production warehouse, read only.")
     sandbox: SandboxSettings = Field(description="Where synthetic snapshots are published.")
     staging: StagingSettings = Field(
-        default_factory=StagingSettings, description="Private staging for real rows and models."
+        default_factory=StagingSettings,
+        description="Private staging for real rows and models.",
     )
     relations: tuple[Annotated[str, AfterValidator(_is_relation)], ...] = Field(
-        (), description="Foreign keys that the catalogue does not declare."
+        default=(),
+        description="Foreign keys that the catalogue does not declare.",
     )
     defaults: DefaultSettings = Field(
-        default_factory=DefaultSettings, description="What holds for every table."
+        default_factory=DefaultSettings,
+        description="What holds for every table.",
     )
     tables: dict[str, TableSettings] = Field(
-        default_factory=dict, description="What differs for single tables, by name."
+        default_factory=dict,
+        description="What differs for single tables, by name.",
     )
     gates: Gates = Field(
-        default_factory=Gates, description="What must hold before anything becomes visible."
+        default_factory=Gates,
+        description="What must hold before anything becomes visible.",
     )
     run: RunSettings = Field(
-        default_factory=RunSettings, description="Seed, schedule and resources."
+        default_factory=RunSettings,
+        description="Seed, schedule and resources.",
     )
 
     def relationships(self) -> tuple[Relationship, ...]:

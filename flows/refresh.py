@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -55,7 +55,7 @@ def refresh(
         reason: Why this run was started.
     """
     setup = open_setup(project)
-    workers = ThreadPoolTaskRunner(max_workers=setup.project.run.workers)  # type: ignore[no-untyped-call]
+    workers: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(setup.project.run.workers)
     with setup.staging.lock(), workers as runner, timed_steps() as seconds:
         setup.sandbox.check_writable()
         staged = pull_tables(setup, runner)

@@ -9,7 +9,6 @@ from typing import Any
 
 from prefect.events import emit_event
 from prefect.tasks import exponential_backoff
-from prefect.utilities.annotations import quote
 
 from prefect_synth import __version__
 from prefect_synth.expectations.gate import Judgement
@@ -66,28 +65,29 @@ def judge(work: Work, extensions: ExtensionsRef, synthetic: Mapping[str, TableRe
         ]
         for future in futures:
             future.result()
-        judgement = judge_tables(quote(comparison))
+        judgement = work.do(judge_tables, comparison=comparison)
     return Judged(work, comparison, judgement, _write_down(work, comparison, judgement))
 
 
 def publish(judged: Judged, models: list[ModelRef]) -> SnapshotRef:
     """Make the snapshot visible, say so, and let the oldest ones go."""
     work, project = judged.work, judged.work.setup.project
-    sandbox = quote(work.setup.sandbox)
+    sandbox = work.setup.sandbox
     patient = publish_snapshot.with_options(
         retries=project.run.retries, retry_delay_seconds=exponential_backoff(2)
     )
     with step("publish", len(judged.comparison.synthetic)):
-        snapshot = patient(
-            work.staged.run.state.run_id,
-            judged.comparison.synthetic,
-            quote(_manifest(judged, models)),
-            judged.report,
-            sandbox,
+        snapshot = work.do(
+            patient,
+            run_id=work.staged.run.state.run_id,
+            tables=judged.comparison.synthetic,
+            manifest=_manifest(judged, models),
+            report=judged.report,
+            sandbox=sandbox,
         )
     announce_place(project.project, snapshot)
     _emit_published(project.project, snapshot, judged.comparison)
-    retain_snapshots(sandbox, project.sandbox.retain.last)
+    work.do(retain_snapshots, sandbox=sandbox, last=project.sandbox.retain.last)
     return snapshot
 
 
@@ -129,14 +129,15 @@ def _write_down(work: Work, comparison: Comparison, judgement: Judgement) -> Pat
     state, project = work.staged.run.state, work.setup.project
     draw_schema(project.project, work.staged.metadata)
     keep_scorecard(project.project, judgement, comparison.rows, comparison.kept)
-    return report_judgement(
-        work.staged.run.report,
-        project.project,
-        state.run_id,
-        state.started,
-        project.run.seed,
-        quote(comparison),
-        quote(judgement),
+    return work.do(
+        report_judgement,
+        path=work.staged.run.report,
+        project=project.project,
+        run_id=state.run_id,
+        created=state.started,
+        seed=project.run.seed,
+        comparison=comparison,
+        judgement=judgement,
     )
 
 

@@ -6,6 +6,7 @@ import json
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -46,7 +47,7 @@ class Staged:
     resumed: bool
 
 
-def pull_tables(setup: Setup, runner: ThreadPoolTaskRunner) -> Staged:
+def pull_tables(setup: Setup, runner: ThreadPoolTaskRunner[Any]) -> Staged:
     """Stage every table, unless an interrupted run has staged them all.
 
     Args:
@@ -78,7 +79,7 @@ def pull_tables(setup: Setup, runner: ThreadPoolTaskRunner) -> Staged:
 
 def _pull_all(
     setup: Setup,
-    runner: ThreadPoolTaskRunner,
+    runner: ThreadPoolTaskRunner[Any],
     run: StagedRun,
     metadata: Metadata,
     schemas: dict[str, pa.Schema],

@@ -34,7 +34,7 @@ class Work:
     """
 
     setup: Setup
-    runner: ThreadPoolTaskRunner
+    runner: ThreadPoolTaskRunner[Any]
     staged: Staged
 
     @cached_property
@@ -102,6 +102,10 @@ class Work:
             ).result()
         return {ref.table: ref for ref in tables}
 
+    def do(self, task: Task[..., R], **arguments: Any) -> R:
+        """Run a task that is not cached, and wait for it."""
+        return self.runner.submit(task, _quoted(arguments)).result()
+
     def start(self, task: Task[..., R], made: list[Path], **arguments: Any) -> PrefectFuture[R]:
         """Start a cached task; it runs again if what it made before is gone.
 
@@ -114,5 +118,9 @@ class Work:
             result_storage=self.setup.staging.results,
             refresh_cache=not all(path.exists() for path in made),
         )
-        # quoted: Prefect need not look for futures inside
-        return self.runner.submit(kept, {name: quote(value) for name, value in arguments.items()})
+        return self.runner.submit(kept, _quoted(arguments))
+
+
+def _quoted(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments in which Prefect need not look for futures."""
+    return {name: quote(value) for name, value in arguments.items()}

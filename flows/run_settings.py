@@ -14,13 +14,32 @@ _CRON_FIELDS = 5
 class RunSettings(Settings):
     """Seed, schedule and resources of a refresh."""
 
-    seed: int = Field(0, ge=0, lt=2**32, description="Same data, same file, same seed: same rows.")
-    schedule: str = Field("30 2 * * *", description="Cron line by which `serve` runs a refresh.")
-    timezone: str = Field("UTC", description="Time zone of the schedule, such as Europe/Madrid.")
-    retries: int = Field(
-        2, ge=0, le=10, description="How often a lost connection is tried again, with back-off."
+    seed: int = Field(
+        default=0,
+        ge=0,
+        lt=2**32,
+        description="Same data, same file, same seed: same rows.",
     )
-    workers: int = Field(2, ge=1, le=64, description="How many tables are worked on at a time.")
+    schedule: str = Field(
+        default="30 2 * * *",
+        description="Cron line by which `serve` runs a refresh.",
+    )
+    timezone: str = Field(
+        default="UTC",
+        description="Time zone of the schedule, such as Europe/Madrid.",
+    )
+    retries: int = Field(
+        default=2,
+        ge=0,
+        le=10,
+        description="How often a lost connection is tried again, with back-off.",
+    )
+    workers: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="How many tables are worked on at a time.",
+    )
 
     @field_validator("schedule")
     @classmethod

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.client.schemas.objects import (
+    ConcurrencyLimitConfig,
+    ConcurrencyLimitStrategy,
+    FlowRun,
+)
 from prefect.deployments import run_deployment
 from prefect.deployments.runner import RunnerDeployment
-from prefect.flows import EntrypointType
 from prefect.runner import Runner
 from prefect.schedules import Cron, Schedule
+from prefect.types.entrypoint import EntrypointType
 
 from prefect_synth.flows.project import Project, ProjectError
 from prefect_synth.flows.refresh import refresh
@@ -62,7 +66,7 @@ class Service:
     def start_now(self) -> UUID:
         """Ask for a run besides the scheduled ones."""
         run = run_deployment(self.deployment_id, parameters={"reason": "manual"}, timeout=0)
-        return cast(UUID, run.id)
+        return cast(FlowRun, run).id
 
     def run(self) -> None:
         """Start the runs that are due, until the process is told to end."""

@@ -18,11 +18,14 @@ OnOrphan = Literal["error", "null", "drop"]
 class DefaultSettings(Settings):
     """What holds for every table unless the table says otherwise."""
 
-    model: RowModel = Field("auto", description="The model of a table's rows.")
-    scale: float = Field(1.0, gt=0, description="Synthetic rows for each real row.")
-    locale: str = Field("en_US", description="Locale of generated names, addresses and the like.")
+    model: RowModel = Field(default="auto", description="The model of a table's rows.")
+    scale: float = Field(default=1.0, gt=0, description="Synthetic rows for each real row.")
+    locale: str = Field(
+        default="en_US",
+        description="Locale of generated names, addresses and the like.",
+    )
     on_orphan: OnOrphan = Field(
-        "error",
+        default="error",
         description="What to do with a foreign key that refers to no row: refuse, null it, or drop "
         "the row.",
     )
@@ -31,22 +34,32 @@ class DefaultSettings(Settings):
 class ColumnSettings(Settings):
     """What a person knows better about a column than the catalogue does."""
 
-    sdtype: str | None = Field(None, description="The column's meaning, such as id or email.")
+    sdtype: str | None = Field(
+        default=None,
+        description="The column's meaning, such as id or email.",
+    )
     pii: bool | None = Field(
-        None, description="Whether values identify a person: they are generated, never learned."
+        default=None,
+        description="Whether values identify a person: they are generated, never learned.",
     )
     marginal: Marginal | None = Field(
-        None, description="Distribution of a numeric column; quantile by default."
+        default=None,
+        description="Distribution of a numeric column; quantile by default.",
     )
-    exclude: bool = Field(False, description="Leave the column out: never read, never published.")
+    exclude: bool = Field(
+        default=False,
+        description="Leave the column out: never read, never published.",
+    )
 
 
 class TableSettings(Settings):
     """What differs for one table."""
 
     model: Literal["copy", "auto", "fast", "copula", "independent"] | None = Field(
-        None, description="This table's model; `copy` publishes its REAL rows as they are."
+        default=None,
+        description="This table's model; `copy` publishes its REAL rows as they are.",
     )
     columns: dict[str, ColumnSettings] = Field(
-        default_factory=dict, description="Settings of single columns by name."
+        default_factory=dict,
+        description="Settings of single columns by name.",
     )

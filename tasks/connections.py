@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote
 
 from pydantic import SecretStr
@@ -79,7 +80,7 @@ def _warehouse_block(name: str) -> SecretStr:
     from prefect_synth.tasks.blocks import Warehouse as WarehouseBlock
 
     try:
-        return WarehouseBlock.load(name, _sync=True).url
+        return cast(WarehouseBlock, WarehouseBlock.load(name)).url
     except ValueError:
         raise BlockNotFoundError("Warehouse", name) from None
 
@@ -88,7 +89,7 @@ def _sandbox_block(settings: SandboxSettings) -> SandboxSettings:
     from prefect_synth.tasks.blocks import Sandbox
 
     try:
-        block = Sandbox.load(str(settings.block), _sync=True)
+        block = cast(Sandbox, Sandbox.load(str(settings.block)))
     except ValueError:
         raise BlockNotFoundError("Sandbox", str(settings.block)) from None
     return SandboxSettings(

@@ -17,13 +17,16 @@ class SampleSettings(Settings):
     """How much of the warehouse to read; whole families, so that no key dangles."""
 
     rows: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="At most about this many rows of the root table, with all that hang on."
+        default=None,
+        description="At most about this many rows of the root table, with all that hang on.",
     )
     fraction: Annotated[float, Field(gt=0, le=1)] | None = Field(
-        None, description="This share of the root table's rows, with all that hang on."
+        default=None,
+        description="This share of the root table's rows, with all that hang on.",
     )
     root: str | None = Field(
-        None, description="The table whose rows are chosen; by default the one without parents."
+        default=None,
+        description="The table whose rows are chosen; by default the one without parents.",
     )
 
     @model_validator(mode="after")
@@ -37,21 +40,26 @@ class WarehouseSettings(Settings):
     """The production warehouse: read only."""
 
     url: SecretStr | None = Field(
-        None, description="duckdb:///shop.duckdb or postgresql://user:${PASSWORD}@host/database."
+        default=None,
+        description="duckdb:///shop.duckdb or postgresql://user:${PASSWORD}@host/database.",
     )
     block: str | None = Field(
-        None, description="Name of a saved Warehouse block that holds the URL, instead of `url`."
+        default=None,
+        description="Name of a saved Warehouse block that holds the URL, instead of `url`.",
     )
     schemas: tuple[str, ...] | None = Field(
-        None, description="Schemas to read; by default the warehouse's own default schema."
+        default=None,
+        description="Schemas to read; by default the warehouse's own default schema.",
     )
-    include: tuple[str, ...] = Field(("*",), description="Patterns of the tables to read.")
-    exclude: tuple[str, ...] = Field((), description="Patterns of the tables to leave out.")
+    include: tuple[str, ...] = Field(default=("*",), description="Patterns of the tables to read.")
+    exclude: tuple[str, ...] = Field(default=(), description="Patterns of the tables to leave out.")
     allow_writable: bool = Field(
-        False, description="Accept a role that can write to the warehouse; refused by default."
+        default=False,
+        description="Accept a role that can write to the warehouse; refused by default.",
     )
     sample: SampleSettings | None = Field(
-        None, description="Read only a part of the warehouse; by default everything is read."
+        default=None,
+        description="Read only a part of the warehouse; by default everything is read.",
     )
 
     @model_validator(mode="after")
@@ -62,26 +70,30 @@ class WarehouseSettings(Settings):
 class RetainSettings(Settings):
     """Which snapshots stay in the sandbox."""
 
-    last: int = Field(14, ge=1, description="How many published snapshots to keep.")
+    last: int = Field(default=14, ge=1, description="How many published snapshots to keep.")
 
 
 class SandboxSettings(Settings):
     """The sandbox: where synthetic snapshots are published."""
 
-    url: str | None = Field(None, description="A folder, or s3://bucket/prefix.")
+    url: str | None = Field(default=None, description="A folder, or s3://bucket/prefix.")
     block: str | None = Field(
-        None, description="Name of a saved Sandbox block that holds URL and keys, instead of `url`."
+        default=None,
+        description="Name of a saved Sandbox block that holds URL and keys, instead of `url`.",
     )
     endpoint_url: str | None = Field(
-        None, description="Address of an S3 server that is not Amazon's."
+        default=None,
+        description="Address of an S3 server that is not Amazon's.",
     )
     key: SecretStr | None = Field(
-        None, description="Access key; by default the environment's own credentials are used."
+        default=None,
+        description="Access key; by default the environment's own credentials are used.",
     )
-    secret: SecretStr | None = Field(None, description="Secret key that belongs to `key`.")
-    region: str | None = Field(None, description="Region of the bucket.")
+    secret: SecretStr | None = Field(default=None, description="Secret key that belongs to `key`.")
+    region: str | None = Field(default=None, description="Region of the bucket.")
     retain: RetainSettings = Field(
-        default_factory=RetainSettings, description="Which snapshots stay in the sandbox."
+        default_factory=RetainSettings,
+        description="Which snapshots stay in the sandbox.",
     )
 
     @model_validator(mode="after")
@@ -95,10 +107,11 @@ class StagingSettings(Settings):
     """Private staging: real rows, models and run state live here, never in the sandbox."""
 
     url: str | None = Field(
-        None, description="A private local folder; by default .synth/<project> beside this file."
+        default=None,
+        description="A private local folder; by default .synth/<project> beside this file.",
     )
     keep_runs: int = Field(
-        1,
+        default=1,
         ge=0,
         description="Finished runs whose staged real rows are kept; older ones are deleted.",
     )

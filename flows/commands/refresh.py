@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -48,7 +49,7 @@ def _run(project: Path, console: Console) -> Outcome:
             running.enter_context(prefect_api())
         with showing_progress(console):
             state = refresh(str(project), return_state=True)
-    return state.result(raise_on_failure=state.name != "Rejected")
+    return cast(Outcome, state.result(raise_on_failure=state.name != "Rejected"))
 
 
 def _show(console: Console, outcome: Outcome, project: Path) -> None:
