@@ -17,7 +17,7 @@ from scipy.linalg import eigh
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints
 from prefect_synth.synth.row_models.copula import normal_scores
 
-MOST_EFFECTS = 3
+MOST_EFFECTS = 6
 _FEWEST_PARENTS = 20
 _ONE_HOT = 8
 _SMALLEST_ICC = 0.02
