@@ -76,6 +76,7 @@ def columns(draw, kinds):
 
 
 def round_trip(values, encoder):
+    """Encode and decode."""
     pieces, places = encoder.encode(values, np.random.default_rng(0))
     return encoder.decode(pieces, places, np.random.default_rng(1))
 
@@ -189,12 +190,14 @@ def test_unsupported_types_are_refused_by_name(values):
 
 
 def fit(values, sdtype=None, **keys):
+    """A codec for one column, by its inferred sdtype unless told."""
     table = pa.table({"c": values})
     sdtype = sdtype or infer_sdtype("c", table["c"])[0]
     return fit_codec("t", table, [Column("c", sdtype, **keys)], (), EncodingSettings())
 
 
 def copied(values, sdtype=None, **keys):
+    """The column after encoding and decoding."""
     table, codec = pa.table({"c": values}), fit(values, sdtype, **keys)
     return codec.decode(codec.encode(table, np.random.default_rng(0)), np.random.default_rng(1))[
         "c"

@@ -21,10 +21,12 @@ SHARED = Path(
 
 
 def many(values, times=30):
+    """A column of repeating values."""
     return pa.chunked_array([pa.array(list(values) * times)])
 
 
 def relations(metadata):
+    """The relations as texts."""
     return {str(r) for r in metadata.relationships}
 
 

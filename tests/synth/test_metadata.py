@@ -12,6 +12,7 @@ from prefect_synth.synth.sdv import metadata_from_sdv, metadata_to_sdv
 
 
 def table(name, columns, key="", unique=()):
+    """A table in shorthand; its key's parts are joined by a plus."""
     split = [c.strip() for c in columns.split(",")]
     made = {c: Column(c, "id" if c.endswith("id") else "numerical", c != key) for c in split}
     return Table(name, made, tuple(k for k in key.split("+") if k), tuple(unique))

@@ -65,5 +65,5 @@ def test_whole_numbers_stay_whole(family, rng):
 
 def test_unknown_families_are_refused():
     """The message lists what can be chosen."""
-    with pytest.raises(ValueError, match="'cauchy' is not known. Use quantile or one of: norm"):
+    with pytest.raises(ValueError, match=r"'cauchy' is not known. Use quantile or one of: norm"):
         fit_parametric("cauchy", np.arange(9.0), whole=False)

@@ -1,0 +1,115 @@
+"""Any schema at all: random tables, keys and references, at random scales."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from prefect_synth.synth.hierarchy.hma import HMASynthesizer
+from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
+
+
+@st.composite
+def schemas(draw):
+    """Metadata and tables: up to five tables, each with up to three references."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**20)))
+    count = draw(st.integers(1, 5))
+    tables, described, relations = {}, {}, []
+    for at in range(count):
+        name, rows = f"t{at}", draw(st.sampled_from([0, 1, 2, 7, 25, 60]))
+        parents = draw(st.lists(st.integers(0, at), max_size=3)) if rows else []
+        junction = draw(st.booleans()) and len({p for p in parents if p < at}) >= 2
+        columns, fields, unique = {}, [], []
+        if not junction:
+            columns["id"] = np.arange(rows)
+            fields.append(pa.field("id", pa.int64(), False))
+        for number, parent in enumerate(parents):
+            kind = draw(st.sampled_from(["plain", "nullable", "unique"]))
+            key = f"f{number}"
+            values = link(rng, rows, parent, at, tables, kind, junction)
+            if values is None:
+                continue
+            columns[key] = values
+            fields.append(pa.field(key, pa.int64(), values.null_count > 0))
+            relations.append(Relationship(name, (key,), f"t{parent}", ("id",)))
+            if kind == "unique" and not junction:
+                unique.append((key,))
+        for number in range(draw(st.integers(0, 2))):
+            columns[f"x{number}"] = own(rng, rows, draw(st.integers(0, 3)))
+            fields.append(pa.field(f"x{number}", pa.array(columns[f"x{number}"]).type))
+        table = pa.table(
+            [pa.array(columns[f.name], f.type) for f in fields], schema=pa.schema(fields)
+        )
+        references = [c for c in columns if c.startswith("f")]
+        primary = ("id",)
+        if junction:
+            table = unique_rows(table, references)
+            primary = tuple(references)
+            relations = [r for r in relations if r.parent != name]
+        tables[name], described[name] = table, Table(name, meanings(table), primary, tuple(unique))
+    known = {n for n, t in described.items() if t.primary_key == ("id",)}
+    return Metadata(described, tuple(r for r in relations if r.parent in known)), tables
+
+
+def link(rng, rows, parent, at, tables, kind, junction):
+    """Values of a reference, or None where there is nothing to refer to."""
+    if parent == at:
+        if junction or not rows:
+            return None
+        above = [
+            None if i == 0 or rng.random() < 0.2 else int(rng.integers(0, i)) for i in range(rows)
+        ]
+        return pa.array(above if kind != "unique" else [None, *range(rows - 1)], pa.int64())
+    target = tables[f"t{parent}"]
+    if "id" not in target.column_names:
+        return None
+    size = len(target)
+    if kind == "unique" and not junction:
+        chosen = np.full(rows, -1)
+        some = min(rows, size)
+        chosen[rng.permutation(rows)[:some]] = rng.permutation(size)[:some]
+        return pa.array(chosen, pa.int64(), mask=chosen < 0)
+    if not size:
+        return None if junction else pa.nulls(rows, pa.int64())
+    null = rng.random(rows) < 0.3 if kind == "nullable" and not junction else np.zeros(rows, bool)
+    return pa.array(rng.integers(0, size, rows), pa.int64(), mask=null)
+
+
+def own(rng, rows, kind):
+    """An own column of one of four kinds."""
+    return [
+        lambda: pa.array(rng.normal(size=rows), mask=rng.random(rows) < 0.2),
+        lambda: pa.array(rng.integers(0, 5, rows), pa.int16()),
+        lambda: pa.array([["red", "blue", None][i] for i in rng.integers(0, 3, rows)], pa.string()),
+        lambda: pa.array([f"word {i}" for i in range(rows)], pa.string()),
+    ][kind]()
+
+
+def unique_rows(table, columns):
+    """The first row of each combination of `columns`."""
+    first = table.select(columns).to_pandas().drop_duplicates().index
+    return table.take(pa.array(first))
+
+
+def meanings(table):
+    """Sdtypes by name and type."""
+    return {
+        f.name: Column(
+            f.name,
+            "id" if f.name[0] in "if" else "categorical" if f.type == pa.string() else "numerical",
+            f.nullable,
+        )
+        for f in table.schema
+    }
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(schemas(), st.sampled_from([0.1, 0.5, 1.0, 2.0]), st.integers(0, 99))
+def test_any_schema_can_be_copied(audit, schema, scale, seed):
+    """Whatever the tables and their references are, the copy passes the audit."""
+    metadata, tables = schema
+    made = HMASynthesizer(metadata, seed=seed).fit(tables).sample(scale)
+    audit(metadata, tables, made)
+    assert all(bool(len(made[n])) == bool(len(t)) for n, t in tables.items())
