@@ -47,6 +47,7 @@ def _configuration_errors() -> tuple[type[BaseException], ...]:
     from prefect_synth.flows.yaml_document import ProjectError
     from prefect_synth.synth.metadata import MetadataError
     from prefect_synth.synth.metrics.sources import MetricsError
+    from prefect_synth.tasks.connections import BlockNotFoundError
     from prefect_synth.tasks.snapshots.errors import (
         SandboxDependencyError,
         SandboxUrlError,
@@ -57,6 +58,7 @@ def _configuration_errors() -> tuple[type[BaseException], ...]:
 
     return (
         ProjectError,
+        BlockNotFoundError,
         DemoDataMissingError,
         MetadataError,
         MetricsError,

@@ -138,14 +138,19 @@ def shop(tmp_path: Path, shop_factory: Callable[[Path], Shop]) -> Shop:
 
 
 @pytest.fixture(scope="session")
-def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tests' Prefect server keeps its database."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="session")
+def prefect_url(prefect_home: Path) -> Iterator[str]:
     """The address of one Prefect server for all tests, with a database of its own."""
     from prefect.settings import PREFECT_HOME, temporary_settings
 
     from prefect_synth.flows.server import prefect_api
 
-    home = tmp_path_factory.mktemp("prefect")
-    with temporary_settings({PREFECT_HOME: home}), prefect_api() as url:
+    with temporary_settings({PREFECT_HOME: prefect_home}), prefect_api() as url:
         yield url
 
 

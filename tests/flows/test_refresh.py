@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from prefect_synth.flows.project import load_project
-from prefect_synth.tasks.connections import open_project_warehouse
+from prefect_synth.tasks.blocks import Sandbox, Warehouse
+from prefect_synth.tasks.connections import BlockNotFoundError, open_project_warehouse
 
 KEYS = {
     ("orders", "customer_id"): ("customers", "customer_id"),
@@ -89,11 +93,44 @@ def test_no_real_person_is_published(published: Any) -> None:
     assert real & values(published, "customers", "email") == set()
 
 
-def test_no_real_row_is_in_what_prefect_keeps(shop: Any, published: Any) -> None:
-    """Results that Prefect persists are references; they lie in private staging."""
-    kept = b"".join(f.read_bytes() for f in (shop.staging / "results").iterdir())
-    assert b"person1@example.com" not in kept
-    assert b"TableRef" in kept
+def test_no_real_value_is_in_what_prefect_keeps(
+    shop: Any, published: Any, prefect_home: Path
+) -> None:
+    """Database, logs and persisted results hold names and references only."""
+    kept = [*prefect_home.rglob("*"), *(shop.staging / "results").iterdir()]
+    text = b"".join(file.read_bytes() for file in kept if file.is_file())
+    assert b"TableRef" in text
+    assert b"validate[customers]" in text
+    assert b"person1@example.com" not in text
+
+
+def test_a_published_snapshot_is_an_event(shop: Any, published: Any, prefect_url: str) -> None:
+    """Others may start from it: it names project, snapshot and place."""
+
+    def events() -> list[dict[str, Any]]:
+        asked = {"filter": {"event": {"name": ["snapshot.published"]}}}
+        answer = httpx.post(f"{prefect_url}/events/filter", json=asked).json()
+        return [e for e in answer["events"] if e["payload"]["url"] == published.url]
+
+    while not (found := events()):
+        time.sleep(0.2)
+    assert found[0]["resource"]["prefect.resource.id"] == "prefect-synth.project.shop"
+    assert found[0]["payload"]["snapshot_id"] == published.snapshot_id
+
+
+def test_addresses_may_come_from_blocks(shop: Any) -> None:
+    """A block holds the address and its secret, and the file names the block."""
+    Warehouse(url=f"duckdb:///{shop.warehouse}").save("shop", overwrite=True)
+    Sandbox(url=str(shop.sandbox)).save("shop", overwrite=True)
+    shop.file.write_text("project: shop\nwarehouse: {block: shop}\nsandbox: {block: shop}\n")
+    assert (shop.refresh()[0], shop.latest() is not None) == ("Published", True)
+
+
+def test_a_block_that_is_not_there_is_told_with_the_cure(shop: Any) -> None:
+    """The message shows how to save one."""
+    shop.file.write_text("project: shop\nwarehouse: {block: nowhere}\nsandbox: {url: sandbox}\n")
+    with pytest.raises(BlockNotFoundError, match=r"Warehouse\(url=...\).save\('nowhere'\)"):
+        shop.refresh()
 
 
 def test_the_snapshot_carries_its_report_and_its_verdict(shop: Any, published: Any) -> None:
