@@ -56,7 +56,7 @@ def judge(work: Work, extensions: ExtensionsRef, synthetic: Mapping[str, TableRe
         futures = [
             work.start(
                 validate_table,
-                [comparison.verdicts / f"{table}.json", comparison.profiles / table],
+                [comparison.verdict_file(table), comparison.profile_folder(table)],
                 table=table,
                 fingerprint=_what_is_judged(work, table, synthetic),
                 comparison=comparison,

@@ -78,10 +78,19 @@ def refine_metadata(metadata: Metadata, tables: Tables) -> Metadata:
 
 
 def as_table(table: pa.Table | Path, columns: list[str] | None = None) -> pa.Table:
-    """Read `columns` of a Parquet path, or select them from a table already in memory."""
-    if isinstance(table, pa.Table):
-        return table if columns is None else table.select(columns)
+    """Read `columns` of a Parquet path, or select them from a table already in memory.
+
+    A pandas or polars frame is taken by its Arrow stream, without its index.
+    """
+    if hasattr(table, "__arrow_c_stream__"):
+        arrow = table if isinstance(table, pa.Table) else _without_index(pa.table(table))
+        return arrow if columns is None else arrow.select(columns)
     return pq.read_table(table, columns=columns)
+
+
+def _without_index(table: pa.Table) -> pa.Table:
+    named = [c for c in table.column_names if not c.startswith("__index_level_")]
+    return table.select(named).replace_schema_metadata(None)
 
 
 def infer_sdtype(name: str, values: pa.ChunkedArray, table: str = "") -> tuple[str, bool]:

@@ -18,6 +18,7 @@ from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.shapes import table_shapes
 from prefect_synth.expectations.verdict import Verdict
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.progress import progress
 from prefect_synth.tasks.steps import guarded, keyed_by
@@ -65,10 +66,18 @@ class Comparison(BaseModel):
         """The schema."""
         return read_metadata(self.metadata)
 
+    def verdict_file(self, table: str) -> Path:
+        """Where the verdict on a table is kept."""
+        return self.verdicts / f"{folder_name(table)}.json"
+
+    def profile_folder(self, table: str) -> Path:
+        """Where it is kept what is remembered of a real table."""
+        return self.profiles / folder_name(table)
+
     def verdict(self, table: str) -> Verdict:
         """What was said of one table."""
-        file = self.verdicts / f"{table}.json"
-        return Verdict.from_dict(json.loads(file.read_text(encoding="utf-8")))
+        text = self.verdict_file(table).read_text(encoding="utf-8")
+        return Verdict.from_dict(json.loads(text))
 
 
 @task(
@@ -93,7 +102,7 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
     metadata, meaning = comparison.read_metadata(), comparison.read_metadata().tables[table]
     real, synthetic = comparison.real[table], comparison.synthetic[table]
     profile = profile_table(real, meaning, metadata, seed=comparison.gates.seed)
-    profile.save(comparison.profiles / table)
+    profile.save(comparison.profile_folder(table))
     parents = {r.parent: comparison.synthetic[r.parent] for r in metadata.parents(table)}
     verdict = judge_table(
         table,
@@ -106,7 +115,7 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
         expected_rows=comparison.expected_rows[table],
         kept=table in comparison.kept,
     )
-    file = comparison.verdicts / f"{table}.json"
+    file = comparison.verdict_file(table)
     file.parent.mkdir(exist_ok=True)
     write_atomically(file, json.dumps(verdict.to_dict(), indent=1))
     progress().advance(STEP, 1, table)
@@ -146,7 +155,7 @@ def report_judgement(
         shape
         for name, table in metadata.tables.items()
         for shape in table_shapes(
-            table, TableProfile.load(comparison.profiles / name), comparison.synthetic[name]
+            table, TableProfile.load(comparison.profile_folder(name)), comparison.synthetic[name]
         )
     ]
     return write_report(

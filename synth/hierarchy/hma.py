@@ -65,7 +65,7 @@ class HMASynthesizer:
         self.settings = HierarchySettings(
             resolve(row_model),
             seed,
-            tuple(keep),
+            (keep,) if isinstance(keep, str) else tuple(keep),
             on_orphan,
             EncodingSettings(locale, marginal, dict(marginals or {})),
         )
@@ -73,7 +73,7 @@ class HMASynthesizer:
         self.plan_: Plan | None = None
 
     def fit(self, tables: Mapping[str, pa.Table | Path]) -> Self:
-        """Learn from `tables`, given as Arrow tables or paths of Parquet files.
+        """Learn from `tables`: Arrow tables, pandas or polars frames, or paths of Parquet files.
 
         Raises:
             SynthesisError: Tables and metadata do not fit, keys have orphans, a type is not known.

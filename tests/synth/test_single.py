@@ -6,6 +6,7 @@ import datetime as dt
 import doctest
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -245,3 +246,10 @@ def test_missing_models_are_refused(tmp_path):
     """There is nothing to load in an empty folder."""
     with pytest.raises(StorageError, match=r"There is no model at"):
         GaussianCopulaSynthesizer.load(tmp_path)
+
+
+def test_a_pandas_frame_is_taken_at_the_edge() -> None:
+    """A frame counts as the table of its columns; its index is not one of them."""
+    frame = pd.DataFrame({"x": np.arange(60) % 7, "y": ["a", "b", "c"] * 20}, index=range(5, 65))
+    sampled = GaussianCopulaSynthesizer().fit(frame).sample(10)
+    assert sampled.column_names == ["x", "y"]
