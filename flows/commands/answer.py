@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,16 @@ from prefect_synth.flows.failures import exit_code_of, explain
 
 DEBUG = "PREFECT_SYNTH_DEBUG"
 """Environment variable that shows tracebacks."""
+
+
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+class InterruptedCommand(Exception):
+    """A person pressed Ctrl-C."""
+
+    def __init__(self) -> None:
+        super().__init__("Interrupted. Give the same command again; what is staged is used.")
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,9 @@ def respond(as_json: bool, command: Callable[[], Answer]) -> None:
     """Run a command, show its answer or its failure, and exit with its code."""
     try:
         answer = command()
+    except KeyboardInterrupt:
+        _show_failure(InterruptedCommand(), as_json)
+        raise typer.Exit(_INTERRUPTED) from None
     except Exception as error:
         if os.environ.get(DEBUG):
             raise

@@ -56,6 +56,8 @@ def _show(console: Console, outcome: Outcome, project: Path) -> None:
     console.print(_gates(outcome))
     scores = "  ".join(f"{name.replace('_', ' ')} {v:.3f}" for name, v in outcome.scores.items())
     console.print(f"[dim]{scores}[/]\n", soft_wrap=True)
+    if outcome.resumed:
+        _show_resumed(console)
     if outcome.published:
         _show_published(console, outcome)
     else:
@@ -90,6 +92,10 @@ def _show_published(console: Console, outcome: Outcome) -> None:
         soft_wrap=True,
     )
     console.print(f"           {escape(str(outcome.url))}", soft_wrap=True)
+
+
+def _show_resumed(console: Console) -> None:
+    console.print("[dim]resumed    with the rows that an interrupted run had staged[/]")
 
 
 def _show_refused(console: Console, outcome: Outcome) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import httpx
@@ -29,9 +28,28 @@ KEYS = {
 pytestmark = pytest.mark.usefixtures("prefect_url")
 
 
+class Seen(NamedTuple):
+    """A shop that was refreshed once, and what the refresh came to."""
+
+    shop: Any
+    outcome: Any
+
+
+@pytest.fixture(scope="module")
+def seen(shop_factory: Any, tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> Seen:
+    """A shop that was refreshed once, for tests that only look."""
+    shop = shop_factory(tmp_path_factory.mktemp("seen"))
+    return Seen(shop, published_by(shop))
+
+
 @pytest.fixture
 def published(shop: Any) -> Any:
     """What the first refresh of the shop came to."""
+    return published_by(shop)
+
+
+def published_by(shop: Any) -> Any:
+    """Refresh a shop; every gate must be passed."""
     name, outcome = shop.refresh()
     assert name == "Published", outcome.failures
     return outcome
@@ -47,7 +65,7 @@ def values(outcome: Any, name: str, column: str) -> set[Any]:
     return set(table(outcome, name)[column].to_pylist())
 
 
-def trained(outcome: Any) -> dict[str, str]:
+def trained(outcome: Any, wait: Any) -> dict[str, str]:
     """By table, the state in which its training of the newest run ended."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
@@ -56,66 +74,67 @@ def trained(outcome: Any) -> dict[str, str]:
     with get_client(sync_client=True) as client:
         newest = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)[0]
         flow_runs = FlowRunFilter(id=FlowRunFilterId(any_=[newest.id]))
-        found: dict[str, str] = {}
-        while len(found) < len(outcome.tables):  # the server notes them a moment later
+
+        def ended() -> dict[str, str] | None:
+            """The server notes them a moment later."""
             found = {
                 run.name.removeprefix("train[").removesuffix("]"): str(run.state_name)
                 for run in client.read_task_runs(flow_run_filter=flow_runs)
                 if run.name.startswith("train[") and run.state and run.state.is_final()
             }
-    return found
+            return found if len(found) == len(outcome.tables) else None
+
+        states: dict[str, str] = wait(ended, 60)
+    return states
 
 
-def test_every_foreign_key_resolves(published: Any) -> None:
+def test_every_foreign_key_resolves(seen: Seen) -> None:
     """Whatever refers to a row finds it."""
     for (child, column), (parent, key) in KEYS.items():
-        assert values(published, child, column) <= values(published, parent, key)
+        assert values(seen.outcome, child, column) <= values(seen.outcome, parent, key)
 
 
-def test_the_schema_is_the_warehouses_field_by_field(shop: Any, published: Any) -> None:
+def test_the_schema_is_the_warehouses_field_by_field(seen: Seen) -> None:
     """Types, nullability and comments come through."""
-    settings = load_project(shop.file).warehouse
-    with closing(open_project_warehouse(settings, shop.folder)) as warehouse:
+    settings = load_project(seen.shop.file).warehouse
+    with closing(open_project_warehouse(settings, seen.shop.folder)) as warehouse:
         for name, schema in warehouse.schemas(warehouse.reflect()).items():
-            assert table(published, name).schema.equals(schema, check_metadata=True)
+            assert table(seen.outcome, name).schema.equals(schema, check_metadata=True)
 
 
-def test_plain_readers_read_the_snapshot(shop: Any, published: Any) -> None:
+def test_plain_readers_read_the_snapshot(seen: Seen) -> None:
     """`latest.json` leads to folders that pandas and DuckDB take as they are."""
-    folder = f"{shop.sandbox}/snapshots/{shop.latest()['snapshot_id']}/orders"
+    folder = f"{seen.shop.sandbox}/snapshots/{seen.shop.latest()['snapshot_id']}/orders"
     [(counted,)] = duckdb.sql(f"SELECT count(*) FROM '{folder}/*.parquet'").fetchall()
     assert (len(pd.read_parquet(folder)), counted) == (500, 500)
 
 
-def test_no_real_person_is_published(published: Any) -> None:
+def test_no_real_person_is_published(seen: Seen) -> None:
     """Personal values are made up."""
     real = {f"person{i}@example.com" for i in range(120)}
-    assert real & values(published, "customers", "email") == set()
+    assert real & values(seen.outcome, "customers", "email") == set()
 
 
-def test_no_real_value_is_in_what_prefect_keeps(
-    shop: Any, published: Any, prefect_home: Path
-) -> None:
+def test_no_real_value_is_in_what_prefect_keeps(seen: Seen, prefect_home: Path) -> None:
     """Database, logs and persisted results hold names and references only."""
-    kept = [*prefect_home.rglob("*"), *(shop.staging / "results").iterdir()]
+    kept = [*prefect_home.rglob("*"), *(seen.shop.staging / "results").iterdir()]
     text = b"".join(file.read_bytes() for file in kept if file.is_file())
     assert b"TableRef" in text
     assert b"validate[customers]" in text
     assert b"person1@example.com" not in text
 
 
-def test_a_published_snapshot_is_an_event(shop: Any, published: Any, prefect_url: str) -> None:
+def test_a_published_snapshot_is_an_event(seen: Seen, prefect_url: str, wait: Any) -> None:
     """Others may start from it: it names project, snapshot and place."""
 
     def events() -> list[dict[str, Any]]:
         asked = {"filter": {"event": {"name": ["snapshot.published"]}}}
         answer = httpx.post(f"{prefect_url}/events/filter", json=asked).json()
-        return [e for e in answer["events"] if e["payload"]["url"] == published.url]
+        return [e for e in answer["events"] if e["payload"]["url"] == seen.outcome.url]
 
-    while not (found := events()):
-        time.sleep(0.2)
+    found = wait(events, 60)
     assert found[0]["resource"]["prefect.resource.id"] == "prefect-synth.project.shop"
-    assert found[0]["payload"]["snapshot_id"] == published.snapshot_id
+    assert found[0]["payload"]["snapshot_id"] == seen.outcome.snapshot_id
 
 
 def test_addresses_may_come_from_blocks(shop: Any) -> None:
@@ -133,28 +152,28 @@ def test_a_block_that_is_not_there_is_told_with_the_cure(shop: Any) -> None:
         shop.refresh()
 
 
-def test_the_snapshot_carries_its_report_and_its_verdict(shop: Any, published: Any) -> None:
+def test_the_snapshot_carries_its_report_and_its_verdict(seen: Seen) -> None:
     """Report and manifest hold the judgement, and no personal value."""
-    folder = shop.sandbox / "snapshots" / published.snapshot_id
+    folder = seen.shop.sandbox / "snapshots" / seen.outcome.snapshot_id
     manifest = json.loads((folder / "manifest.json").read_text())
     report = (folder / "report.html").read_text()
     assert manifest["verdict"]["passed"]
     assert "person1@example.com" not in report + json.dumps(manifest)
 
 
-def test_what_did_not_change_is_not_trained_again(shop: Any, published: Any) -> None:
+def test_what_did_not_change_is_not_trained_again(shop: Any, published: Any, wait: Any) -> None:
     """The same rows and settings give a new snapshot from the same models."""
     name, again = shop.refresh()
-    assert (name, set(trained(again).values())) == ("Published", {"Cached"})
+    assert (name, set(trained(again, wait).values())) == ("Published", {"Cached"})
     assert table(again, "orders").equals(table(published, "orders"))
 
 
-def test_only_what_changed_is_trained_again(shop: Any, published: Any) -> None:
+def test_only_what_changed_is_trained_again(shop: Any, published: Any, wait: Any) -> None:
     """A table that nothing else depends on is trained alone."""
     shop.execute("UPDATE order_items SET quantity = 9 WHERE line_no = 1")
     _, again = shop.refresh()
-    assert trained(again)["products"] == "Cached"
-    assert trained(again)["order_items"] == "Completed"
+    assert trained(again, wait)["products"] == "Cached"
+    assert trained(again, wait)["order_items"] == "Completed"
 
 
 def test_models_that_were_deleted_are_trained_again(shop: Any, published: Any) -> None:
@@ -218,7 +237,7 @@ def test_an_empty_table_stays_empty(shop: Any) -> None:
     assert table(outcome, "returns").num_rows == 0
 
 
-def test_the_run_leaves_artifacts_and_a_name(shop: Any, published: Any) -> None:
+def test_the_run_leaves_artifacts_and_a_name(seen: Seen) -> None:
     """Prefect's interface shows the scorecard, the drawing and the place under stable keys."""
     from prefect.artifacts import Artifact
 
