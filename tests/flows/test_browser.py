@@ -69,7 +69,8 @@ class Page:
             pytest.fail(f"{self.browser.current_url} does not show {expected}, but: {self.text}")
 
     def keep(self, name: str) -> None:
-        """Keep a picture of the page."""
+        """Keep a picture of the page, once what it was loading is there."""
+        self.wait(lambda: not self.browser.find_elements(By.CSS_SELECTOR, ".animate-pulse"), 60)
         OUTPUT.mkdir(exist_ok=True)
         self.browser.save_screenshot(str(OUTPUT / f"{name}.png"))
 
@@ -103,6 +104,7 @@ def test_the_list_of_runs_shows_the_run(served: Any, run: dict[str, Any], page: 
 def test_the_run_shows_its_tasks(served: Any, run: dict[str, Any], page: Page) -> None:
     """Each table's pull, training and validation has a name."""
     page.open(f"{served.url}/v2/runs/flow-run/{run['id']}", run["name"], "Published")
+    page.wait(lambda: page.browser.find_elements(By.TAG_NAME, "canvas"), 60)
     page.keep("prefect-flow-run")
     page.press("Task Runs")
     page.shows("train[orders]", "validate[orders]")
