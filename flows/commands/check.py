@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from prefect_synth.flows.commands.answer import Answer
+from prefect_synth.flows.commands.typed import typed
 from prefect_synth.flows.refresh_setup import Setup, open_setup
 from prefect_synth.tasks.connections import shown_warehouse_url
 
@@ -27,7 +28,7 @@ def check_project(project: Path) -> Answer:
         "sandbox": {"url": _writable_sandbox(setup)},
         "staging": str(setup.staging.root),
     }
-    return Answer(document, lambda console: _show(console, document))
+    return Answer(document, lambda console: _show(console, document, project))
 
 
 def _tables(setup: Setup) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def _writable_sandbox(setup: Setup) -> str:
     return setup.sandbox.url
 
 
-def _show(console: Console, document: dict[str, Any]) -> None:
+def _show(console: Console, document: dict[str, Any], project: Path) -> None:
     tables = document["warehouse"]["tables"]
     rows = sum(table["rows"] for table in tables.values())
     console.print(f"[green]✓[/] project    {document['project']}")
@@ -64,4 +65,4 @@ def _show(console: Console, document: dict[str, Any]) -> None:
     console.print(f"[green]✓[/] staging    {escape(document['staging'])}  private")
     for name in document["copied"]:
         console.print(f"[yellow]![/] {escape(name)}: its real rows are published as they are")
-    console.print("\nAll is there. Next: [bold]prefect-synth refresh[/]")
+    console.print(f"\nAll is there. Next: [bold]{escape(typed('refresh', project))}[/]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from contextlib import closing
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from prefect_synth.flows.commands.answer import Answer
+from prefect_synth.flows.commands.typed import typed
 from prefect_synth.flows.demo import HOUSEHOLDS, build_demo_warehouse
 from prefect_synth.flows.project import ProjectError, project_file
 from prefect_synth.flows.scaffold import scaffold
@@ -105,7 +107,9 @@ def _show(console: Console, document: Mapping[str, Any]) -> None:
             f"\nThe URL holds a password, so it is not in the file. Set it first:\n"
             f"  export {document['variable']}=..."
         )
-    console.print("\nNext: [bold]prefect-synth check[/], then [bold]prefect-synth refresh[/]")
+    folder = Path(os.path.relpath(Path(document["project"]).parent))
+    check, refresh = (escape(typed(command, folder)) for command in ("check", "refresh"))
+    console.print(f"\nNext: [bold]{check}[/], then [bold]{refresh}[/]")
 
 
 def _said(console: Console, verb: str, path: str, more: str = "") -> None:

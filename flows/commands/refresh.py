@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from prefect_synth.flows.commands.answer import Answer
+from prefect_synth.flows.commands.typed import program, typed
 from prefect_synth.flows.failures import GATE_FAILED
 from prefect_synth.flows.outcome import Outcome
 from prefect_synth.flows.project import load_project, project_file
@@ -107,22 +108,21 @@ def _show_refused(console: Console, outcome: Outcome) -> None:
 
 
 def _show_next(console: Console, outcome: Outcome, project: Path) -> None:
-    option = "" if project == Path() else f" --project {project}"
     console.print("\nNext:")
     if outcome.published:
         table = max(outcome.tables, key=lambda name: outcome.tables[name].synthetic)
         folder = f"{outcome.url}/{table}"
         read = f"import pandas as pd; print(pd.read_parquet('{folder}').head())"
         commands = [
-            f'python -c "{read}"',
-            f"prefect-synth snapshots ls{option}",
-            f"prefect-synth serve --now{option}",
+            f'{program("python")} -c "{read}"',
+            typed("snapshots ls", project),
+            typed("serve --now", project),
         ]
     else:
         commands = [
-            f"prefect-synth schema{option}",
-            f"prefect-synth snapshots ls{option}",
-            f"prefect-synth refresh{option}",
+            typed("schema", project),
+            typed("snapshots ls", project),
+            typed("refresh", project),
         ]
     for command in commands:
         console.print(f"  {escape(command)}", soft_wrap=True)
