@@ -23,6 +23,6 @@ def test_a_program_is_named_by_its_path_where_the_shell_would_not_find_it(
 
 
 def test_a_program_on_the_path_is_named_shortly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In an active environment the name is enough, and the project is given where it is not here."""
+    """In an active environment the name is enough; a project elsewhere is given."""
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     assert typed("snapshots ls", Path("demo")) == "prefect-synth snapshots ls --project demo"
