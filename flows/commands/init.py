@@ -23,6 +23,7 @@ from prefect_synth.flows.schema_settings import guess_personal
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.tasks.connections import open_project_warehouse
 from prefect_synth.tasks.settings import WarehouseSettings
+from prefect_synth.tasks.warehouses.url import redact
 
 URL_VARIABLE = "SYNTH_WAREHOUSE_URL"
 """Environment variable by which a scaffolded project names a URL that holds a password."""
@@ -58,7 +59,7 @@ def init_from(project: Path, url: str) -> Answer:
             f"There is a project file '{file}' already. Move it away, or name another with "
             "--project."
         )
-    secret = urlsplit(url).password is not None
+    secret = redact(url) != url
     rows = _write(file, url, f"${{{URL_VARIABLE}}}" if secret else url, _name(url))
     return _answer(file, rows, kept=False, variable=URL_VARIABLE if secret else None)
 

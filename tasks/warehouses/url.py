@@ -10,6 +10,7 @@ from prefect_synth.tasks.warehouses.errors import InvalidUrl
 
 _USER = re.compile(r"://([^:/@?#]*):.*@", re.DOTALL)
 _QUERY = re.compile(r"((?:ssl)?password)=[^&]*", re.IGNORECASE)
+_SECRET = re.compile(r"(?:ssl)?password", re.IGNORECASE).fullmatch
 
 
 def scheme_of(url: str) -> str:
@@ -30,7 +31,8 @@ def redact(url: str) -> str:
 def scrub(message: str, url: str) -> str:
     """A driver's message with the URL's passwords masked."""
     parts = urlsplit(url)
-    secrets = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    given = parse_qs(parts.query)
+    secrets = [parts.password or "", *(v for key in given if _SECRET(key) for v in given[key])]
     for secret in {form for s in secrets if s for form in (s, unquote(s), quote(s))}:
         message = message.replace(secret, "***")
     return " ".join(message.split())

@@ -146,8 +146,8 @@ def test_urls_are_shown_without_secrets(url: str, shown: str) -> None:
 
 def test_messages_are_scrubbed() -> None:
     """A driver's message loses the password, as written and as decoded."""
-    url = "postgresql://ann:p%40ss@h/d?password=other"
-    assert scrub("p@ss p%40ss other\nlost", url) == "*** *** *** lost"
+    url = "postgresql://ann:p%40ss@h/d?password=other&sslpassword=third"
+    assert scrub("p@ss p%40ss other third\nlost", url) == "*** *** *** *** lost"
 
 
 def test_duckdb_paths_follow_sqlalchemy() -> None:
