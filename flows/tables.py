@@ -6,12 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from prefect_synth.synth.marginal_names import Marginal
 from prefect_synth.tasks.settings import Settings
 
 RowModel = Literal["auto", "fast", "copula", "independent"]
-Marginal = Literal[
-    "quantile", "gaussian", "truncated_gaussian", "beta", "gamma", "student_t", "gaussian_kde"
-]
 OnOrphan = Literal["error", "null", "drop"]
 
 

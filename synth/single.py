@@ -18,7 +18,6 @@ from prefect_synth.synth.encoding.generated import (
     parse_datetimes,
 )
 from prefect_synth.synth.encoding.layout import Encoded
-from prefect_synth.synth.encoding.parametric import FAMILIES
 from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.errors import NotFittedError, SynthesisError
 from prefect_synth.synth.hierarchy.extensions import HierarchySettings, extend_tables
@@ -27,6 +26,7 @@ from prefect_synth.synth.hierarchy.keys import fill_keys
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.sampling import Sample
 from prefect_synth.synth.inference import as_table, infer_metadata
+from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata, Table
 from prefect_synth.synth.randomness import stream
 from prefect_synth.synth.row_models.base import Condition
@@ -76,9 +76,9 @@ class GaussianCopulaSynthesizer:
                 f"'{metadata.relationships[0]}'. Use HMASynthesizer."
             )
         for marginal in (default_marginal, *(marginals or {}).values()):
-            if marginal != "quantile" and marginal not in FAMILIES:
+            if marginal not in MARGINALS:
                 raise SynthesisError(
-                    f"The marginal '{marginal}' is not known. Use quantile, {', '.join(FAMILIES)}."
+                    f"The marginal '{marginal}' is not known. Use {', '.join(MARGINALS)}."
                 )
         self.metadata = metadata
         self.default_marginal, self.marginals = default_marginal, dict(marginals or {})

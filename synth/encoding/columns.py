@@ -126,7 +126,7 @@ def fit_number(values: pa.Array, marginal: str = "quantile") -> NumberEncoder:
 
     Args:
         values: The column, nulls included.
-        marginal: `quantile`, or one of `parametric.FAMILIES`.
+        marginal: `quantile`, or one of `marginal_names.FAMILIES`.
     """
     clean = _finite(values)
     present = clean.drop_null()

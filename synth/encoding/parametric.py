@@ -13,9 +13,9 @@ import numpy as np
 from scipy import stats
 
 from prefect_synth.synth.encoding.layout import Floats, Ints
+from prefect_synth.synth.marginal_names import FAMILIES
 from prefect_synth.synth.storage import stored
 
-FAMILIES = ("norm", "truncnorm", "beta", "gamma", "student_t", "uniform", "gaussian_kde")
 _KDE_KNOTS = 512
 _STEPS = 20
 
@@ -26,7 +26,7 @@ class ParametricMarginal:
     """A fitted family between two ends; its one piece is a range whose place is the CDF there.
 
     Args:
-        family: One of `FAMILIES`.
+        family: One of `marginal_names.FAMILIES`.
         parameters: Shapes, then location and scale, as scipy.stats takes them; for gaussian_kde
             a table of ticks.
         low: Smallest tick sampled.
@@ -97,7 +97,7 @@ def fit_parametric(
     """Fit `family` to non-null ticks.
 
     Args:
-        family: One of `FAMILIES`.
+        family: One of `marginal_names.FAMILIES`.
         ticks: The values, [n].
         whole: Whether ticks are whole numbers.
         tail_rows: Samples stay between these order statistics from either end.

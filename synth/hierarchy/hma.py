@@ -8,7 +8,6 @@ from typing import Self, get_args
 
 import pyarrow as pa
 
-from prefect_synth.synth.encoding.parametric import FAMILIES
 from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.errors import NotFittedError, SynthesisError
 from prefect_synth.synth.hierarchy.extensions import (
@@ -21,6 +20,7 @@ from prefect_synth.synth.hierarchy.links import OnOrphan
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.plan import Plan
 from prefect_synth.synth.hierarchy.sampling import Sampler
+from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.registry import resolve
 from prefect_synth.synth.storage import folder_name, load_state, save_state
@@ -158,9 +158,9 @@ def _check_choices(
             f"on_orphan must be one of {', '.join(get_args(OnOrphan))}, got '{on_orphan}'."
         )
     for family in (marginal, *marginals.values()):
-        if family != "quantile" and family not in FAMILIES:
+        if family not in MARGINALS:
             raise SynthesisError(
-                f"The marginal '{family}' is not known. Use quantile, {', '.join(FAMILIES)}."
+                f"The marginal '{family}' is not known. Use {', '.join(MARGINALS)}."
             )
     known = {f"{t.name}.{c}" for t in metadata.tables.values() for c in t.columns}
     for column in marginals:

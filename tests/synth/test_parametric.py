@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prefect_synth.synth.encoding.parametric import FAMILIES, fit_parametric
+from prefect_synth.synth.encoding.parametric import fit_parametric
+from prefect_synth.synth.marginal_names import FAMILIES
 
 ROWS = 4000
 DRAWS = {

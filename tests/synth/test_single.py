@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from prefect_synth.synth import single
-from prefect_synth.synth.encoding.parametric import FAMILIES
 from prefect_synth.synth.errors import NotFittedError, SynthesisError, UniquenessError
+from prefect_synth.synth.marginal_names import FAMILIES
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
 from prefect_synth.synth.single import GaussianCopulaSynthesizer
 from prefect_synth.synth.storage import StorageError
