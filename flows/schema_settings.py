@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pyarrow as pa
@@ -9,9 +10,13 @@ import pyarrow as pa
 from prefect_synth.flows.project import Project, ProjectError
 from prefect_synth.flows.tables import ColumnSettings
 from prefect_synth.synth.metadata import PII_SDTYPES, Column, Metadata, Table
-from prefect_synth.synth.pii_rules import person_sdtype
+from prefect_synth.synth.pii_rules import person_number, person_sdtype
 from prefect_synth.tasks.warehouses.errors import did_you_mean
 
+_NUMBER = re.compile(
+    r"(u?(tiny|small|medium|big|huge)?int(eger|\d+)?|numeric|decimal|float\d*|double|real)\b",
+    re.IGNORECASE,
+)
 _NO_VALUES = pa.chunked_array([], pa.string())
 
 
@@ -53,13 +58,11 @@ def correct_meanings(metadata: Metadata, project: Project) -> Metadata:
 
 
 def guess_personal(metadata: Metadata) -> Metadata:
-    """Guess from names alone which text columns are personal, before any row is read."""
+    """Guess from names alone which columns are personal, before any row is read."""
     for name, table in metadata.tables.items():
         keys = metadata.key_columns(name)
         columns = {
-            column: meaning
-            if column in keys or meaning.sdtype != "categorical" or meaning.categories is not None
-            else _by_name(meaning, name)
+            column: meaning if column in keys else _by_name(meaning, name)
             for column, meaning in table.columns.items()
         }
         metadata = metadata.with_table(replace(table, columns=columns))
@@ -67,7 +70,11 @@ def guess_personal(metadata: Metadata) -> Metadata:
 
 
 def _by_name(column: Column, table: str) -> Column:
-    sdtype = person_sdtype(column.name, _NO_VALUES, table)
+    sdtype = None
+    if column.sdtype == "categorical" and column.categories is None:
+        sdtype = person_sdtype(column.name, _NO_VALUES, table)
+    elif column.sdtype == "numerical":
+        sdtype = person_number(column.name)
     return column if sdtype is None else replace(column, sdtype=sdtype, pii=True)
 
 
@@ -108,5 +115,5 @@ def _check_column(metadata: Metadata, table: Table, column: str, wanted: ColumnS
 def _corrected(column: Column, wanted: ColumnSettings) -> Column:
     sdtype, pii = wanted.sdtype or column.sdtype, column.pii if wanted.pii is None else wanted.pii
     if wanted.pii is False and wanted.sdtype is None and sdtype in PII_SDTYPES:
-        sdtype = "categorical"
+        sdtype = "numerical" if _NUMBER.match(column.source_type or "") else "categorical"
     return replace(column, sdtype=sdtype, pii=pii)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
-from prefect_synth.synth.pii_rules import person_sdtype
+from prefect_synth.synth.pii_rules import person_number, person_sdtype
 
 Tables = Mapping[str, pa.Table | Path]
 
@@ -52,10 +52,11 @@ def infer_metadata(tables: Tables) -> Metadata:
 
 
 def refine_metadata(metadata: Metadata, tables: Tables) -> Metadata:
-    """Tell categories, free text and personal data apart in the text columns of a catalogue.
+    """Tell categories, free text and personal data apart in the columns of a catalogue.
 
-    Only columns that a catalogue could not describe (sdtype `categorical` without an enum, outside
-    any key) are looked at; what a person declared stays as it is.
+    Only columns that a catalogue could not describe (sdtype `categorical` without an enum, or
+    `numerical`, outside any key) are looked at: of numbers, only which are personal by their
+    name. What a person declared stays as it is.
     """
     refined = {}
     for name, table in metadata.tables.items():
@@ -63,7 +64,7 @@ def refine_metadata(metadata: Metadata, tables: Tables) -> Metadata:
         open_columns = [
             c
             for c in table.columns.values()
-            if c.sdtype == "categorical" and c.categories is None and c.name not in keys
+            if c.name not in keys and (_is_open(c) or _is_personal_number(c))
         ]
         columns = dict(table.columns)
         if name not in tables or not open_columns:
@@ -75,6 +76,14 @@ def refine_metadata(metadata: Metadata, tables: Tables) -> Metadata:
             columns[column.name] = replace(column, sdtype=sdtype, pii=pii)
         refined[name] = replace(table, columns=columns)
     return replace(metadata, tables=refined)
+
+
+def _is_open(column: Column) -> bool:
+    return column.sdtype == "categorical" and column.categories is None
+
+
+def _is_personal_number(column: Column) -> bool:
+    return column.sdtype == "numerical" and person_number(column.name) is not None
 
 
 def as_table(table: pa.Table | Path, columns: list[str] | None = None) -> pa.Table:
@@ -109,6 +118,9 @@ def infer_sdtype(name: str, values: pa.ChunkedArray, table: str = "") -> tuple[s
         return "boolean", False
     if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
         return "datetime", False
+    person = person_number(name) if _is_number(kind) else None
+    if person is not None:
+        return person, True
     if _is_number(kind) or pa.types.is_duration(kind):
         return ("id", False) if _names_an_id(name) else ("numerical", False)
     if isinstance(kind, pa.UuidType):

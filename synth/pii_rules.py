@@ -15,7 +15,8 @@ _BY_NAME: tuple[tuple[str, str], ...] = (
     (r"street|^addr(ess)?(_?line)?_?[12]?$", "street_address"),
     (r"(home|billing|shipping|mail)_?address$", "street_address"),
     (r"(postal|post|zip)_?code$|^zip$|^postcode$", "postcode"),
-    (r"^ssn$|social_security|national_id(_?number)?$|tax_?payer_?id", "ssn"),
+    (r"^ssn$|_ssn$|social_security|national_id(_?number)?$|tax_?payer_?id", "ssn"),
+    (r"(^|_)tax_?(id|number|no|nr)$", "ssn"),
     (r"\biban\b|_iban$|^iban", "iban"),
     (r"(credit_?)?card_?(number|no|nr)$|^ccn$", "credit_card_number"),
     (r"(^|_)ip(_?v4)?(_?addr(ess)?)?$", "ipv4_address"),
@@ -26,6 +27,10 @@ _BY_NAME: tuple[tuple[str, str], ...] = (
     (r"licen[cs]e_?plate|number_plate", "license_plate"),
 )
 _NAME_RULES = tuple((re.compile(pattern), sdtype) for pattern, sdtype in _BY_NAME)
+
+_NUMBERS = frozenset({"phone_number", "postcode", "ssn", "iban", "credit_card_number"})
+# `has_phone` and `num_faxes` count, and a cell may be one of a battery or a grid
+_NO_PERSON = re.compile(r"^(has|is|n|nb|num|no_of|count|with)_|(^|_)(cell|mobile)$|_count$")
 
 _PERSON_TABLES = re.compile(
     r"customer|client|user|person|people|employee|staff|patient|member|contact|guest|student|driver"
@@ -49,10 +54,10 @@ def person_sdtype(name: str, values: pa.ChunkedArray, table: str = "") -> str | 
         values: Its non-null values.
         table: The table's name; a column called just `name` is personal in a table of people.
     """
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace(" ", "_")
-    for pattern, sdtype in _NAME_RULES:
-        if pattern.search(snake):
-            return sdtype
+    snake = _snake(name)
+    by_name = _by_name(snake)
+    if by_name is not None:
+        return by_name
     if snake == "name" and _PERSON_TABLES.search(table.lower()):
         return "name"
     sample = values.slice(0, _LOOKED_AT)
@@ -64,3 +69,21 @@ def person_sdtype(name: str, values: pa.ChunkedArray, table: str = "") -> str | 
         ):
             return sdtype
     return None
+
+
+def person_number(name: str) -> str | None:
+    """The personal sdtype of a column of numbers, or None: by its name, and only where it is clear.
+
+    Numbers look alike, so their values say nothing.
+    """
+    snake = _snake(name)
+    sdtype = None if _NO_PERSON.search(snake) else _by_name(snake)
+    return sdtype if sdtype in _NUMBERS else None
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace(" ", "_")
+
+
+def _by_name(snake: str) -> str | None:
+    return next((sdtype for pattern, sdtype in _NAME_RULES if pattern.search(snake)), None)

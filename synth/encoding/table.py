@@ -185,7 +185,7 @@ def _fit_generated(
 ) -> GeneratedEncoder:
     kind = values.type
     longest = declared_length(column.source_type) or _longest(values)
-    if column.sdtype in PII_SDTYPES:
+    if column.sdtype in PII_SDTYPES and not (unique and _is_ordered(kind)):
         generator = PersonalGenerator(column.sdtype, settings.locale, longest, unique)
         return _generated(generator, values)
     if _is_ordered(kind) and not unique and column.sdtype != "id":

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from prefect_synth.flows.project import Project, ProjectError
 from prefect_synth.flows.schema_settings import apply_settings, guess_personal
+from prefect_synth.flows.tables import ColumnSettings
+from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
 
+(MARGINALS, _) = ColumnSettings.model_json_schema()["properties"]["marginal"]["anyOf"]
 ORDERS = Relationship("orders", ("customer_id",), "customers", ("id",))
 
 
@@ -102,3 +107,28 @@ def test_personal_columns_are_guessed_by_name(schema: Metadata) -> None:
 def test_a_project_without_settings_changes_nothing(schema: Metadata) -> None:
     """What the catalogue says is taken as it is."""
     assert apply_settings(schema, project()) == schema
+
+
+def test_personal_numbers_are_guessed_by_name(schema: Metadata) -> None:
+    """A number is personal where its name is clear, and what counts or keys something is not."""
+    names = ("ssn", "phone", "zip_code", "has_phone", "age", "tax_id")
+    guests = Table("guests", {n: Column(n, "numerical") for n in names}, ("tax_id",))
+    found = guess_personal(schema.with_table(guests)).tables["guests"].columns
+    assert [n for n in names if found[n].is_generated] == ["ssn", "phone", "zip_code"]
+
+
+def test_a_number_that_is_not_personal_is_a_number_again(schema: Metadata) -> None:
+    """`pii: false` undoes the guess, and the column is learned as what it is."""
+    sizes = Table("customers", {"ssn": Column("ssn", "ssn", pii=True, source_type="BIGINT")})
+    found = apply_settings(schema.with_table(sizes), columns(ssn={"pii": False}))
+    assert found.tables["customers"].columns["ssn"].sdtype == "numerical"
+
+
+@pytest.mark.parametrize("marginal", MARGINALS["enum"])
+def test_every_marginal_that_the_file_may_name_can_be_used(marginal: str) -> None:
+    """What the project file's schema accepts fits a column and samples it."""
+    table = Table("bill", {"amount": Column("amount", "numerical", nullable=False)})
+    real = pa.table({"amount": np.random.default_rng(1).gamma(3.0, 20.0, 200)})
+    chosen = project(tables={"bill": {"columns": {"amount": {"marginal": marginal}}}}).marginals()
+    model = HMASynthesizer(Metadata({"bill": table}), marginals=chosen).fit({"bill": real})
+    assert np.isfinite(model.sample()["bill"]["amount"].to_numpy()).all()

@@ -183,6 +183,39 @@ def test_refinement_speaks_only_where_the_catalogue_was_silent(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ssn", "ssn"),
+        ("customer_ssn", "ssn"),
+        ("TaxId", "ssn"),
+        ("phone", "phone_number"),
+        ("fax_number", "phone_number"),
+        ("zip_code", "postcode"),
+        ("credit_card_number", "credit_card_number"),
+        ("has_phone", "numerical"),
+        ("num_fax", "numerical"),
+        ("battery_cell", "numerical"),
+        ("customer_name", "numerical"),
+        ("tax_rate", "numerical"),
+    ],
+)
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float64(), pa.decimal128(19, 0)])
+def test_personal_numbers_are_known_by_name(name, kind, expected):
+    """A number is personal where its name is clear, in data and behind a catalogue."""
+    data = pa.table({name: pa.array(range(60)).cast(kind)})
+    known = Metadata({"t": Table("t", {name: Column(name, "numerical")})})
+    refined = refine_metadata(known, {"t": data}).tables["t"].columns[name]
+    assert refined.sdtype == infer_sdtype(name, data[name])[0] == expected
+    assert refined.pii == (expected != "numerical")
+
+
+def test_personal_numbers_of_keys_stay_keys():
+    """A key is minted, whatever it is called."""
+    known = Metadata({"t": Table("t", {"ssn": Column("ssn", "numerical", False)}, ("ssn",))})
+    assert refine_metadata(known, {"t": pa.table({"ssn": [1, 2]})}) == known
+
+
 @pytest.mark.skipif(not (SHARED / "data" / "sakila").exists(), reason="needs ../shared/data")
 @pytest.mark.parametrize("name", ["sakila", "chinook"])
 def test_real_schemas_have_no_false_relation(name):

@@ -154,3 +154,16 @@ def test_bytes_are_zeros_of_like_size():
 def test_declared_lengths(source, expected):
     """The length of a text type is read from its declaration."""
     assert declared_length(source) == expected
+
+
+@pytest.mark.parametrize("unique", [True, False])
+@pytest.mark.parametrize("kind", [pa.int32(), pa.int64(), pa.float64(), pa.decimal128(19, 0)])
+def test_personal_numbers_are_made_up(kind, unique):
+    """Numbers that name a person are of their type, none is a real one, and unique if they must."""
+    real = pa.array(np.random.default_rng(1).choice(90_000_000, 400, replace=False)).cast(kind)
+    keys = (("ssn",),) if unique else ()
+    metadata = Metadata({"t": Table("t", {"ssn": Column("ssn", "ssn", pii=True)}, (), keys)})
+    made = GaussianCopulaSynthesizer(metadata).fit(pa.table({"ssn": real})).sample(400)["ssn"]
+    assert made.type == kind
+    assert not set(made.to_pylist()) & set(real.to_pylist())
+    assert not unique or len(set(made.to_pylist())) == 400
