@@ -36,8 +36,9 @@ _PERSON_TABLES = re.compile(
     r"customer|client|user|person|people|employee|staff|patient|member|contact|guest|student|driver"
 )
 
+_EMAIL = r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$"
 _BY_VALUE = (
-    (r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$", "email"),
+    (_EMAIL, "email"),
     (r"^(\d{1,3}\.){3}\d{1,3}$", "ipv4_address"),
     (r"^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$", "iban"),
     (r"^\d{3}-\d{2}-\d{4}$", "ssn"),
@@ -61,14 +62,20 @@ def person_sdtype(name: str, values: pa.ChunkedArray, table: str = "") -> str | 
     if snake == "name" and _PERSON_TABLES.search(table.lower()):
         return "name"
     sample = values.slice(0, _LOOKED_AT)
-    for pattern_text, sdtype in _BY_VALUE:
-        if (
-            len(sample)
-            and pc.mean(pc.match_substring_regex(sample, pattern_text).cast(pa.int8())).as_py()
-            >= _ENOUGH
-        ):
-            return sdtype
-    return None
+    return next((sdtype for pattern, sdtype in _BY_VALUE if _mostly(sample, pattern)), None)
+
+
+def are_emails(values: pa.Array) -> bool:
+    """Whether most of these non-null texts look like e-mail addresses."""
+    return _mostly(values, _EMAIL)
+
+
+def _mostly(values: pa.Array | pa.ChunkedArray, pattern: str) -> bool:
+    if not len(values):
+        return False
+    return bool(
+        pc.mean(pc.match_substring_regex(values, pattern).cast(pa.int8())).as_py() >= _ENOUGH
+    )
 
 
 def person_number(name: str) -> str | None:

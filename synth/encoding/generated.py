@@ -10,13 +10,7 @@ import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.columns import NumberEncoder, scatter
 from prefect_synth.synth.encoding.layout import Floats, Ints, Layout
-from prefect_synth.synth.generation.keys import (
-    KeyGenerator,
-    NumberKeys,
-    SharedKeys,
-    TextKeys,
-    UuidKeys,
-)
+from prefect_synth.synth.generation.keys import KeyGenerator, SharedKeys
 from prefect_synth.synth.generation.made_up import Generator, PersonalGenerator
 from prefect_synth.synth.storage import stored
 
@@ -73,7 +67,7 @@ class GeneratedEncoder:
             if generator.sdtype == "email" and people is not None:
                 return generator.emails(people.filter(pa.array(present)), rng)
             return generator.generate(count, rng)
-        if isinstance(generator, NumberKeys | TextKeys | UuidKeys):
+        if isinstance(generator, KeyGenerator):
             return generator.generate(np.arange(count), int(rng.integers(2**31)))
         return generator.generate(count, rng)
 

@@ -174,7 +174,8 @@ def _fit_column(
 def _fit_rare(column: Column, values: pa.Array, settings: EncodingSettings) -> AnyEncoder:
     """A column of which no value is frequent enough to be published."""
     if column.sdtype == "id" and not pa.types.is_nested(values.type):
-        return _generated(fit_shared_keys(values), values)
+        longest = declared_length(column.source_type)
+        return _generated(fit_shared_keys(values, longest), values)
     if _is_ordered(values.type):
         return fit_number(values)
     return _fit_generated(column, values, False, settings)
@@ -195,7 +196,7 @@ def _fit_generated(
     if pa.types.is_boolean(kind):
         return _generated(ConstantGenerator("false"), values)
     if _is_text(kind) and column.sdtype == "id":
-        return _generated(fit_keys(values), values)
+        return _generated(fit_keys(values, declared_length(column.source_type)), values)
     if _is_text(kind):
         plain = values.cast(kind.value_type) if pa.types.is_dictionary(kind) else values
         return _generated(fit_text(plain, longest, unique=unique), values)

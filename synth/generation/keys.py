@@ -6,7 +6,6 @@ part of a table can be made alone.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,21 +14,11 @@ import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.encoding.ticks import TickScale, fit_ticks
+from prefect_synth.synth.generation.scramble import mix
+from prefect_synth.synth.generation.text_keys import LOOKED_AT, AnyTextKeys, fit_text_keys
 from prefect_synth.synth.storage import stored
 
-_LOOKED_AT = 10_000
 _SKIPPED = 4
-_CLASSES = {
-    "d": "0123456789",
-    "u": "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    "l": "abcdefghijklmnopqrstuvwxyz",
-    "h": "0123456789abcdef",
-    "H": "0123456789ABCDEF",
-    "a": "0123456789abcdefghijklmnopqrstuvwxyz",
-    "A": "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    "x": "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-}
-_SCRAMBLE = 2**31 - 1  # a prime: row numbers are permuted modulo it
 
 
 @stored
@@ -58,47 +47,6 @@ class NumberKeys:
 
 @stored
 @dataclass(frozen=True)
-class TextKeys:
-    """Text keys by template: a constant, or a class of characters, at each place.
-
-    Args:
-        template: One string for each place: its possible characters.
-        kind: Schema with one field of the column's type.
-    """
-
-    template: tuple[str, ...]
-    kind: pa.Schema
-
-    def generate(self, rows: Ints, seed: int) -> pa.Array:
-        """Keys of the rows with these numbers, [n]; unique as long as the template allows."""
-        template = self._wide_enough(int(rows.max()) + 1 if len(rows) else 0)
-        capacity = math.prod(len(c) for c in template)
-        modulus = min(capacity, _SCRAMBLE)
-        number = _permute(rows, modulus, seed)
-        filler = _mix(rows, seed)
-        places = []
-        used = 1
-        for characters in reversed(template):
-            table = np.array(list(characters))
-            if used < modulus:
-                places.append(table[number % len(table)])
-                number, used = number // len(table), used * len(table)
-            else:  # beyond the number's digits any fixed function of the row keeps keys unique
-                places.append(table[(filler % len(table)).astype(np.int64)])
-                filler = _mix(filler.astype(np.int64), seed + 1)
-        text = [pa.array(p.astype(str)) for p in reversed(places)]
-        joined = pc.binary_join_element_wise(*text, "") if len(text) > 1 else text[0]
-        return joined.cast(_text_type(self.kind.field(0).type))
-
-    def _wide_enough(self, rows: int) -> tuple[str, ...]:
-        template = self.template or (_CLASSES["d"],)
-        while math.prod(len(c) for c in template) < rows:
-            template = (*template, _CLASSES["d"])
-        return template
-
-
-@stored
-@dataclass(frozen=True)
 class UuidKeys:
     """Version 4 UUIDs, as text or as Arrow's uuid."""
 
@@ -106,8 +54,8 @@ class UuidKeys:
 
     def generate(self, rows: Ints, seed: int) -> pa.Array:
         """UUIDs of the rows with these numbers, [n]."""
-        high = _mix(rows, seed).astype("<u8")
-        low = _mix(rows, seed + 1).astype("<u8")
+        high = mix(rows, seed).astype("<u8")
+        low = mix(rows, seed + 1).astype("<u8")
         raw = np.column_stack([high, low]).view(np.uint8).reshape(-1, 16).copy()
         raw[:, 6] = (raw[:, 6] & 0x0F) | 0x40
         raw[:, 8] = (raw[:, 8] & 0x3F) | 0x80
@@ -130,7 +78,7 @@ class SharedKeys:
         distinct: Different keys in the data, as a share of the rows.
     """
 
-    maker: NumberKeys | TextKeys | UuidKeys
+    maker: NumberKeys | AnyTextKeys | UuidKeys
     distinct: float
 
     def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
@@ -142,11 +90,15 @@ class SharedKeys:
         return keys.take(pa.array(rows))
 
 
-KeyGenerator = NumberKeys | TextKeys | UuidKeys
+KeyGenerator = NumberKeys | AnyTextKeys | UuidKeys
 
 
-def fit_keys(values: pa.Array) -> KeyGenerator:
+def fit_keys(values: pa.Array, longest: int | None = None) -> KeyGenerator:
     """Learn the form of a key column (never its values).
+
+    Args:
+        values: The column.
+        longest: Longest text that the column can hold, where that is known.
 
     Raises:
         TypeError: Keys of this type cannot be made.
@@ -158,17 +110,19 @@ def fit_keys(values: pa.Array) -> KeyGenerator:
     if pa.types.is_dictionary(kind):
         present = present.cast(kind.value_type)
     if pa.types.is_string(present.type) or pa.types.is_large_string(present.type):
-        return _fit_text(present.slice(0, _LOOKED_AT), schema)
+        return UuidKeys(schema) if _are_uuids(present) else fit_text_keys(present, schema, longest)
     if pa.types.is_boolean(kind) or pa.types.is_nested(kind) or pa.types.is_binary(kind):
         raise TypeError(f"keys of type {kind} cannot be generated")
     return _fit_numbers(present, schema)
 
 
-def fit_shared_keys(values: pa.Array) -> SharedKeys:
+def fit_shared_keys(values: pa.Array, longest: int | None = None) -> SharedKeys:
     """Learn the form of an id column, and how many of its values are different."""
     present = values.drop_null()
     plain = present.storage if isinstance(present, pa.ExtensionArray) else present
-    return SharedKeys(fit_keys(values), pc.count_distinct(plain).as_py() / max(len(plain), 1))
+    return SharedKeys(
+        fit_keys(values, longest), pc.count_distinct(plain).as_py() / max(len(plain), 1)
+    )
 
 
 def _fit_numbers(present: pa.Array, schema: pa.Schema) -> NumberKeys:
@@ -195,51 +149,10 @@ def _largest(kind: pa.DataType) -> int:
     return int({16: 2**11, 32: 2**24, 64: 2**53}[kind.bit_width])
 
 
-def _fit_text(present: pa.Array, schema: pa.Schema) -> TextKeys | UuidKeys:
-    if not len(present):
-        return TextKeys((_CLASSES["d"],) * 8, schema)
+def _are_uuids(present: pa.Array) -> bool:
     pattern = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-    if pc.all(pc.match_substring_regex(present, pattern)).as_py():
-        return UuidKeys(schema)
-    lengths = pc.utf8_length(present)
-    length = pc.mode(lengths)[0].as_py()["mode"]
-    same = present.filter(pc.equal(lengths, length))
-    seen = [
-        set(pc.unique(pc.utf8_slice_codeunits(same, i, i + 1)).to_pylist()) for i in range(length)
-    ]
-    alone = len(same) < 10
-    return TextKeys(tuple(_characters(s, alone) for s in seen), schema)
-
-
-def _characters(seen: set[str], alone: bool) -> str:
-    if len(seen) == 1 and (not alone or not next(iter(seen)).isalnum()):
-        return next(iter(seen))
-    for characters in _CLASSES.values():
-        if seen <= set(characters):
-            return characters
-    return "".join(sorted(seen | set(_CLASSES["x"])))
-
-
-def _text_type(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def _permute(rows: Ints, modulus: int, seed: int) -> Ints:
-    """A bijection of 0..modulus-1: affine, with a multiplier prime to the modulus."""
-    multiplier = (seed * 2 + 1) % modulus or 1
-    multiplier = max(multiplier, int(modulus * 0.381966) | 1)
-    while math.gcd(multiplier, modulus) != 1:
-        multiplier += 1
-    return (rows % modulus * (multiplier % modulus) + seed % modulus) % modulus
-
-
-def _mix(rows: Ints, seed: int) -> np.ndarray:
-    """SplitMix64's finaliser (Steele, Lea and Flood 2014): a bijection of 64-bit words."""
-    with np.errstate(over="ignore"):
-        z = rows.astype(np.uint64) + np.uint64(seed % 2**64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return np.asarray(z ^ (z >> np.uint64(31)))
+    some = present.slice(0, LOOKED_AT)
+    return bool(len(some)) and bool(pc.all(pc.match_substring_regex(some, pattern)).as_py())
 
 
 def _uuid_text(raw: np.ndarray) -> pa.Array:

@@ -19,7 +19,7 @@ from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.storage import stored
 
 _POOL = 3000
-_DOMAINS = ("example.com", "example.org", "example.net")
+DOMAINS = ("example.com", "example.org", "example.net")
 _PROVIDERS = {
     "ipv4_address": "ipv4",
     "ipv6_address": "ipv6",
@@ -57,7 +57,7 @@ class PersonalGenerator:
     def emails(self, people: pa.Array, rng: np.random.Generator) -> pa.Array:
         """Numbered addresses in reserved domains for `people` ("First.Last")."""
         number = pa.array(np.arange(1, len(people) + 1).astype(str))
-        domain = pa.array(np.array(_DOMAINS)[rng.integers(0, len(_DOMAINS), len(people))])
+        domain = pa.array(np.array(DOMAINS)[rng.integers(0, len(DOMAINS), len(people))])
         local = pc.replace_substring_regex(pc.ascii_lower(people), r"[^a-z0-9.]+", "")
         local = pc.ascii_trim(local, ".")
         local = pc.if_else(pc.equal(local, ""), "user", local)  # a name in another script

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.generation.keys import KeyGenerator, NumberKeys, fit_keys
+from prefect_synth.synth.generation.made_up import declared_length
 from prefect_synth.synth.hierarchy.uniqueness import combine
 from prefect_synth.synth.metadata import Column, Metadata
 
@@ -101,7 +102,8 @@ def _maker(
     narrow: Mapping[tuple[str, str], int],
 ) -> KeyGenerator:
     try:
-        maker = fit_keys(data[column].combine_chunks())
+        longest = declared_length(metadata.tables[table].columns[column].source_type)
+        maker = fit_keys(data[column].combine_chunks(), longest)
     except TypeError as error:
         raise SynthesisError(
             f"Column '{table}.{column}' is a primary key, but {error}. "

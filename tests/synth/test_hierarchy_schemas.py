@@ -546,6 +546,18 @@ def test_narrow_keys_bound_the_scale(schema_of):
         model.sample(3.0)
 
 
+def test_addresses_as_keys_and_their_references(copy, schema_of):
+    """An address that is a key reaches nobody, and neither does a foreign key that refers to it."""
+    mail = pa.array([f"ann.{i}@corp.test" for i in range(80)])
+    tables = {
+        "person": pa.table({"mail": mail, "x": numbers(80)}),
+        "visit": pa.table({"mail": mail.take(to(79, 300)), "x": numbers(300)}),
+    }
+    made = copy(schema_of({"person": "mail"}, tables, ["visit.mail -> person.mail"]), tables)
+    for table in made.values():
+        assert all(m.split("@")[1].startswith("example.") for m in table["mail"].to_pylist())
+
+
 def test_odd_names_and_field_metadata(copy, tmp_path):
     """Quotes, dots, slashes and umlauts in names; comments of fields and tables stay."""
     odd, ref = 'we"ird col', "$ref"

@@ -8,11 +8,13 @@ import uuid
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_synth.synth.generation.keys import NumberKeys, TextKeys, UuidKeys, fit_keys
+from prefect_synth.synth.generation.keys import NumberKeys, UuidKeys, fit_keys
+from prefect_synth.synth.generation.text_keys import EmailKeys, NumberedKeys, TextKeys
 
 some = settings(max_examples=60, deadline=None)
 CLASSES = {"digit": "0123456789", "upper": "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "hex": "0123456789abcdef"}
@@ -159,6 +161,8 @@ def test_any_part_of_a_table_can_be_made_alone(seed, rows, start):
         fit_keys(pa.array([f"N{i:05d}" for i in range(50)])),
         UuidKeys(pa.schema([("v", pa.string())])),
         fit_keys(pa.array(range(5))),
+        fit_keys(pa.array([f"{i}@corp.example" for i in range(50)])),
+        NumberedKeys("N", 2, 10, pa.schema([("v", pa.string())])),
     ):
         whole = keys.generate(np.arange(rows), seed)
         assert keys.generate(np.arange(start, rows), seed).equals(whole.slice(start))
@@ -177,3 +181,47 @@ def test_keys_of_an_empty_table(kind):
     keys = fit_keys(pa.nulls(0, kind))
     assert isinstance(keys, NumberKeys | TextKeys | UuidKeys)
     assert len(keys.generate(np.arange(0), 0)) == 0
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("form", ["P{:07d}", "{:06d}", "ORD-2024-{:05d}"])
+def test_dense_text_keys_are_numbered_above_the_real_ones(form, kind):
+    """Of 9,000 dense keys none comes back, and the form is the real one's."""
+    real = [form.format(i) for i in range(9000)]
+    keys = fit_keys(pa.array(real, kind))
+    made = keys.generate(np.arange(9000), 3)
+    assert made.type == kind
+    assert set(pc.utf8_length(made).to_pylist()) == {len(real[0])}
+    assert len(set(made.to_pylist()) - set(real)) == 9000
+    assert made[0].as_py() == form.format(10_000)
+
+
+def test_text_keys_without_room_above_keep_their_template():
+    """Where the largest number fills the places, keys are drawn by template as before."""
+    assert isinstance(fit_keys(pa.array([f"P{i}" for i in range(1000, 9000)])), TextKeys)
+    assert isinstance(fit_keys(pa.array([f"P{i:04d}-A" for i in range(900)])), TextKeys)
+
+
+def test_numbered_keys_stay_unique_beyond_their_room():
+    """Low numbers follow the last one, and then longer ones."""
+    keys = NumberedKeys("N", 2, 10, pa.schema([("v", pa.string())]))
+    made = keys.generate(np.arange(500), 0).to_pylist()
+    assert len(set(made)) == 500
+    assert made[89:92] + made[99:101] == ["N99", "N00", "N01", "N09", "N100"]
+
+
+@pytest.mark.parametrize("longest", [None, 40, 18])
+def test_addresses_as_keys_reach_nobody(longest):
+    """Keys that are e-mail addresses become unique ones in reserved domains, as long as allowed."""
+    real = pa.array([f"ann.{i}@corp.example" for i in range(300)])
+    made = fit_keys(real, longest).generate(np.arange(5000), 9).to_pylist()
+    assert len(set(made)) == 5000
+    assert all(re.fullmatch(r"[a-z0-9.]+@example\.(com|org|net)", m) for m in made)
+    assert max(map(len, made)) <= (longest or 99)
+
+
+def test_addresses_need_room():
+    """A column that is too narrow for a reserved domain is refused, not cut."""
+    keys = EmailKeys(12, pa.schema([("v", pa.string())]))
+    with pytest.raises(OverflowError, match="12 characters cannot hold 10 addresses"):
+        keys.generate(np.arange(10), 0)
