@@ -3,26 +3,72 @@
 from __future__ import annotations
 
 import errno
+import signal
 
 GATE_FAILED = 1
 CONFIGURATION = 2
 CONNECTION = 3
 ENGINE = 4
+INTERRUPTED = 128 + signal.SIGINT
 
 _OUR_PACKAGE = "prefect_synth."
+
+# By name: the command line is quick because it does not import what did not fail. A class that is
+# not here has the code of the class it derives from; a test sees to it that none of ours is
+# forgotten. A full disk is ENGINE where it is our own, CONNECTION where it is the sandbox's.
+EXIT_CODES = {
+    "flows.commands.answer.InterruptedCommand": INTERRUPTED,
+    "flows.demo.DemoDataMissingError": CONFIGURATION,
+    "flows.server_errors.ServerError": CONNECTION,
+    "flows.yaml_document.ProjectError": CONFIGURATION,
+    "synth.errors.NotFittedError": ENGINE,
+    "synth.errors.OrphanError": CONFIGURATION,
+    "synth.errors.SynthesisError": ENGINE,
+    "synth.errors.UniquenessError": ENGINE,
+    "synth.errors.UnsupportedTypeError": CONFIGURATION,
+    "synth.metadata.MetadataError": CONFIGURATION,
+    "synth.metrics.sources.MetricsError": CONFIGURATION,
+    "synth.storage.StorageError": ENGINE,
+    "tasks.connections.BlockNotFoundError": CONFIGURATION,
+    "tasks.snapshots.errors.SandboxConflictError": CONNECTION,
+    "tasks.snapshots.errors.SandboxCredentialsError": CONNECTION,
+    "tasks.snapshots.errors.SandboxDependencyError": CONFIGURATION,
+    "tasks.snapshots.errors.SandboxError": CONNECTION,
+    "tasks.snapshots.errors.SandboxFullError": CONNECTION,
+    "tasks.snapshots.errors.SandboxNotFoundError": CONNECTION,
+    "tasks.snapshots.errors.SandboxPermissionError": CONNECTION,
+    "tasks.snapshots.errors.SandboxUnreachableError": CONNECTION,
+    "tasks.snapshots.errors.SandboxUnsafeError": CONNECTION,
+    "tasks.snapshots.errors.SandboxUrlError": CONFIGURATION,
+    "tasks.snapshots.errors.SnapshotNotFoundError": CONFIGURATION,
+    "tasks.staging.RefreshRunningError": CONFIGURATION,
+    "tasks.staging.StagingError": CONFIGURATION,
+    "tasks.steps.StepError": ENGINE,
+    "tasks.warehouses.errors.ConnectionFailed": CONNECTION,
+    "tasks.warehouses.errors.InvalidUrl": CONFIGURATION,
+    "tasks.warehouses.errors.QueryFailed": CONNECTION,
+    "tasks.warehouses.errors.SnapshotLost": CONNECTION,
+    "tasks.warehouses.errors.StagedFileError": ENGINE,
+    "tasks.warehouses.errors.TableNotFound": CONFIGURATION,
+    "tasks.warehouses.errors.UnrepresentableValue": CONFIGURATION,
+    "tasks.warehouses.errors.UnsupportedColumnType": CONFIGURATION,
+    "tasks.warehouses.errors.WarehouseError": CONNECTION,
+    "tasks.warehouses.errors.WritableRoleError": CONFIGURATION,
+}
+"""The exit code of every error class of this package, by its name below the package."""
 
 
 def exit_code_of(error: BaseException) -> int:
     """The exit code of a failed command: 2 configuration, 3 connection, 4 engine."""
-    if isinstance(error, _configuration_errors()):
-        return CONFIGURATION
-    if isinstance(error, _connection_errors()):
-        return CONNECTION
+    for kind in type(error).__mro__:
+        name = f"{kind.__module__}.{kind.__qualname__}".removeprefix(_OUR_PACKAGE)
+        if name in EXIT_CODES:
+            return EXIT_CODES[name]
     return ENGINE
 
 
 def explain(error: BaseException) -> str:
-    """The failure as a sentence that says what to do."""
+    """The failure as a sentence that says what to do, and below it what there is to paste."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         place = f" ('{error.filename}')" if error.filename else ""
         return (
@@ -30,7 +76,7 @@ def explain(error: BaseException) -> str:
             "larger disk, and run the same command again."
         )
     if is_ours(error):
-        return str(error)
+        return "\n\n".join([str(error), *getattr(error, "__notes__", ())])
     return (
         f"Unexpected {type(error).__name__}: {error}. Run the command again with --debug to see "
         "where it happened."
@@ -40,42 +86,3 @@ def explain(error: BaseException) -> str:
 def is_ours(error: BaseException) -> bool:
     """Whether the error is one of this package's own, whose message is made for people."""
     return type(error).__module__.startswith(_OUR_PACKAGE)
-
-
-def _configuration_errors() -> tuple[type[BaseException], ...]:
-    from prefect_synth.flows.demo import DemoDataMissingError
-    from prefect_synth.flows.yaml_document import ProjectError
-    from prefect_synth.synth.metadata import MetadataError
-    from prefect_synth.synth.metrics.sources import MetricsError
-    from prefect_synth.tasks.connections import BlockNotFoundError
-    from prefect_synth.tasks.snapshots.errors import (
-        SandboxDependencyError,
-        SandboxUrlError,
-        SnapshotNotFoundError,
-    )
-    from prefect_synth.tasks.staging import StagingError
-    from prefect_synth.tasks.warehouses import errors as warehouse
-
-    return (
-        ProjectError,
-        BlockNotFoundError,
-        DemoDataMissingError,
-        MetadataError,
-        MetricsError,
-        StagingError,
-        SandboxUrlError,
-        SandboxDependencyError,
-        SnapshotNotFoundError,
-        warehouse.InvalidUrl,
-        warehouse.TableNotFound,
-        warehouse.WritableRoleError,
-        warehouse.UnsupportedColumnType,
-    )
-
-
-def _connection_errors() -> tuple[type[BaseException], ...]:
-    from prefect_synth.flows.server_errors import ServerError
-    from prefect_synth.tasks.snapshots.errors import SandboxError
-    from prefect_synth.tasks.warehouses.errors import ConnectionFailed, QueryFailed
-
-    return (SandboxError, ServerError, ConnectionFailed, QueryFailed)

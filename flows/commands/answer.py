@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,9 +16,6 @@ from prefect_synth.flows.failures import exit_code_of, explain
 
 DEBUG = "PREFECT_SYNTH_DEBUG"
 """Environment variable that shows tracebacks."""
-
-
-_INTERRUPTED = 128 + signal.SIGINT
 
 
 class InterruptedCommand(Exception):
@@ -49,13 +45,11 @@ def respond(as_json: bool, command: Callable[[], Answer]) -> None:
     try:
         answer = command()
     except KeyboardInterrupt:
-        _show_failure(InterruptedCommand(), as_json)
-        raise typer.Exit(_INTERRUPTED) from None
+        raise _failed(InterruptedCommand(), as_json) from None
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        _show_failure(error, as_json)
-        raise typer.Exit(exit_code_of(error)) from None
+        raise _failed(error, as_json) from None
     if as_json:
         _print_json(answer.document)
     else:
@@ -63,14 +57,15 @@ def respond(as_json: bool, command: Callable[[], Answer]) -> None:
     raise typer.Exit(answer.exit_code)
 
 
-def _show_failure(error: Exception, as_json: bool) -> None:
-    message = explain(error)
+def _failed(error: Exception, as_json: bool) -> typer.Exit:
+    message, code = explain(error), exit_code_of(error)
     if as_json:
         kind = type(error).__name__
-        _print_json({"error": {"kind": kind, "message": message}, "exit": exit_code_of(error)})
+        _print_json({"error": {"kind": kind, "message": message}, "exit": code})
     Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(
         message, style="red" if sys.stderr.isatty() else None
     )
+    return typer.Exit(code)
 
 
 def _print_json(document: Mapping[str, Any]) -> None:

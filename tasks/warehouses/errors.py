@@ -2,13 +2,14 @@
 
 * WarehouseError
   - InvalidUrl            the URL cannot be read
-  - ConnectionFailed      no connection, or no permission to connect
+  - ConnectionFailed      no connection, no permission to connect, or a connection was lost
+    - SnapshotLost        the transaction that holds the snapshot is gone
   - TableNotFound         a table or schema that is not there, or may not be read
   - WritableRoleError     the role could change production
   - UnsupportedColumnType a column has no exact Arrow type
   - UnrepresentableValue  a value has no place in its column's Arrow type
   - QueryFailed           the warehouse refused or broke off a query
-  - StagingError          the staged file could not be written
+  - StagedFileError       the staged file could not be written
 """
 
 from __future__ import annotations
@@ -32,7 +33,11 @@ class InvalidUrl(WarehouseError):
 
 
 class ConnectionFailed(WarehouseError):
-    """The warehouse did not let us in."""
+    """The warehouse did not let us in, or broke the connection off."""
+
+
+class SnapshotLost(ConnectionFailed):
+    """The transaction that holds the snapshot is gone: only a new snapshot can be read."""
 
 
 class TableNotFound(WarehouseError):
@@ -63,7 +68,7 @@ class QueryFailed(WarehouseError):
     """The warehouse refused or broke off a query."""
 
 
-class StagingError(WarehouseError):
+class StagedFileError(WarehouseError):
     """A staged file could not be written."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prefect_synth.tasks.warehouses.errors import StagingError
+from prefect_synth.tasks.warehouses.errors import StagedFileError
 
 ROW_GROUP_ROWS = 131_072
 ROW_GROUP_CELLS = 64 * ROW_GROUP_ROWS
@@ -33,7 +33,7 @@ def write_staged(
         The number of rows written.
 
     Raises:
-        StagingError: The disk is full or the folder cannot be written.
+        StagedFileError: The disk is full or the folder cannot be written.
     """
     partial = path.with_name(path.name + ".partial")
     try:
@@ -109,11 +109,11 @@ def _explained(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(path.parent).free
-            raise StagingError(
+            raise StagedFileError(
                 f"The disk is full: '{path}' could not be written ({free / 2**20:.1f} MiB are "
                 "free). Free space, set 'staging' to a larger disk, or limit the rows."
             ) from error
-        raise StagingError(
+        raise StagedFileError(
             f"'{path}' could not be written: {error.strerror or error}. "
             "Set 'staging' to a folder that this process may write."
         ) from error

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from prefect_synth.tasks.warehouses.errors import StagingError
+from prefect_synth.tasks.warehouses.errors import StagedFileError
 from prefect_synth.tasks.warehouses.staging_writer import ROW_GROUP_ROWS, row_groups, write_staged
 
 SCHEMA = pa.schema([pa.field("x", pa.float64())])
@@ -67,7 +67,7 @@ def test_a_failing_stream_keeps_the_old_file(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_explained(tiny_disk: Path) -> None:
     """A full disk is named with path and free space, and nothing half is left."""
-    with pytest.raises(StagingError, match=r"The disk is full: '.*t\.parquet'.*MiB are free"):
+    with pytest.raises(StagedFileError, match=r"The disk is full: '.*t\.parquet'.*MiB are free"):
         write_staged(tiny_disk / "t.parquet", SCHEMA, batches(*[131_072] * 4))
     assert list(tiny_disk.iterdir()) == []
 
@@ -75,5 +75,5 @@ def test_a_full_disk_is_explained(tiny_disk: Path) -> None:
 def test_a_folder_that_is_a_file_is_explained(tmp_path: Path) -> None:
     """A staging folder that cannot be made is named."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(StagingError, match=r"could not be written.*Set 'staging'"):
+    with pytest.raises(StagedFileError, match=r"could not be written.*Set 'staging'"):
         write_staged(tmp_path / "file" / "t.parquet", SCHEMA, batches(1))
