@@ -7,8 +7,10 @@ staging.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -194,16 +196,33 @@ def _deciles(points: Floats, grid: Floats) -> Ints:
 def _bounds(values: pa.ChunkedArray) -> tuple[float | str, float | str] | None:
     type_ = values.type
     if pt.is_date(type_) or pt.is_timestamp(type_):
-        ends = pc.min_max(
-            values.cast(pa.timestamp("us", tz=getattr(type_, "tz", None)), safe=False)
-        )
-        return ends["min"].as_py().isoformat(), ends["max"].as_py().isoformat()
+        return _time_bounds(values)
     if pt.is_floating(type_):
         values = values.filter(pc.is_finite(values))
-    if pt.is_integer(type_) or pt.is_floating(type_) or pt.is_decimal(type_):
-        ends = pc.min_max(values)
-        return float(ends["min"].as_py()), float(ends["max"].as_py())
-    return None
+    if not (pt.is_integer(type_) or pt.is_floating(type_) or pt.is_decimal(type_)):
+        return None
+    low, high = pc.min_max(values).as_py().values()
+    if isinstance(low, Decimal):
+        return _outward(low, -math.inf), _outward(high, math.inf)
+    return low, high
+
+
+def _time_bounds(values: pa.ChunkedArray) -> tuple[str, str]:
+    """ISO 8601 to the microsecond; nanoseconds are rounded outwards, so that they lie inside."""
+    type_ = values.type
+    kind = pa.timestamp("us", tz=getattr(type_, "tz", None))
+    ends = pc.min_max(values)
+    low, high = ends["min"], ends["max"]
+    if pt.is_timestamp(type_) and type_.unit == "ns":
+        low, high = (pa.scalar(us, kind) for us in (low.value // 1000, -(-high.value // 1000)))
+    return low.cast(kind).as_py().isoformat(), high.cast(kind).as_py().isoformat()
+
+
+def _outward(end: Decimal, towards: float) -> float:
+    """The float nearest to `end` that is not inside of it."""
+    number = float(end)
+    inside = Decimal(number) > end if towards < 0 else Decimal(number) < end
+    return math.nextafter(number, towards) if inside else number
 
 
 def _tuples(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -133,22 +133,13 @@ def fit_number(values: pa.Array, marginal: str = "quantile") -> NumberEncoder:
     scale = fit_ticks(present)
     ticks, whole = scale.to_ticks(present), not scale.is_continuous
     fitted: QuantileMarginal | ParametricMarginal = (
-        fit_quantiles(ticks, whole, blur=_blur(scale, values.type))
+        fit_quantiles(ticks, whole, blur=scale.blur(ticks, values.type))
         if marginal == "quantile" or len(ticks) < _FEWEST  # a family would tell about single rows
         else fit_parametric(marginal, ticks, whole)
     )
     layout = _layout(clean, fitted.weights, fitted.ranges, nominal=False)
     nan = not values.null_count and clean.null_count > 0
     return NumberEncoder(layout, scale, fitted, pa.schema([("v", values.type)]), nan)
-
-
-def _blur(scale: TickScale, kind: pa.DataType) -> float | None:
-    """A month for dates and datetimes, whose distance from 1970 says nothing about their spread."""
-    if pa.types.is_date32(kind):
-        return 30.0 / scale.step
-    if pa.types.is_timestamp(kind):
-        return 30 * 86_400 * {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[kind.unit] / scale.step
-    return None
 
 
 def fit_category(

@@ -140,7 +140,8 @@ def fit_codec(
             )
         except (OverflowError, TypeError) as error:
             raise SynthesisError(
-                f"Column '{table}.{column.name}' {error}. Exclude it or cast it in a view."
+                f"Column '{table}.{column.name}' {error}. Exclude the column, or cast it to text "
+                "in a view."
             ) from error
     return TableCodec(encoders)
 

@@ -2,6 +2,9 @@
 
 A tick is the finest step that the column uses: 1 for years, 0.01 for prices, 60,000,000 us for
 times to the minute. A float column without a decimal step has none and stays continuous.
+
+A tick is a float, which is exact to 2^53: numbers beyond it are counted from a base near them. A
+column whose values are further apart than 2^52 steps is rounded to the nearest float.
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ from prefect_synth.synth.storage import stored
 
 _MOST_DECIMALS = 6
 _EXACT = 2.0**53
+_APART = 2**52
+_GRAIN = 2**50
+_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 @stored
@@ -25,7 +31,8 @@ class TickScale:
     """How a column's values relate to ticks.
 
     Args:
-        base: Value of tick 0, in the column's own integer unit.
+        base: Value of tick 0, in the column's own integer unit: less than a step, or for numbers
+            beyond 2^53 steps a multiple of 2^50 steps more.
         step: Units in a tick; 0 for a continuous float.
         decimals: Decimal digits that make a float an integer unit; 0 for all other types.
     """
@@ -48,17 +55,31 @@ class TickScale:
         if self.is_continuous:
             return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
         units = _units(values, self.decimals)
-        # the base is the remainder of every value, so this is (units - base) / step, in range
-        return (units // self.step).astype(np.float64)
+        # the base has the remainder of every value, so this is (units - base) / step, in range
+        return (units // self.step - self.base // self.step).astype(np.float64)
 
     def from_ticks(self, ticks: Floats, kind: pa.DataType) -> pa.Array:
         """Values of type `kind` for ticks, [n]."""
         if self.is_continuous:
             return pa.array(ticks, pa.float64()).cast(kind, safe=False)
         low, high = _unit_range(kind)
-        first, last = -((self.base - low) // self.step), (high - self.base) // self.step
+        first = max(-((self.base - low) // self.step), -(2**63))
+        last = min((high - self.base) // self.step, 2**63 - 1)
         whole = np.clip(np.rint(ticks), _float_inside(first, up=True), _float_inside(last))
         return _from_units(whole.astype(np.int64) * self.step + self.base, kind, self.decimals)
+
+    def blur(self, ticks: Floats, kind: pa.DataType) -> float | None:
+        """Half the width, in ticks, that hides a handful of values; None for 5 % of their mean.
+
+        A month for dates and datetimes, whose distance from 1970 says nothing about their spread.
+        """
+        if pa.types.is_date32(kind):
+            return 30.0 / self.step
+        if pa.types.is_timestamp(kind):
+            return 30 * 86_400 * _SECOND[kind.unit] / self.step
+        if self.is_continuous or abs(self.base) < self.step or not len(ticks):
+            return None
+        return 0.05 * abs(float(ticks.mean()) + self.base / self.step)
 
 
 def fit_ticks(values: pa.Array) -> TickScale:
@@ -78,8 +99,21 @@ def fit_ticks(values: pa.Array) -> TickScale:
         step = max(n for n in _natural_steps(values.type) if divisor % n == 0)
     else:
         step = 1  # a constant: every step would fit it
-    # the base is kept modulo the step, so that it does not tell the smallest real value
-    return TickScale(int(units.min() % step), step, decimals)
+    return TickScale(_base(units, step), step, decimals)
+
+
+def _base(units: Ints, step: int) -> int:
+    """The remainder of every value, raised to their height where floats are not exact there.
+
+    It is kept modulo a large grain, so that it does not tell the smallest real value.
+    """
+    low, high = int(units.min()), int(units.max())
+    exact = max(abs(low), abs(high)) < _EXACT * step
+    if exact or high - low > _APART * step:
+        return low % step
+    grain = _GRAIN * step
+    base = low // grain * grain + low % step
+    return base if base >= -(2**63) else base + grain
 
 
 def _unit_range(kind: pa.DataType) -> tuple[int, int]:
@@ -92,7 +126,7 @@ def _unit_range(kind: pa.DataType) -> tuple[int, int]:
         high = min(10**kind.precision - 1, 2**63 - 1)
         return -high, high
     if pa.types.is_time(kind):
-        day = 86_400 * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+        day = 86_400 * _SECOND[kind.unit]
         return 0, day - 1
     if pa.types.is_date32(kind):
         return -(2**31), 2**31 - 1
@@ -110,7 +144,7 @@ def _float_inside(whole: int, *, up: bool = False) -> float:
 def _natural_steps(kind: pa.DataType) -> list[int]:
     """Steps that people use; any other divisor would tell about single values."""
     if pa.types.is_timestamp(kind) or pa.types.is_time(kind) or pa.types.is_duration(kind):
-        second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+        second = _SECOND[kind.unit]
         parts = [n for n in (10**e for e in range(1, 10)) if n < second and second % n == 0]
         return [1, *parts, *(second * n for n in (1, 60, 900, 3600, 86_400))]
     if pa.types.is_date(kind):
@@ -138,7 +172,10 @@ def _units(values: pa.Array, decimals: int) -> Ints:
     if pa.types.is_date32(kind) or pa.types.is_time32(kind):
         values = values.cast(pa.int32())
     if pa.types.is_uint64(kind) and len(values) and pc.max(values).as_py() >= 2**63:
-        raise OverflowError("has uint64 values beyond 2^63 - 1, which ticks cannot hold exactly")
+        raise OverflowError(
+            f"is uint64 and has the value {pc.max(values).as_py()}; the largest that can be "
+            f"learned is {2**63 - 1}"
+        )
     return np.asarray(values.cast(pa.int64()).to_numpy(zero_copy_only=False))
 
 
@@ -147,13 +184,13 @@ def _unscaled(values: pa.Array) -> Ints:
         wide = values.cast(pa.decimal128(38, values.type.scale))
     except pa.ArrowInvalid as error:  # decimal256
         raise OverflowError(
-            f"has {values.type} values beyond 38 digits, which ticks cannot hold exactly"
+            f"is {values.type} and has values of more than 38 digits; at most 18 can be learned"
         ) from error
     words = np.frombuffer(wide.buffers()[1], "<i8").reshape(-1, 2)
     words = words[wide.offset : wide.offset + len(wide)]
     if np.any(words[:, 1] != words[:, 0] >> 63):
         raise OverflowError(
-            f"has {values.type} values beyond 18 digits, which ticks cannot hold exactly"
+            f"is {values.type} and has values of more than 18 digits; at most 18 can be learned"
         )
     return words[:, 0].copy()
 

@@ -134,7 +134,7 @@ def _fit_numbers(present: pa.Array, schema: pa.Schema) -> NumberKeys:
         start = int(np.sort(ticks)[min(_SKIPPED, len(ticks) // 2)]) if len(ticks) else 0
         return NumberKeys(scale, start, scale.last_tick(kind), schema)
     scale = TickScale(0, 10**kind.scale if pa.types.is_decimal(kind) else 1)
-    largest = int(scale.to_ticks(present).max(initial=0))
+    largest = int(pc.max(present).as_py() or 0)
     # the next power of ten: no real key comes back, and the largest is not told
     start = 10 ** len(str(max(largest, 0))) + 1
     return NumberKeys(scale, start, _largest(kind), schema)

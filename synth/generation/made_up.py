@@ -174,7 +174,9 @@ def fit_range(values: pa.Array) -> RangeGenerator:
     """Learn between which ends, extremes left out, the values of a personal column lie."""
     present = values.drop_null()
     scale = fit_ticks(present)
-    fitted = fit_quantiles(scale.to_ticks(present), not scale.is_continuous)
+    ticks = scale.to_ticks(present)
+    blur = scale.blur(ticks, values.type)
+    fitted = fit_quantiles(ticks, not scale.is_continuous, blur=blur)
     kind = pa.schema([("v", values.type)])
     return RangeGenerator(scale, float(fitted.lows[0]), float(fitted.highs[-1]), kind)
 

@@ -94,3 +94,32 @@ def test_rare_categories_may_be_withheld(synthetic: dict[str, int], score: float
     """A synthesizer that keeps rare values to itself is not blamed; any other change counts."""
     reference = category_shares(categories({"a": 40, "b": 20, **RARE}))
     assert share_complement(reference, categories(synthetic)) == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("values", "bounds"),
+    [
+        (
+            pa.array([1_700_000_000_000_000_123], pa.timestamp("ns", "UTC")),
+            ("2023-11-14T22:13:20+00:00", "2023-11-14T22:13:20.000001+00:00"),
+        ),
+        (
+            pa.array([-1], pa.timestamp("ns")),
+            ("1969-12-31T23:59:59.999999", "1970-01-01T00:00:00"),
+        ),
+        (pa.array([2**53 + 1]), (2**53 + 1, 2**53 + 1)),
+        (
+            pa.array([f"{2**53 + 1}"]).cast(pa.decimal128(20, 0)),
+            (float(2**53), float(2**53 + 2)),
+        ),
+        (pa.array([0.5, float("nan"), 2.5]), (0.5, 2.5)),
+    ],
+)
+def test_bounds_lie_outside_of_every_value(
+    values: pa.Array, bounds: object, tmp_path: Path
+) -> None:
+    """What a bound cannot hold exactly is rounded outwards."""
+    time = pa.types.is_timestamp(values.type)
+    pq.write_table(pa.table({"v": values}), tmp_path / "v.parquet")
+    table = Table("v", {"v": Column("v", "datetime" if time else "numerical")})
+    assert profile_table(tmp_path / "v.parquet", table).columns["v"].bounds == bounds

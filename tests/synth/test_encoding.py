@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from prefect_synth.synth.encoding.columns import NumberEncoder, fit_category, fit_number
 from prefect_synth.synth.encoding.layout import Encoded, from_uniform
 from prefect_synth.synth.encoding.table import EncodingSettings, fit_codec
+from prefect_synth.synth.encoding.ticks import fit_ticks
 from prefect_synth.synth.errors import SynthesisError, UnsupportedTypeError
 from prefect_synth.synth.inference import infer_sdtype
 from prefect_synth.synth.metadata import Column
@@ -163,14 +164,19 @@ def test_a_constant_of_few_rows_stays_near_itself(value):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (pa.array([decimal.Decimal(10) ** 37] * 9, pa.decimal128(38, 0)), "beyond 18 digits"),
-        (pa.array([decimal.Decimal(10) ** 60] * 9, pa.decimal256(70, 0)), "beyond 38 digits"),
-        (pa.array([2**64 - 1] * 9, pa.uint64()), r"uint64 values beyond 2\^63 - 1"),
+        (pa.array([decimal.Decimal(10) ** 37] * 9, pa.decimal128(38, 0)), "more than 18 digits"),
+        (pa.array([decimal.Decimal(10) ** 60] * 9, pa.decimal256(70, 0)), "more than 38 digits"),
+        (
+            pa.array([2**64 - 1] * 9, pa.uint64()),
+            "value 18446744073709551615; the largest.* is 9223372036854775807",
+        ),
     ],
 )
 def test_numbers_too_large_are_refused_by_name(values, message):
     """What cannot be held exactly is refused with table, column and cure."""
-    with pytest.raises(SynthesisError, match=rf"'t\.c' has .*{message}.*Exclude it or cast"):
+    with pytest.raises(
+        SynthesisError, match=rf"'t\.c' is .*{message}.*Exclude the column, or cast"
+    ):
         fit(values, "numerical")
 
 
@@ -355,3 +361,36 @@ def test_uniform_numbers_are_the_inverse_of_intervals(weights, seed):
     low, high = Encoded(piece[:, None], place[:, None], (layout,)).intervals()
     assert np.all(low[:, 0] <= u + 1e-9)
     assert np.all(u <= high[:, 0] + 1e-9)
+
+
+BIG = 2**53 + 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([BIG] * 40),
+        pa.array([BIG + 2 * i for i in range(4)] * 40),
+        pa.array([-BIG - i for i in range(4)] * 40),
+        pa.array([2**63 - 1 - i for i in range(3)] * 40),
+        pa.array([-(2**63) + i for i in range(3)] * 40),
+        pa.array([10**17 + i for i in range(3)] * 40).cast(pa.decimal128(20, 0)),
+        pa.array([1_700_000_000_000_000_000 + i for i in range(3)] * 40, pa.timestamp("ns")),
+    ],
+)
+def test_numbers_beyond_the_floats_are_exact(values):
+    """Where values lie close together, however far from 0, none is rounded."""
+    assert set(copied(values, "numerical").to_pylist()) == set(values.to_pylist())
+
+
+@pytest.mark.parametrize("values", [[BIG] * 3, [2**62 + 5], [-(2**60)] * 4])
+def test_a_few_numbers_beyond_the_floats_stay_hidden(values):
+    """What few rows share is blurred by some percent of the number, not of its distance."""
+    encoder = fit_number(pa.array(values))
+    drawn = encoder.decode(np.zeros(50, int), np.linspace(0, 1, 50), np.random.default_rng(0))
+    assert np.ptp(np.array(drawn).astype(float)) >= 0.04 * abs(values[0])
+
+
+def test_the_base_of_large_numbers_tells_none():
+    """Tick 0 is a round number far from the smallest value."""
+    assert fit_ticks(pa.array([2**60 + 12_345, 2**60 + 99_998])).base == 2**60

@@ -225,3 +225,9 @@ def test_addresses_need_room():
     keys = EmailKeys(12, pa.schema([("v", pa.string())]))
     with pytest.raises(OverflowError, match="12 characters cannot hold 10 addresses"):
         keys.generate(np.arange(10), 0)
+
+
+def test_real_keys_may_be_larger_than_any_made():
+    """Keys beyond 2^63, or of more digits than numbers are made of, have a form like any other."""
+    for real in (pa.array([2**64 - 1], pa.uint64()), pa.array(["9" * 30]).cast(pa.decimal128(30))):
+        assert fit_keys(real).generate(np.arange(2), 0).cast(pa.int64()).to_pylist() == [1, 2]
