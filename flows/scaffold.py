@@ -52,11 +52,11 @@ run:
 
 
 def _questions(metadata: Metadata, rows: Mapping[str, int]) -> Iterator[str]:
-    unrelated = _unrelated(metadata)
-    if unrelated:
-        yield "\n# Do these tables refer to others? The catalogue declares nothing. For example:"
+    guessed = sorted(set(_guessed_relations(metadata)))
+    if guessed:
+        yield "\n# Do these columns refer to another table? The catalogue does not say so:"
         yield "# relations:"
-        yield from (f"#   - {name}.customer_id -> customers.id" for name in unrelated)
+        yield from (f"#   - {relation}" for relation in guessed)
     tables = [*_generated(metadata), *_references(metadata, rows)]
     if tables:
         yield "\n# Please look at these, and take the comment signs away where you want it said:"
@@ -72,11 +72,20 @@ def _references(metadata: Metadata, rows: Mapping[str, int]) -> Iterator[str]:
             yield f"#   {table.name}: {{model: copy}}"
 
 
-def _unrelated(metadata: Metadata) -> list[str]:
-    if len(metadata.tables) < 2:
-        return []
-    related = {side for r in metadata.relationships for side in (r.child, r.parent)}
-    return [name for name in metadata.tables if name not in related]
+def _guessed_relations(metadata: Metadata) -> Iterator[str]:
+    """Columns named after another table's one-column key, by the table's name or the key's."""
+    declared = {(r.child, c) for r in metadata.relationships for c in r.child_columns}
+    for parent in metadata.tables.values():
+        if len(parent.primary_key) != 1:
+            continue
+        [key] = parent.primary_key
+        stem = parent.name.rsplit(".", 1)[-1].lower().removesuffix("s")
+        names = {f"{stem}_id", f"{stem}id"} | ({key.lower()} if key.lower() != "id" else set())
+        for child in metadata.tables.values():
+            for column in child.columns:
+                known = (child.name, column) in declared or column in child.primary_key[:1]
+                if child is not parent and not known and column.lower() in names:
+                    yield f"{child.name}.{column} -> {parent.name}.{key}"
 
 
 def _generated(metadata: Metadata) -> Iterator[str]:

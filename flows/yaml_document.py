@@ -132,10 +132,11 @@ def _scalar(node: yaml.Node) -> Any:
 
 
 def _lookup(name: str, at: Location, document: YamlDocument, variables: Mapping[str, str]) -> str:
-    if name not in variables:
+    if not variables.get(name):
+        state = "is empty" if name in variables else "is not set"
         raise ProjectError(
             f"{document.place(at)}: '{_dotted(at)}' needs the environment variable {name}, which "
-            f"is not set. Set it before the command: `export {name}=...`."
+            f"{state}. Set it before the command: `export {name}=...`."
         )
     return variables[name]
 

@@ -22,8 +22,8 @@ class OrphanError(SynthesisError):
     def __init__(self, relationship: str, count: int, rows: int) -> None:
         super().__init__(
             f"Foreign key '{relationship}' has {count} orphan rows out of {rows}: their parent "
-            "does not exist. Mend the data, or set on_orphan to 'null' (clears the key) or "
-            "'drop' (leaves the rows out)."
+            "does not exist. Mend the data, or set on_orphan (`defaults.on_orphan` in synth.yaml, "
+            "--on-orphan of synthesize) to 'null' (clears the key) or 'drop' (leaves the rows out)."
         )
 
 

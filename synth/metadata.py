@@ -196,10 +196,13 @@ class Metadata:
         )
 
     def with_relationships(self, relationships: Iterable[Relationship]) -> Metadata:
-        """The same schema with `relationships` added; ones already known are kept once."""
-        return replace(
-            self, relationships=tuple(dict.fromkeys((*self.relationships, *relationships)))
-        )
+        """The same schema with `relationships` added; the columns of new ones become ids."""
+        added = tuple(r for r in relationships if r not in self.relationships)
+        keys = {(r.child, c) for r in added for c in r.child_columns}
+        tables = {
+            name: _with_ids(t, {c for n, c in keys if n == name}) for name, t in self.tables.items()
+        }
+        return Metadata(tables, tuple(dict.fromkeys((*self.relationships, *added))))
 
     def with_table(self, table: Table) -> Metadata:
         """The same schema with `table` added or replaced."""
@@ -272,6 +275,13 @@ class Metadata:
                 for r in document["relationships"]
             ),
         )
+
+
+def _with_ids(table: Table, names: Iterable[str]) -> Table:
+    ids = {
+        c: replace(table.columns[c], sdtype="id", pii=False) for c in names if c in table.columns
+    }
+    return replace(table, columns={**table.columns, **ids})
 
 
 def _check_columns(table: Table, columns: Iterable[str], what: str) -> None:

@@ -28,6 +28,8 @@ def serve_project(project: Path, port: int, now: bool, cron: str | None) -> Answ
     file = project_file(project)
     settings = load_project(file)
     surround_prefect(verbose=True)
+    # a shell starts background jobs with SIGINT ignored, and SIGTERM is passed on as one
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _end)
     console = Console(highlight=False)
     try:
@@ -60,7 +62,8 @@ def _serve(
             "   one refresh at a time"
         )
         console.print(
-            f"pages     {pages}/deployments/deployment/{service.deployment_id}", soft_wrap=True
+            f"pages     {pages}/runs  and  {pages}/deployments/deployment/{service.deployment_id}",
+            soft_wrap=True,
         )
         if run:
             console.print(f"run       {pages}/runs/flow-run/{run}", soft_wrap=True)

@@ -213,6 +213,8 @@ def serving(folder: Path, home: Path, *options: str) -> Iterator[Served]:
     port, output = free_port(), home / "output.txt"
     environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
     command = [sys.executable, "-c", MAIN, "serve", "--project", str(folder), "--port", str(port)]
+    # as a shell starts a job in the background: with SIGINT ignored
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
     with (
         output.open("wb") as log,
         subprocess.Popen(

@@ -116,6 +116,13 @@ def test_a_missing_variable_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_an_empty_variable_counts_as_missing(tmp_path: Path) -> None:
+    """An empty URL would only fail later, and elsewhere."""
+    text = COMPLETE.replace("duckdb:///shop.duckdb", "${EMPTY}")
+    with pytest.raises(ProjectError, match="variable EMPTY, which is empty"):
+        load(tmp_path, text, EMPTY="")
+
+
 def test_a_secret_is_in_no_text_of_the_project(tmp_path: Path) -> None:
     """Passwords and keys appear neither in representations nor in JSON."""
     text = COMPLETE.replace("duckdb:///shop.duckdb", "postgresql://ann:${PASSWORD}@db/x").replace(

@@ -168,3 +168,15 @@ def test_drawing_takes_odd_names():
     drawing = to_mermaid(Metadata({"2nd größe": odd}, (relation,)))
     assert "    _2nd_gr__e {\n        id a__b_ PK, FK\n" in drawing
     assert drawing.endswith(""": "a 'b'"\n""")
+
+
+def test_columns_of_a_declared_relationship_become_ids() -> None:
+    """A foreign key that only the user knows of is no number to be learned or scored."""
+    numbers = {c: Column(c, "numerical") for c in ("id", "customer_id")}
+    schema = Metadata(
+        {"orders": Table("orders", numbers, ("id",)), "customers": Table("customers", numbers)}
+    )
+    declared = Relationship("orders", ("customer_id",), "customers", ("id",))
+    assert (
+        schema.with_relationships([declared]).tables["orders"].columns["customer_id"].sdtype == "id"
+    )
