@@ -13,10 +13,15 @@ from prefect_synth.flows.schema_settings import (
     guess_personal,
 )
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.tasks.connections import open_project_sandbox, open_project_warehouse
+from prefect_synth.tasks.connections import (
+    open_project_sandbox,
+    open_project_warehouse,
+    warehouse_url,
+)
 from prefect_synth.tasks.references import fingerprint
 from prefect_synth.tasks.snapshots.store import SnapshotStore
 from prefect_synth.tasks.staging import Staging, open_staging
+from prefect_synth.tasks.warehouses.url import redact
 from prefect_synth.tasks.warehouses.warehouse import Warehouse
 
 
@@ -62,8 +67,12 @@ class Setup:
         return correct_meanings(guess_personal(self.reflect(warehouse)), self.project)
 
     def plan(self, metadata: Metadata) -> str:
-        """Fingerprint of project file and schema; secrets are masked and do not count."""
-        return fingerprint(self.project.model_dump(mode="json"), metadata.to_dict())
+        """Fingerprint of project file, warehouse and schema.
+
+        Passwords are masked and do not count; a new one leads to the same rows.
+        """
+        place = redact(warehouse_url(self.project.warehouse, self.base))
+        return fingerprint(self.project.model_dump(mode="json"), place, metadata.to_dict())
 
 
 def open_setup(project: Path | str) -> Setup:

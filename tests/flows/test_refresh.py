@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from prefect_synth.flows.project import load_project
+from prefect_synth.flows.refresh_setup import open_setup
+from prefect_synth.synth.metadata import Metadata
 from prefect_synth.tasks.blocks import Sandbox, Warehouse
 from prefect_synth.tasks.connections import BlockNotFoundError, open_project_warehouse
 
@@ -143,6 +145,16 @@ def test_addresses_may_come_from_blocks(shop: Any) -> None:
     Sandbox(url=str(shop.sandbox)).save("shop", overwrite=True)
     shop.file.write_text("project: shop\nwarehouse: {block: shop}\nsandbox: {block: shop}\n")
     assert (shop.refresh()[0], shop.latest() is not None) == ("Published", True)
+
+
+def test_another_address_is_another_plan(shop: Any) -> None:
+    """Rows of one database are not published for another; a new password is the same database."""
+    shop.file.write_text("project: shop\nwarehouse: {block: moved}\nsandbox: {url: sandbox}\n")
+    plans = []
+    for place in ("ann:old@one/x", "ann:new@one/x", "ann:new@two/x"):
+        Warehouse(url=f"postgresql://{place}").save("moved", overwrite=True)
+        plans.append(open_setup(shop.file).plan(Metadata({})))
+    assert [plans[1] == plans[0], plans[2] == plans[0]] == [True, False]
 
 
 def test_a_block_that_is_not_there_is_told_with_the_cure(shop: Any) -> None:
