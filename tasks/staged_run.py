@@ -26,7 +26,7 @@ class RunState(BaseModel):
         started: When the run began.
         pulled: The staged tables, once all of them are there; they show one state of the warehouse.
         models: Folders under staging that the run used.
-        outcome: `published` or `rejected`, once the run is over.
+        outcome: `published`, `rejected` or `failed`, once the run is over.
     """
 
     run_id: str
@@ -91,9 +91,14 @@ class StagedRun:
         """The run's HTML report."""
         return self.folder / "report.html"
 
+    @property
+    def errors(self) -> Path:
+        """Folder of error texts, which may quote real values."""
+        return self.folder / "errors"
+
     def forget_real_rows(self) -> None:
-        """Delete what came out of the warehouse, and what was sampled; the report stays."""
-        for part in ("real", "synthetic", "profiles"):
+        """Delete what came out of the warehouse or quotes it, and the sample; the report stays."""
+        for part in ("real", "synthetic", "profiles", "errors"):
             shutil.rmtree(self.folder / part, ignore_errors=True)
 
     def _file(self, part: str, table: str) -> Path:

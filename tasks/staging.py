@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -14,6 +15,9 @@ from prefect_synth.tasks.settings import StagingSettings
 from prefect_synth.tasks.staged_run import RunState, StagedRun, new_run_id
 
 _PRIVATE = 0o700
+_OTHERS = 0o077
+_KEEP_MODELS = 2
+_KEEP_REPORTS = 30
 
 
 class StagingError(RuntimeError):
@@ -33,8 +37,10 @@ class Staging:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for folder in (root, root / "runs", root / "models", root / "results"):
-            _make_private(folder)
+        _make_private(root)
+        _close_to_others(root)
+        for part in ("runs", "models", "results"):
+            _make_private(root / part)
         # real rows never belong into a repository
         (root / ".gitignore").write_text("*\n", encoding="utf-8")
 
@@ -42,6 +48,11 @@ class Staging:
     def results(self) -> Path:
         """Where Prefect keeps the small results of cached tasks."""
         return self.root / "results"
+
+    @property
+    def errors(self) -> Path:
+        """Texts of errors that ended a refresh before it had a folder of its own."""
+        return self.root / "errors"
 
     def model(self, table: str, fingerprint: str) -> Path:
         """Folder of a table's trained part."""
@@ -75,9 +86,7 @@ class Staging:
     def runs(self) -> list[StagedRun]:
         """All runs that left something here, the oldest first."""
         folders = (self.root / "runs").iterdir()
-        return sorted(
-            (StagedRun(f) for f in folders if f.is_dir()), key=lambda run: run.folder.name
-        )
+        return sorted((StagedRun(f) for f in folders if f.is_dir()), key=lambda r: r.state.started)
 
     def begin(self, plan: str) -> StagedRun:
         """Go on with the interrupted run where its staged rows are whole, or begin a new one.
@@ -106,18 +115,49 @@ class Staging:
         run.save(RunState(run_id=run_id, plan=plan))
         return run
 
+    def settle(self, published: Callable[[], Collection[str]]) -> None:
+        """Finish the runs that were cut off after their snapshot had become visible.
+
+        Args:
+            published: Gives the runs whose snapshots are in the sandbox; asked only where needed.
+        """
+        unfinished = [run for run in self.runs() if not run.state.finished]
+        visible = published() if unfinished else ()
+        for run in unfinished:
+            if run.state.run_id in visible:
+                run.update(outcome="published")
+
     def clean(self, keep_runs: int) -> None:
         """Delete staged real rows of all but the last `keep_runs` finished runs.
 
-        Models and extensions that none of the last two finished runs used go as well.
+        Models that neither the last two runs with models nor an unfinished one used go as well,
+        and so does all that is left of much older runs.
         """
+        shutil.rmtree(self.errors, ignore_errors=True)
         finished = [run for run in self.runs() if run.state.finished]
-        for run in finished[: len(finished) - keep_runs]:
+        for run in finished[: max(0, len(finished) - keep_runs)]:
             run.forget_real_rows()
-        used = {path for run in finished[-2:] for path in run.state.models}
+        for run in finished[: max(0, len(finished) - max(keep_runs, _KEEP_REPORTS))]:
+            shutil.rmtree(run.folder)
+        self._forget_models()
+
+    def _forget_models(self) -> None:
+        users = [run.state for run in self.runs() if run.state.models]
+        last = [state for state in users if state.finished][-_KEEP_MODELS:]
+        kept = [*last, *(state for state in users if not state.finished)]
+        used = {self.root / path for state in kept for path in state.models}
         for folder in (*self.root.glob("models/*/*"), *self.root.glob("extensions/*")):
-            if str(folder.relative_to(self.root)) not in used:
+            if folder not in used:
                 shutil.rmtree(folder)
+        if kept:
+            self._forget_results({path.name for path in used}, min(state.started for state in kept))
+
+    def _forget_results(self, used: Collection[str], since: datetime) -> None:
+        """Delete Prefect's small results, unless a model that is kept or a later run has them."""
+        for file in self.results.iterdir():
+            old = file.stat().st_mtime < since.timestamp()
+            if old and file.name.rpartition("-")[2] not in used:
+                file.unlink(missing_ok=True)
 
 
 def open_staging(settings: StagingSettings, project: str, base: Path) -> Staging:
@@ -149,3 +189,18 @@ def _make_private(folder: Path) -> None:
             f"The staging folder '{folder}' cannot be made: {error.strerror}. Give another folder "
             "as staging.url."
         ) from None
+
+
+def _close_to_others(folder: Path) -> None:
+    """Take everybody else's rights away, unless the folder serves something else as well."""
+    if not folder.stat().st_mode & _OTHERS:
+        return
+    if (folder / "runs").is_dir() or not any(folder.iterdir()):
+        with suppress(OSError):
+            folder.chmod(_PRIVATE)
+    mode = folder.stat().st_mode & 0o777
+    if mode & _OTHERS:
+        raise StagingError(
+            f"The staging folder '{folder}' has mode {mode:04o}, so others may get at real rows; "
+            f"it must be 0700. Give a folder of its own as staging.url, or `chmod 700 '{folder}'`."
+        )

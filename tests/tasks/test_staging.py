@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -52,6 +54,22 @@ def test_staging_is_private(staging: Staging) -> None:
         0o700,
         "*\n",
     ]
+
+
+def test_an_open_staging_folder_is_closed(staging: Staging) -> None:
+    """A folder that was made with other rights holds real rows no longer than that."""
+    staging.root.chmod(0o755)
+    assert Staging(staging.root).root.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770])
+def test_an_open_folder_with_other_things_is_refused(tmp_path: Path, mode: int) -> None:
+    """Its rights are not ours to change."""
+    (tmp_path / "letters").write_text("")
+    tmp_path.chmod(mode)
+    with pytest.raises(StagingError, match=rf"mode {mode:04o}, so others .* must be 0700"):
+        Staging(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == mode
 
 
 def test_staging_lies_beside_the_project_file(tmp_path: Path) -> None:
@@ -151,13 +169,65 @@ def test_a_torn_state_is_nobodys_run(staging: Staging) -> None:
     assert not run.folder.exists()
 
 
-@pytest.mark.parametrize(("keep_runs", "expected"), [(0, 0), (1, 1), (2, 2), (9, 3)])
+@pytest.mark.parametrize(
+    ("keep_runs", "expected"), [(0, 0), (1, 1), (2, 2), (3, 3), (4, 3), (5, 3), (9, 3)]
+)
 def test_real_rows_are_deleted_by_policy(staging: Staging, keep_runs: int, expected: int) -> None:
     """Only the last runs keep what came out of the warehouse."""
     for _ in range(3):
         ended(staging)
     staging.clean(keep_runs)
     assert len(list(staging.root.glob("runs/*/real/*"))) == expected
+
+
+def test_error_texts_go_with_the_real_rows(staging: Staging) -> None:
+    """A library's error text may quote a row."""
+    for _ in range(2):
+        run = ended(staging, "failed")
+        run.errors.mkdir()
+    staging.errors.mkdir()
+    staging.clean(1)
+    assert [len(list(staging.root.glob("runs/*/errors"))), staging.errors.exists()] == [1, False]
+
+
+def test_models_of_the_unfinished_run_stay(staging: Staging) -> None:
+    """A run that could not reach the sandbox is finished by the next one, without training."""
+    model = staging.model("orders", "trained")
+    model.mkdir(parents=True)
+    ended(staging)
+    pulled(staging).update(models=(str(model.relative_to(staging.root)),))
+    staging.clean(1)
+    assert model.exists()
+
+
+def test_failed_runs_do_not_drive_models_out(staging: Staging) -> None:
+    """Two nights without a warehouse do not cost the models of the nights before."""
+    model = staging.model("orders", "trained")
+    model.mkdir(parents=True)
+    ended(staging).update(models=(str(model.relative_to(staging.root)),))
+    for _ in range(3):
+        ended(staging, "failed")
+    staging.clean(1)
+    assert model.exists()
+
+
+def test_results_and_reports_of_old_runs_are_deleted(staging: Staging) -> None:
+    """What Prefect keeps of a run goes once nothing uses it; a model that is used keeps its own."""
+    first, *_ = [ended(staging) for _ in range(31)]
+    ended(staging).update(models=("models/orders/used",))
+    for name, age in {"train-used": 9, "train-gone": 9, "sample-now": -9}.items():
+        (staging.results / name).write_text("{}")
+        os.utime(staging.results / name, times=(time.time() - age,) * 2)
+    staging.clean(1)
+    assert not first.folder.exists()
+    assert sorted(file.name for file in staging.results.iterdir()) == ["sample-now", "train-used"]
+
+
+def test_a_run_whose_snapshot_is_visible_is_over(staging: Staging) -> None:
+    """It was cut off after publishing: resuming it would publish old rows as if they were new."""
+    interrupted = pulled(staging)
+    staging.settle(lambda: [interrupted.state.run_id])
+    assert staging.begin("plan").folder != interrupted.folder
 
 
 def test_models_of_the_last_runs_stay(staging: Staging) -> None:
