@@ -47,6 +47,7 @@ class Outcome(BaseModel):
         failures: A sentence for each check that refused the snapshot.
         resumed: Whether the run went on with the rows of an interrupted one.
         seconds: Time of each step.
+        troubles: A sentence for each thing that failed after the snapshot was published.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,6 +64,7 @@ class Outcome(BaseModel):
     failures: tuple[str, ...]
     resumed: bool
     seconds: dict[str, float]
+    troubles: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:

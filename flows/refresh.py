@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
@@ -16,14 +16,15 @@ from pydantic import Field
 
 from prefect_synth.flows.outcome import Outcome
 from prefect_synth.flows.project import ProjectError, load_project
-from prefect_synth.flows.refresh_end import judge, publish
+from prefect_synth.flows.refresh_end import follow_up, judge, publish
 from prefect_synth.flows.refresh_outcome import outcome_of
-from prefect_synth.flows.refresh_pull import Staged, pull_tables
+from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables
 from prefect_synth.flows.refresh_setup import Setup, open_setup
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.tasks.progress import timed_steps
 from prefect_synth.tasks.snapshots.errors import SandboxError
-from prefect_synth.tasks.steps import private_errors
+from prefect_synth.tasks.staged_run import StagedRun
+from prefect_synth.tasks.steps import guard, private_errors
 
 Reason = Literal["manual", "nightly"]
 
@@ -54,39 +55,69 @@ def refresh(
         project: The project file, or its folder.
         reason: Why this run was started.
     """
-    setup = open_setup(project)
+    with guard():
+        return _refresh(open_setup(project))
+
+
+def _refresh(setup: Setup) -> State[Outcome]:
     workers: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(setup.project.run.workers)
-    with setup.staging.lock(), workers as runner, timed_steps() as seconds:
+    with private_errors(setup.staging.errors), guard(), setup.staging.lock():
         setup.sandbox.check_writable()
-        staged = pull_tables(setup, runner)
-        with _to_its_end(setup, staged):
-            work = Work(setup, runner, staged)
-            extensions = work.extend()
-            models = work.train(extensions)
-            synthetic = work.sample(extensions, models)
-            judged = judge(work, extensions, synthetic)
-            passed = judged.judgement.verdict.passed
-            outcome = outcome_of(judged, publish(judged, models) if passed else None, seconds)
-            staged.run.update(outcome="published" if passed else "rejected")
-        if not passed:
-            return Failed(name="Rejected", message=outcome.message, data=outcome)
-        return Completed(name="Published", message=outcome.message, data=outcome)
+        with workers as runner, timed_steps() as seconds, ExitStack() as end:
+            staged = _stage(setup, runner, end)
+            return _publish_or_refuse(Work(setup, runner, staged), seconds)
+
+
+def _stage(setup: Setup, runner: ThreadPoolTaskRunner[Any], end: ExitStack) -> Staged:
+    """Pull, or go on with what an interrupted run has pulled; from here on a run has its end."""
+    setup.staging.settle(lambda: {info.run_id for info in setup.sandbox.list()})
+    with opened(setup) as source:
+        run = setup.staging.begin(setup.plan(source.metadata))
+        end.enter_context(_to_its_end(setup, run))
+        return pull_tables(setup, runner, run, source)
+
+
+def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcome]:
+    extensions = work.extend()
+    models = work.train(extensions)
+    synthetic = work.sample(extensions, models)
+    judged = judge(work, extensions, synthetic)
+    if not judged.judgement.verdict.passed:
+        outcome = outcome_of(judged, None, seconds)
+        work.staged.run.update(outcome="rejected")
+        return Failed(name="Rejected", message=outcome.message, data=outcome)
+    snapshot = publish(judged, models)
+    troubles = follow_up(judged, snapshot)
+    outcome = outcome_of(judged, snapshot, seconds, troubles)
+    return Completed(name="Published", message=outcome.message, data=outcome)
 
 
 @contextmanager
-def _to_its_end(setup: Setup, staged: Staged) -> Iterator[None]:
+def _to_its_end(setup: Setup, run: StagedRun) -> Iterator[None]:
     """Delete staged rows by policy, however the run ends.
 
     A run that was killed, or that could not reach the sandbox, is finished by the next one; any
     other failure would only come again with the same rows.
     """
     try:
-        with private_errors(staged.run.folder / "errors"):
+        with private_errors(run.errors), guard():
             yield
     except SandboxError:
         raise
     except Exception:
-        staged.run.update(outcome="failed")
+        if not run.state.finished:
+            run.update(outcome="failed")
         raise
     finally:
+        _clean(setup)
+
+
+def _clean(setup: Setup) -> None:
+    """Delete by policy; a folder that resists takes nothing from what the run came to."""
+    try:
         setup.staging.clean(setup.project.staging.keep_runs)
+    except OSError as error:
+        get_run_logger().warning(
+            f"Real rows of older runs could not be deleted from private staging: {error}. Delete "
+            f"them by hand: {setup.staging.root / 'runs'}."
+        )

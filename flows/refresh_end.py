@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefect import get_run_logger
 from prefect.events import emit_event
 from prefect.tasks import exponential_backoff
 
@@ -18,6 +20,7 @@ from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fingerprint
 from prefect_synth.tasks.snapshots.records import SnapshotRef
+from prefect_synth.tasks.steps import guard
 from prefect_synth.tasks.validate import (
     Comparison,
     judge_tables,
@@ -70,9 +73,8 @@ def judge(work: Work, extensions: ExtensionsRef, synthetic: Mapping[str, TableRe
 
 
 def publish(judged: Judged, models: list[ModelRef]) -> SnapshotRef:
-    """Make the snapshot visible, say so, and let the oldest ones go."""
+    """Make the snapshot visible; from then on the run is over, whatever comes after."""
     work, project = judged.work, judged.work.setup.project
-    sandbox = work.setup.sandbox
     patient = publish_snapshot.with_options(
         retries=project.run.retries, retry_delay_seconds=exponential_backoff(2)
     )
@@ -83,12 +85,41 @@ def publish(judged: Judged, models: list[ModelRef]) -> SnapshotRef:
             tables=judged.comparison.synthetic,
             manifest=_manifest(judged, models),
             report=judged.report,
-            sandbox=sandbox,
+            sandbox=work.setup.sandbox,
         )
-    announce_place(project.project, snapshot)
-    _emit_published(project.project, snapshot, judged.comparison)
-    work.do(retain_snapshots, sandbox=sandbox, last=project.sandbox.retain.last)
+    work.staged.run.update(outcome="published")
     return snapshot
+
+
+def follow_up(judged: Judged, snapshot: SnapshotRef) -> tuple[str, ...]:
+    """Say that the snapshot is there, and let the oldest ones go.
+
+    Returns:
+        A sentence for each of these that failed; the snapshot is visible all the same.
+    """
+    work, project = judged.work, judged.work.setup.project
+    later = "The next refresh tries again."
+    troubles: list[str] = []
+    with _tried("the artifact that names its place was not made", later, troubles):
+        announce_place(project.project, snapshot)
+    with _tried(
+        "the event 'snapshot.published' was not sent", "Start by hand what waits for it.", troubles
+    ):
+        _emit_published(project.project, snapshot, judged.comparison)
+    with _tried("old snapshots were not deleted", later, troubles):
+        work.do(retain_snapshots, sandbox=work.setup.sandbox, last=project.sandbox.retain.last)
+    return tuple(troubles)
+
+
+@contextmanager
+def _tried(what: str, cure: str, troubles: list[str]) -> Iterator[None]:
+    """Note and log a failure that takes nothing from a published snapshot."""
+    try:
+        with guard():
+            yield
+    except Exception as error:
+        troubles.append(f"The snapshot is published, but {what}: {error} {cure}")
+        get_run_logger().warning(troubles[-1])
 
 
 def _compare(

@@ -13,7 +13,10 @@ from prefect_synth.tasks.snapshots.records import SnapshotRef
 
 
 def outcome_of(
-    judged: Judged, snapshot: SnapshotRef | None, seconds: Mapping[str, float]
+    judged: Judged,
+    snapshot: SnapshotRef | None,
+    seconds: Mapping[str, float],
+    troubles: tuple[str, ...] = (),
 ) -> Outcome:
     """Put together what the refresh came to.
 
@@ -21,6 +24,7 @@ def outcome_of(
         judged: The judged refresh.
         snapshot: What was published; None where a gate refused.
         seconds: Time of each step.
+        troubles: What failed after the snapshot was published.
     """
     verdict, quality = judged.judgement.verdict, judged.judgement.quality
     return Outcome(
@@ -36,6 +40,7 @@ def outcome_of(
         failures=tuple(str(check) for check in verdict.failures),
         resumed=judged.work.staged.resumed,
         seconds={name: round(spent, 2) for name, spent in seconds.items()},
+        troubles=troubles,
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from prefect_synth.tasks.pull import STEP, pull_table
 from prefect_synth.tasks.references import TableRef
 from prefect_synth.tasks.staged_run import StagedRun
 from prefect_synth.tasks.warehouses.selection import Selection, plan_selection
-from prefect_synth.tasks.warehouses.warehouse import WarehouseSnapshot
+from prefect_synth.tasks.warehouses.warehouse import Warehouse, WarehouseSnapshot
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,27 @@ class Staged:
     resumed: bool
 
 
-def pull_tables(setup: Setup, runner: ThreadPoolTaskRunner[Any]) -> Staged:
-    """Stage every table, unless an interrupted run has staged them all.
+@dataclass(frozen=True)
+class Source:
+    """An open warehouse whose catalogue was read.
+
+    Args:
+        warehouse: The warehouse.
+        metadata: Its schema, with what the project file adds and corrects.
+        schemas: The Arrow schema of each table.
+    """
+
+    warehouse: Warehouse
+    metadata: Metadata
+    schemas: dict[str, pa.Schema]
+
+
+@contextmanager
+def opened(setup: Setup) -> Iterator[Source]:
+    """Connect to the warehouse and read its catalogue.
 
     Args:
         setup: The project and its places.
-        runner: Runs the tasks.
 
     Raises:
         ProjectError: No table is left to synthesize.
@@ -66,25 +82,40 @@ def pull_tables(setup: Setup, runner: ThreadPoolTaskRunner[Any]) -> Staged:
                 "The warehouse has no table to synthesize. Look at warehouse.schemas, include and "
                 "exclude."
             )
-        schemas = warehouse.schemas(metadata)
-        run = setup.staging.begin(setup.plan(metadata))
-        tables = run.state.pulled
-        if not tables:
-            with warehouse.snapshot() as snapshot:
-                tables = _pull_all(setup, runner, run, metadata, schemas, snapshot)
-            run.update(pulled=tables)
-            return _staged(setup, run, metadata, tables, resumed=False)
-    return _staged(setup, run, metadata, tables, resumed=True)
+        yield Source(warehouse, metadata, warehouse.schemas(metadata))
+
+
+def pull_tables(
+    setup: Setup, runner: ThreadPoolTaskRunner[Any], run: StagedRun, source: Source
+) -> Staged:
+    """Stage every table, unless an interrupted run has staged them all.
+
+    Args:
+        setup: The project and its places.
+        runner: Runs the tasks.
+        run: The run, new or interrupted.
+        source: Where the tables are.
+
+    Raises:
+        WarehouseError: The subclass says what is wrong with the warehouse.
+    """
+    tables = run.state.pulled
+    resumed = bool(tables)
+    if not resumed:
+        with source.warehouse.snapshot() as snapshot:
+            tables = _pull_all(setup, runner, run, source, snapshot)
+        run.update(pulled=tables)
+    return _staged(setup, run, source.metadata, tables, resumed)
 
 
 def _pull_all(
     setup: Setup,
     runner: ThreadPoolTaskRunner[Any],
     run: StagedRun,
-    metadata: Metadata,
-    schemas: dict[str, pa.Schema],
+    source: Source,
     snapshot: WarehouseSnapshot,
 ) -> tuple[TableRef, ...]:
+    metadata = source.metadata
     _check_orphans(setup, metadata, snapshot)
     counts = {table: snapshot.count(table) for table in metadata.tables}
     selection = _selection(setup, metadata, counts)
@@ -98,7 +129,7 @@ def _pull_all(
                 {
                     "table": table,
                     "path": run.real(table),
-                    "schema": quote(schemas[table]),
+                    "schema": quote(source.schemas[table]),
                     "snapshot": quote(snapshot),
                     "selection": quote(selection),
                 },

@@ -55,22 +55,36 @@ def private_errors(folder: Path) -> Iterator[None]:
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R]:
-    """Keep a library's error text out of Prefect's API, since it may quote a real value.
-
-    Our own errors are made for people and pass, and so do those of the operating system, which
-    name files at most. Any other is told by its kind only; its text goes to private staging.
-    """
+    """Guard a whole function; see `guard`."""
 
     @functools.wraps(function)
     def step(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
+        with guard():
             return function(*args, **kwargs)
-        except Exception as error:
-            if type(error).__module__.startswith(_OUR_PACKAGE) or _of_the_system(error):
-                raise
-            raise _told_by_kind(error) from None
 
     return step
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Keep a library's error text out of Prefect's API, since it may quote a real value.
+
+    Our own errors are made for people and pass, and so do those of the operating system, which
+    name files at most; what caused them does not. Any other is told by its kind only; its text
+    goes to private staging.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not (_is_ours(error) or _of_the_system(error)):
+            raise _told_by_kind(error) from None
+        if (not error.__suppress_context__ and error.__context__) or error.__cause__:
+            _keep(error)
+        raise error from None
+
+
+def _is_ours(error: Exception) -> bool:
+    return type(error).__module__.startswith(_OUR_PACKAGE)
 
 
 def _of_the_system(error: Exception) -> bool:
@@ -78,10 +92,25 @@ def _of_the_system(error: Exception) -> bool:
 
 
 def _told_by_kind(error: Exception) -> StepError:
-    folder, place = _PRIVATE.get(), "Run again with --debug to see it."
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{type(error).__name__}-{secrets.token_hex(3)}.txt"
-        file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        place = f"Its text may quote real values, so it is kept in private staging: {file}."
+    file = _keep(error)
+    place = (
+        "Run again with --debug to see it."
+        if file is None
+        else "Its text may quote real values, so it is kept in private staging, as long as "
+        f"staging.keep_runs says: {file}."
+    )
     return StepError(f"An unexpected {type(error).__name__} stopped this step. {place}")
+
+
+def _keep(error: Exception) -> Path | None:
+    """Write the whole text of an error where only its owner may read it."""
+    folder = _PRIVATE.get()
+    if folder is None:
+        return None
+    file = folder / f"{type(error).__name__}-{secrets.token_hex(3)}.txt"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:  # a full disk, say: its context would carry the text along
+        return None
+    return file

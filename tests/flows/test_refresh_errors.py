@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -83,6 +85,79 @@ class TestRefresh:
         with pytest.raises(ConnectionFailed, match=r"shop\.duckdb") as refused:
             shop.refresh()
         assert exit_code_of(refused.value) == 3
+
+
+REAL = "person7@real.example"
+
+
+def quote_a_row(*_: Any) -> None:
+    """Fail as Arrow does, with a value in the text."""
+    pa.array([REAL]).cast(pa.int64())
+
+
+@pytest.mark.usefixtures("prefect_url")
+@pytest.mark.parametrize(
+    ("place", "errors"),
+    [
+        ("refresh_setup.apply_settings", "errors"),
+        ("refresh_pull.refine_metadata", "runs/*/errors"),
+        ("refresh_end.draw_schema", "runs/*/errors"),
+    ],
+)
+def test_no_real_value_of_a_failure_is_in_what_prefect_keeps(
+    shop: Any, prefect_home: Path, monkeypatch: pytest.MonkeyPatch, place: str, errors: str
+) -> None:
+    """Wherever a refresh fails, Prefect is told the kind, and the text stays private."""
+    monkeypatch.setattr(f"prefect_synth.flows.{place}", quote_a_row)
+    with pytest.raises(StepError, match="An unexpected ArrowInvalid"):
+        shop.refresh()
+    kept = b"".join(file.read_bytes() for file in prefect_home.rglob("*") if file.is_file())
+    assert (str(shop.staging).encode() in kept, REAL.encode() in kept) == (True, False)
+    assert [REAL in file.read_text() for file in shop.staging.glob(f"{errors}/*")] == [True]
+
+
+@pytest.mark.usefixtures("prefect_url")
+def test_a_run_that_failed_in_the_flow_is_not_resumed(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same rows would only fail again."""
+    with monkeypatch.context() as broken:
+        broken.setattr("prefect_synth.flows.refresh_pull.refine_metadata", quote_a_row)
+        with pytest.raises(StepError):
+            shop.refresh()
+    name, outcome = shop.refresh()
+    assert (name, outcome.resumed) == ("Published", False)
+
+
+@pytest.mark.usefixtures("prefect_url")
+def test_a_trouble_after_publishing_takes_nothing_back(shop: Any) -> None:
+    """A record that cannot be read stops the deletion of old snapshots, and nothing else."""
+    _, first = shop.refresh()
+    (shop.sandbox / "runs" / f"{first.run_id}.json").write_text("{")
+    name, outcome = shop.refresh()
+    (trouble,) = outcome.troubles
+    assert trouble.startswith("The snapshot is published, but old snapshots were not deleted: ")
+    assert (name, shop.latest()["run_id"], shop.refresh()[1].resumed) == (
+        "Published",
+        outcome.run_id,
+        False,
+    )
+
+
+def test_what_caused_one_of_our_errors_stays_private(tmp_path: Path) -> None:
+    """Prefect logs an error with its causes, whose text may quote a real value."""
+
+    @guarded
+    def refuse() -> None:
+        try:
+            quote_a_row()
+        except pa.ArrowInvalid as cause:
+            raise OrphanError("orders.customer_id", 3, 10) from cause
+
+    with private_errors(tmp_path), pytest.raises(OrphanError) as told:
+        refuse()
+    assert REAL not in "".join(traceback.format_exception(told.value))
+    assert [REAL in file.read_text() for file in tmp_path.iterdir()] == [True]
 
 
 def test_the_text_of_an_unknown_error_stays_private(tmp_path: Any) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 REFRESH_AND_DIE = """
@@ -49,7 +50,7 @@ def kill(shop: Any, environment: dict[str, str], moment: str, step: str) -> None
         ("amid", "sample", True, 0),
         ("amid", "validate", True, 0),
         ("begin", "publish", True, 0),
-        ("amid", "publish", True, 1),
+        ("amid", "publish", False, 1),
     ],
 )
 def test_a_killed_refresh_is_finished_by_the_next(
@@ -60,13 +61,14 @@ def test_a_killed_refresh_is_finished_by_the_next(
     resumed: bool,
     visible: int,
 ) -> None:
-    """Readers see a whole snapshot or none; what was staged whole is used again."""
+    """Readers see a whole snapshot or none; what was staged whole is used, but not twice."""
     kill(shop, prefect_environment, moment, step)
     assert len(shop.published()) == visible
     assert (shop.latest() is not None) == bool(visible)
     name, outcome = shop.refresh()
     assert (name, outcome.resumed) == ("Published", resumed), outcome.failures
-    assert (len(shop.published()), shop.latest()["snapshot_id"]) == (1, outcome.snapshot_id)
+    assert len(shop.published()) == visible + 1
+    assert shop.latest()["snapshot_id"] == outcome.snapshot_id
 
 
 def test_a_killed_refresh_does_not_disturb_what_readers_see(
@@ -77,3 +79,16 @@ def test_a_killed_refresh_does_not_disturb_what_readers_see(
     before = shop.latest()
     kill(shop, prefect_environment, "begin", "publish")
     assert shop.latest() == before
+
+
+def test_rows_of_another_warehouse_are_not_published(
+    shop: Any, prefect_environment: dict[str, str]
+) -> None:
+    """A run that was killed is not resumed once the file names another database."""
+    kill(shop, prefect_environment, "begin", "train")
+    shop.execute("UPDATE customers SET city = 'Berlin'")
+    shop.warehouse.rename(shop.folder / "other.duckdb")
+    shop.file.write_text(shop.file.read_text().replace("shop.duckdb", "other.duckdb"))
+    name, outcome = shop.refresh()
+    assert (name, outcome.resumed) == ("Published", False)
+    assert set(pq.read_table(f"{outcome.url}/customers")["city"].to_pylist()) == {"Berlin"}
