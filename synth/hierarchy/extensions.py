@@ -47,7 +47,7 @@ class HierarchySettings:
     """How a hierarchy is fitted.
 
     Args:
-        row_model: `copula` or `independent`.
+        row_model: A name of `row_models.factory.MAKERS`.
         seed: Of every draw in fitting.
         keep: Reference tables that are published as they are.
         on_orphan: What to do with a foreign key whose parent does not exist.

@@ -13,7 +13,7 @@ from prefect_synth.synth.hierarchy.extensions import Extended, Extensions, Hiera
 from prefect_synth.synth.hierarchy.part import KeptRows, StructureModel, TablePart
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
-from prefect_synth.synth.row_models.copula import CopulaRowModel
+from prefect_synth.synth.row_models.factory import make_row_model
 
 
 def fit_part(
@@ -39,8 +39,9 @@ def fit_part(
                 metadata, extensions, relation, table.links[relation], known, settings, rng
             )
         contexts.append(_context(metadata, extensions, table, relation, nulls, rng))
-    row_model = CopulaRowModel(independent=settings.row_model == "independent")
-    row_model.fit(table.blocks.joined(), Encoded.beside(contexts, table.rows), rng)
+    row_model = make_row_model(settings.row_model).fit(
+        table.blocks.joined(), Encoded.beside(contexts, table.rows), rng
+    )
     kept = None if table.kept is None else KeptRows(table.kept, table.blocks.joined())
     return TablePart(
         name, table.rows, table.schema, plan, table.codec, table.relations, table.levels,
@@ -110,8 +111,8 @@ def _fit_structure(
     wanted = np.full((len(link), traits.axes.shape[1]), np.nan)
     wanted[link >= 0] = traits.of(seen)[link[link >= 0]]
     codec = fit_numbers(wanted, whole=False)
-    row_model = CopulaRowModel(independent=settings.row_model == "independent")
-    return StructureModel(traits, codec, row_model.fit(codec.encode(wanted), known, rng))
+    row_model = make_row_model(settings.row_model).fit(codec.encode(wanted), known, rng)
+    return StructureModel(traits, codec, row_model)
 
 
 def _parent(metadata: Metadata, relation: str) -> str:

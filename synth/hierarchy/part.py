@@ -12,7 +12,8 @@ from prefect_synth.synth.encoding.table import TableCodec
 from prefect_synth.synth.generation.keys import KeyGenerator
 from prefect_synth.synth.hierarchy.encoders import NumbersCodec, Traits
 from prefect_synth.synth.hierarchy.plan import TablePlan
-from prefect_synth.synth.row_models.copula import CopulaRowModel
+from prefect_synth.synth.row_models import factory  # noqa: F401 - a part on disk names its model
+from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.storage import load_state, save_state, stored
 
 
@@ -37,7 +38,7 @@ class StructureModel:
 
     traits: Traits
     codec: NumbersCodec
-    row_model: CopulaRowModel
+    row_model: RowModel
 
 
 @stored
@@ -89,7 +90,7 @@ class TablePart:
     nulls: dict[str, float]
     one_to_one: tuple[str, ...]
     structure: dict[str, StructureModel]
-    row_model: CopulaRowModel
+    row_model: RowModel
     keys: dict[str, KeyGenerator]
     counters: dict[str, int]
     unique: tuple[tuple[str, ...], ...]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -46,7 +47,7 @@ class CopulaRowModel:
     correlation: Floats | None = None
     width: int = 0
 
-    def fit(self, rows: Encoded, context: Encoded, rng: np.random.Generator) -> CopulaRowModel:
+    def fit(self, rows: Encoded, context: Encoded, rng: np.random.Generator) -> Self:
         """Learn the latent order of categories and the correlations."""
         both = Encoded.beside([context, rows], len(rows))
         if len(both) > MOST_ROWS:  # evenly spaced rows estimate a correlation well enough

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,13 +11,16 @@ from scipy import stats
 
 from prefect_synth.synth.encoding.columns import fit_category, fit_number
 from prefect_synth.synth.encoding.layout import Encoded
+from prefect_synth.synth.registry import SYNTHESIZERS
 from prefect_synth.synth.row_models.copula import (
     CopulaRowModel,
     calibrated,
     nearest_correlation,
     truncated,
 )
+from prefect_synth.synth.row_models.factory import MAKERS, make_row_model
 from prefect_synth.synth.single import GaussianCopulaSynthesizer
+from prefect_synth.synth.storage import stored
 
 ROWS = 6000
 
@@ -189,3 +194,36 @@ def test_tiny_tables_can_be_fitted(rows):
     """One to three rows give a model without correlations, not an error."""
     table = pa.table({"x": [1.5, 2.5, 3.5][:rows], "k": ["a", "b", "c"][:rows]})
     assert len(GaussianCopulaSynthesizer().fit(table).sample(7)) == 7
+
+
+def test_every_name_of_the_registry_makes_a_row_model():
+    """What a project file may name can be made, and nothing else."""
+    assert set(SYNTHESIZERS.values()) == set(MAKERS)
+    with pytest.raises(ValueError, match=r"'tree' is not known\. Use one of: copula"):
+        make_row_model("tree")
+
+
+@stored
+@dataclass
+class LastRow:
+    """A row model of its own: every row is the last one."""
+
+    row: Encoded | None = None
+
+    def fit(self, rows, context, rng):
+        """Remember."""
+        self.row = rows.take(np.array([len(rows) - 1]))
+        return self
+
+    def sample(self, context, rng, conditions=None):
+        """Repeat."""
+        return self.row.take(np.zeros(len(context), int))
+
+
+def test_a_further_row_model_is_one_line(monkeypatch, tmp_path):
+    """Another model, added by its name, is fitted, saved, loaded and sampled by the frame."""
+    monkeypatch.setitem(MAKERS, "copula", LastRow)
+    table = pa.table({"k": ["a", "b"] * 30, "l": ["x", "x", "y"] * 20})
+    GaussianCopulaSynthesizer().fit(table).save(tmp_path)
+    made = GaussianCopulaSynthesizer.load(tmp_path).sample(7)
+    assert made.to_pylist() == table.slice(59).to_pylist() * 7
