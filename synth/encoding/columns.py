@@ -11,14 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prefect_synth.synth.encoding.layout import Floats, Ints, Layout
+from prefect_synth.synth.encoding.layout import RARE, Floats, Ints, Layout
 from prefect_synth.synth.encoding.parametric import ParametricMarginal, fit_parametric
 from prefect_synth.synth.encoding.quantile import QuantileMarginal, fit_quantiles
 from prefect_synth.synth.encoding.ticks import TickScale, fit_ticks
 from prefect_synth.synth.storage import stored
 
-RARE = 5
-"""A category seen in fewer rows than this is never published."""
 _FEWEST = 2 * RARE
 
 

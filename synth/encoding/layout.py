@@ -20,6 +20,9 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 """Signed whole numbers."""
 
+RARE = 5
+"""What fewer rows than this share is published nowhere: no category, number or end of a range."""
+
 
 @stored
 @dataclass(frozen=True)

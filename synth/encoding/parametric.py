@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from prefect_synth.synth.encoding.layout import Floats, Ints
+from prefect_synth.synth.encoding.layout import RARE, Floats, Ints
 from prefect_synth.synth.marginal_names import FAMILIES
 from prefect_synth.synth.storage import stored
 
@@ -92,7 +92,7 @@ _FROZEN = {
 
 
 def fit_parametric(
-    family: str, ticks: Floats, whole: bool, *, tail_rows: int = 5
+    family: str, ticks: Floats, whole: bool, *, tail_rows: int = RARE
 ) -> ParametricMarginal:
     """Fit `family` to non-null ticks.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefect_synth.synth.encoding.layout import Floats, Ints
+from prefect_synth.synth.encoding.layout import RARE, Floats, Ints
 from prefect_synth.synth.storage import stored
 
 MOST_PIECES = 1000
@@ -64,7 +64,7 @@ def fit_quantiles(
     whole: bool,
     *,
     min_rows: int = 10,
-    tail_rows: int = 5,
+    tail_rows: int = RARE,
     blur: float | None = None,
 ) -> QuantileMarginal:
     """Fit spikes and ranges of at least `min_rows` rows each.
@@ -77,7 +77,8 @@ def fit_quantiles(
         blur: Half the width, in ticks, that hides a handful of values; 5 % of their mean if None.
 
     Returns:
-        The marginal. With fewer than 2 `min_rows` values only their mean and spread are kept.
+        The marginal. Of fewer than 2 `min_rows` values only the mean and spread are kept, unless
+        each of them is shared by at least `tail_rows` rows.
     """
     if len(ticks) < 2 * min_rows:
         return _few(ticks, whole, tail_rows, blur)

@@ -12,24 +12,31 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.encoding.layout import RARE, Ints
 from prefect_synth.synth.encoding.ticks import TickScale, fit_ticks
 from prefect_synth.synth.generation.scramble import mix
 from prefect_synth.synth.generation.text_keys import LOOKED_AT, AnyTextKeys, fit_text_keys
 from prefect_synth.synth.storage import stored
 
-_SKIPPED = 4
-
 
 @stored
 @dataclass(frozen=True)
 class NumberKeys:
-    """Whole-number, date or time keys: a run of ticks, above the real ones where they fit."""
+    """Whole-number, date or time keys: a run of ticks, above the real ones where they fit.
+
+    Args:
+        scale: Ticks of the column.
+        start: First tick.
+        most: Largest tick.
+        kind: Schema with one field of the column's type.
+        limit: What sets `most`, where that is not the column's own type.
+    """
 
     scale: TickScale
     start: int
     most: int
     kind: pa.Schema
+    limit: str = ""
 
     def generate(self, rows: Ints, seed: int) -> pa.Array:
         """Keys of the rows with these numbers, [n].
@@ -41,7 +48,8 @@ class NumberKeys:
         if len(rows) and start + int(rows.max()) > self.most:
             start = 1  # the type is small: reuse the low numbers rather than overflow
         if len(rows) and start + int(rows.max()) > self.most:
-            raise OverflowError(f"{self.kind.field(0).type} cannot hold {len(rows)} keys")
+            limit = self.limit or str(self.kind.field(0).type)
+            raise OverflowError(f"{limit} cannot hold {len(rows)} keys")
         return self.scale.from_ticks((rows + start).astype(float), self.kind.field(0).type)
 
 
@@ -131,7 +139,7 @@ def _fit_numbers(present: pa.Array, schema: pa.Schema) -> NumberKeys:
         scale = fit_ticks(present)
         ticks = scale.to_ticks(present)
         # near the first one, which itself would tell about a row
-        start = int(np.sort(ticks)[min(_SKIPPED, len(ticks) // 2)]) if len(ticks) else 0
+        start = int(np.sort(ticks)[min(RARE - 1, len(ticks) // 2)]) if len(ticks) else 0
         return NumberKeys(scale, start, scale.last_tick(kind), schema)
     scale = TickScale(0, 10**kind.scale if pa.types.is_decimal(kind) else 1)
     largest = int(pc.max(present).as_py() or 0)

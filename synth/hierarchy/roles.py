@@ -112,18 +112,23 @@ def _maker(
     if not isinstance(maker, NumberKeys):
         return maker
     # a foreign key may be of a narrower type than the key that it refers to
-    return replace(maker, most=min([maker.most, *_room(metadata, table, column, narrow)]))
+    most, child = min(_room(metadata, table, column, narrow), default=(maker.most, ""))
+    if most >= maker.most:
+        return maker
+    return replace(maker, most=most, limit=f"'{child}', which refers to it and ends at {most},")
 
 
 def _room(
     metadata: Metadata, table: str, column: str, narrow: Mapping[tuple[str, str], int]
-) -> Iterator[int]:
+) -> Iterator[tuple[int, str]]:
+    """Largest number of each column that refers to this one, and its name."""
     for relationship in metadata.children(table):
         for child_column, parent_column in zip(
             relationship.child_columns, relationship.parent_columns, strict=True
         ):
             if parent_column == column and (relationship.child, child_column) in narrow:
-                yield narrow[relationship.child, child_column]
+                place = relationship.child, child_column
+                yield narrow[place], ".".join(place)
 
 
 def _counter_start(data: pa.Table, column: str, within: list[str]) -> int | None:

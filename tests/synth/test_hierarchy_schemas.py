@@ -546,6 +546,18 @@ def test_narrow_keys_bound_the_scale(schema_of):
         model.sample(3.0)
 
 
+def test_the_narrow_column_of_two_is_named(schema_of):
+    """Where a foreign key is of a narrower type than its key, the error names the foreign key."""
+    tables = {
+        "base": pa.table({"id": ids(100, pa.int32())}),
+        "leaf": pa.table({"base": to(100, 200, pa.int8())}),
+    }
+    model = HMASynthesizer(schema_of({"base": "id"}, tables, ["leaf.base -> base.id"])).fit(tables)
+    message = r"'base\.id': 'leaf\.base', which refers to it and ends at 127, cannot hold 300 keys"
+    with pytest.raises(ValueError, match=message):
+        model.sample(3.0)
+
+
 def test_addresses_as_keys_and_their_references(copy, schema_of):
     """An address that is a key reaches nobody, and neither does a foreign key that refers to it."""
     mail = pa.array([f"ann.{i}@corp.test" for i in range(80)])
