@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_synth.synth.encoding.columns import fit_category, fit_number
-from prefect_synth.synth.encoding.layout import from_uniform
+from prefect_synth.synth.encoding.layout import RARE, from_uniform
 from prefect_synth.synth.encoding.quantile import fit_quantiles
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.single import GaussianCopulaSynthesizer
@@ -191,3 +191,12 @@ def test_empty_columns_after_protection_stay_valid(rng):
     sample = GaussianCopulaSynthesizer().fit(table).sample(30)
     assert sample.schema == table.schema
     assert not set(sample["word"].to_pylist()) & set(table["word"].to_pylist())
+
+
+@pytest.mark.parametrize(("rows", "exact"), [(RARE - 1, False), (RARE, True)])
+def test_a_few_values_are_kept_like_categories(rows, exact):
+    """Below 20 values a number is kept exactly where as many rows share it as a category needs."""
+    fitted = fit_quantiles(np.repeat([71.0, 94.0], rows), whole=True)
+    assert (fitted.lows.tolist() == fitted.highs.tolist() == [71.0, 94.0]) == exact
+    kept = fit_category(pa.array(np.repeat(["x", "y"], rows)))
+    assert (kept is not None) == exact
