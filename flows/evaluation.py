@@ -116,7 +116,10 @@ def read_metadata(path: Path | None, folder: Path) -> Metadata:
         return infer_metadata(find_tables(folder))
     if not path.is_file():
         raise MetricsError(f"There is no metadata file '{path}'. Give our JSON or SDV's.")
-    document = json.loads(path.read_text())
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise MetricsError(f"The metadata file '{path}' is not JSON: {error}.") from None
     return Metadata.from_dict(document) if "version" in document else metadata_from_sdv(document)
 
 

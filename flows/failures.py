@@ -23,6 +23,7 @@ EXIT_CODES = {
     "flows.yaml_document.ProjectError": CONFIGURATION,
     "synth.errors.NotFittedError": ENGINE,
     "synth.errors.OrphanError": CONFIGURATION,
+    "synth.errors.RequestError": CONFIGURATION,
     "synth.errors.SynthesisError": ENGINE,
     "synth.errors.UniquenessError": ENGINE,
     "synth.errors.UnsupportedTypeError": CONFIGURATION,

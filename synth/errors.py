@@ -9,6 +9,10 @@ class SynthesisError(ValueError):
     """The data or the request cannot be synthesized; the message says what to do."""
 
 
+class RequestError(SynthesisError):
+    """What was asked for cannot be: an unknown name, a scale that is not positive."""
+
+
 class NotFittedError(SynthesisError):
     """A synthesizer was asked to sample or save before `fit`."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,22 +43,28 @@ class Answer:
 
 def respond(as_json: bool, command: Callable[[], Answer]) -> None:
     """Run a command, show its answer or its failure, and exit with its code."""
+    # raised here, where no error is being handled: an exit that remembers the error would keep
+    # alive, to the interpreter's end, whatever native objects its frames hold
+    raise typer.Exit(_answered(as_json, command))
+
+
+def _answered(as_json: bool, command: Callable[[], Answer]) -> int:
     try:
         answer = command()
     except KeyboardInterrupt:
-        raise _failed(InterruptedCommand(), as_json) from None
+        return _failed(InterruptedCommand(), as_json)
     except Exception as error:
         if os.environ.get(DEBUG):
-            raise
-        raise _failed(error, as_json) from None
+            traceback.print_exception(error)
+        return _failed(error, as_json)
     if as_json:
         _print_json(answer.document)
     else:
         answer.show(Console(highlight=False))
-    raise typer.Exit(answer.exit_code)
+    return answer.exit_code
 
 
-def _failed(error: Exception, as_json: bool) -> typer.Exit:
+def _failed(error: Exception, as_json: bool) -> int:
     message, code = explain(error), exit_code_of(error)
     if as_json:
         kind = type(error).__name__
@@ -65,7 +72,7 @@ def _failed(error: Exception, as_json: bool) -> typer.Exit:
     Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(
         message, style="red" if sys.stderr.isatty() else None
     )
-    return typer.Exit(code)
+    return code
 
 
 def _print_json(document: Mapping[str, Any]) -> None:

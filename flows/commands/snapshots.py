@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.refresh_setup import open_setup
@@ -69,7 +69,9 @@ def _show_list(console: Console, document: Mapping[str, Any]) -> None:
     if not document["snapshots"]:
         console.print(f"No snapshot in {escape(document['sandbox'])} yet: prefect-synth refresh")
         return
-    table = Table("", "snapshot", "created", box=None)
+    # a name that is cut cannot be given to `rollback`
+    longest = max(len(info["snapshot_id"]) for info in document["snapshots"])
+    table = Table("", Column("snapshot", min_width=longest), "created (UTC)", box=None)
     for name in ("tables", "rows", "MiB"):
         table.add_column(name, justify="right")
     for info in document["snapshots"]:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.evaluation import find_tables, read_metadata
-from prefect_synth.synth.errors import SynthesisError
+from prefect_synth.synth.errors import RequestError
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.hierarchy.links import OnOrphan
 from prefect_synth.synth.metadata import Metadata
@@ -69,7 +69,8 @@ def synthesize_folder(request: Request) -> Answer:
     """Fit a folder of tables, sample them, and write what was sampled.
 
     Raises:
-        SynthesisError: The request or the data cannot be synthesized.
+        RequestError: An option has a value that cannot be.
+        SynthesisError: The data cannot be synthesized.
         MetricsError: There is no table, or no metadata file of that name.
     """
     tables = find_tables(request.data)
@@ -94,19 +95,25 @@ def synthesize_folder(request: Request) -> Answer:
 
 def _check(request: Request, metadata: Metadata) -> None:
     if request.synthesizer not in SYNTHESIZERS:
-        raise SynthesisError(
+        raise RequestError(
             f"The synthesizer '{request.synthesizer}' is not known. "
             f"Use one of: {', '.join(SYNTHESIZERS)}."
         )
     if request.scale <= 0:
-        raise SynthesisError(f"--scale must be above 0, got {request.scale}.")
+        raise RequestError(f"--scale must be above 0, got {request.scale}.")
     if request.out.resolve() == request.data.resolve():
-        raise SynthesisError(
+        raise RequestError(
             f"DATA and OUT are the same folder '{request.out}': the real tables would be lost. "
             "Give another folder to write to."
         )
+    for name in request.keep:
+        if name not in metadata.tables:
+            raise RequestError(
+                f"The table '{name}' is to be kept, but there is no such table. "
+                f"Tables: {', '.join(metadata.tables)}."
+            )
     if not metadata.tables:
-        raise SynthesisError("The metadata has no table. Describe at least one.")
+        raise RequestError("The metadata has no table. Describe at least one.")
 
 
 def _write(out: Path, tables: Mapping[str, pa.Table]) -> dict[str, int]:

@@ -163,7 +163,7 @@ def test_synthesize_refuses_what_it_cannot_do(
 ) -> None:
     """Each refusal says what is allowed."""
     result = run("synthesize", folder, tmp_path / "out", option, value)
-    assert (result.exit_code, part in result.stderr) == (4, True), result.output
+    assert (result.exit_code, part in result.stderr) == (2, True), result.output
 
 
 def test_synthesize_does_not_overwrite_the_real_tables(folder: Path) -> None:
