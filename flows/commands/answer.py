@@ -43,8 +43,6 @@ class Answer:
 
 def respond(as_json: bool, command: Callable[[], Answer]) -> None:
     """Run a command, show its answer or its failure, and exit with its code."""
-    # raised here, where no error is being handled: an exit that remembers the error would keep
-    # alive, to the interpreter's end, whatever native objects its frames hold
     raise typer.Exit(_answered(as_json, command))
 
 
@@ -66,6 +64,7 @@ def _answered(as_json: bool, command: Callable[[], Answer]) -> int:
 
 def _failed(error: Exception, as_json: bool) -> int:
     message, code = explain(error), exit_code_of(error)
+    _release(error)
     if as_json:
         kind = type(error).__name__
         _print_json({"error": {"kind": kind, "message": message}, "exit": code})
@@ -73,6 +72,13 @@ def _failed(error: Exception, as_json: bool) -> int:
         message, style="red" if sys.stderr.isatty() else None
     )
     return code
+
+
+def _release(error: BaseException | None) -> None:
+    """Free what the frames of an error hold: a warehouse's connection must not live to the end."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _print_json(document: Mapping[str, Any]) -> None:

@@ -71,14 +71,16 @@ def _show_list(console: Console, document: Mapping[str, Any]) -> None:
         return
     # a name that is cut cannot be given to `rollback`
     longest = max(len(info["snapshot_id"]) for info in document["snapshots"])
-    table = Table("", Column("snapshot", min_width=longest), "created (UTC)", box=None)
+    table = Table(
+        "", Column("snapshot", min_width=longest), "created (UTC)", box=None, pad_edge=False
+    )
     for name in ("tables", "rows", "MiB"):
         table.add_column(name, justify="right")
     for info in document["snapshots"]:
         table.add_row(
             "[green]latest[/]" if info["is_latest"] else "",
             escape(info["snapshot_id"]),
-            info["created"][:19],
+            info["created"][:16].replace("T", " "),
             str(info["tables"]),
             f"{info['rows']:,}",
             f"{info['bytes'] / 2**20:.1f}",
