@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.tasks import exponential_backoff
 from prefect.utilities.annotations import quote
 
 from prefect_synth.flows.project import ProjectError
@@ -24,6 +24,7 @@ from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.pull import STEP, pull_table
 from prefect_synth.tasks.references import TableRef
+from prefect_synth.tasks.retries import back_off, retried
 from prefect_synth.tasks.staged_run import StagedRun
 from prefect_synth.tasks.warehouses.selection import Selection, plan_selection
 from prefect_synth.tasks.warehouses.warehouse import Warehouse, WarehouseSnapshot
@@ -102,10 +103,17 @@ def pull_tables(
     tables = run.state.pulled
     resumed = bool(tables)
     if not resumed:
-        with source.warehouse.snapshot() as snapshot:
-            tables = _pull_all(setup, runner, run, source, snapshot)
+        retries = setup.project.run.retries
+        tables = retried(lambda: _pull_snapshot(setup, runner, run, source), retries)
         run.update(pulled=tables)
     return _staged(setup, run, source.metadata, tables, resumed)
+
+
+def _pull_snapshot(
+    setup: Setup, runner: ThreadPoolTaskRunner[Any], run: StagedRun, source: Source
+) -> tuple[TableRef, ...]:
+    with source.warehouse.snapshot() as snapshot:
+        return _pull_all(setup, runner, run, source, snapshot)
 
 
 def _pull_all(
@@ -119,9 +127,8 @@ def _pull_all(
     _check_orphans(setup, metadata, snapshot)
     counts = {table: snapshot.count(table) for table in metadata.tables}
     selection = _selection(setup, metadata, counts)
-    pull = pull_table.with_options(
-        retries=setup.project.run.retries, retry_delay_seconds=exponential_backoff(2)
-    )
+    retries = setup.project.run.retries
+    pull = pull_table.with_options(retries=retries, retry_delay_seconds=back_off(retries))
     with step(STEP, None if selection else sum(counts.values())):
         futures = [
             runner.submit(
@@ -136,6 +143,7 @@ def _pull_all(
             )
             for table in metadata.tables
         ]
+        wait(futures)  # none may still write when all are pulled again
         return tuple(future.result() for future in futures)
 
 

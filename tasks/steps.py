@@ -17,7 +17,7 @@ from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
 from prefect_synth.tasks.snapshots.errors import SandboxUnreachableError
-from prefect_synth.tasks.warehouses.errors import ConnectionFailed
+from prefect_synth.tasks.warehouses.errors import ConnectionFailed, SnapshotLost
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,8 +40,12 @@ def keyed_by(argument: str) -> CachePolicy:
 
 
 def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """Whether to try again: only a lost connection may be back the next time."""
-    return isinstance(state.data, ConnectionFailed | SandboxUnreachableError)
+    """Whether to try again: only a lost connection may be back the next time.
+
+    A lost snapshot never is; then all tables must be pulled again.
+    """
+    lost = isinstance(state.data, ConnectionFailed | SandboxUnreachableError)
+    return lost and not isinstance(state.data, SnapshotLost)
 
 
 @contextmanager

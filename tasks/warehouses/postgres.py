@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import adbc_driver_manager
@@ -18,12 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.tasks.warehouses.catalogue import Catalogue
 from prefect_synth.tasks.warehouses.choice import choose_tables
-from prefect_synth.tasks.warehouses.errors import (
-    ConnectionFailed,
-    QueryFailed,
-    UnrepresentableValue,
-    without_values,
-)
+from prefect_synth.tasks.warehouses.errors import ConnectionFailed
+from prefect_synth.tasks.warehouses.postgres_errors import reading_error
 from prefect_synth.tasks.warehouses.postgres_reflection import read_catalogue
 from prefect_synth.tasks.warehouses.postgres_roles import refuse_writable_role
 from prefect_synth.tasks.warehouses.reader import SqlSnapshot
@@ -83,7 +78,7 @@ class PostgresWarehouse:
                 cannot.
         """
         if not self._allow_writable:
-            with self._engine.connect() as connection:
+            with self._reading("the role's rights"), self._engine.connect() as connection:
                 refuse_writable_role(connection)
 
     @contextmanager
@@ -94,19 +89,22 @@ class PostgresWarehouse:
 
         Raises:
             WritableRoleError: The role can write.
+            ConnectionFailed: The server is not there any more.
         """
         self.check_read_only()
         catalogue = self._catalogue()
-        with self._connect() as lead:
+        # closed, not rolled back: the server may have ended it before
+        with closing(self._connect()) as lead:
+            yield PostgresSnapshot(catalogue, self._uri, self._export(lead), lead)
+
+    def _export(self, lead: psycopg.Connection) -> str:
+        with self._reading("the snapshot's name"):
             lead.execute("SET idle_in_transaction_session_timeout = 0")
             lead.commit()
             lead.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             lead.read_only = True
             exported = lead.execute("SELECT pg_export_snapshot()").fetchone()
-            try:
-                yield PostgresSnapshot(catalogue, self._uri, str(exported and exported[0]))
-            finally:
-                lead.rollback()
+        return str(exported and exported[0])
 
     def close(self) -> None:
         """Nothing stays open between two uses."""
@@ -125,23 +123,36 @@ class PostgresWarehouse:
     def _catalogue(self) -> Catalogue:
         with self._lock:
             if self._known is None:
-                try:
-                    with self._engine.connect() as connection:
-                        self._known = read_catalogue(connection)
-                except DBAPIError as error:
-                    raise QueryFailed(
-                        f"The catalogue of {self._shown} cannot be read: {error.orig}"
-                    ) from error
+                with self._reading("the catalogue"), self._engine.connect() as connection:
+                    self._known = read_catalogue(connection)
             return self._known
+
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, psycopg.Error) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            raise reading_error(cause or error, f"{what} of {self._shown}", self._uri) from None
 
 
 class PostgresSnapshot(SqlSnapshot):
-    """One instant of a PostgreSQL database; every query has a connection of its own."""
+    """One instant of a PostgreSQL database; every query has a connection of its own.
 
-    def __init__(self, catalogue: Catalogue, uri: str, snapshot: str) -> None:
+    Args:
+        catalogue: The warehouse's tables.
+        uri: Where the readers connect to.
+        snapshot: Name of the exported snapshot.
+        lead: The connection that holds it.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, uri: str, snapshot: str, lead: psycopg.Connection
+    ) -> None:
         super().__init__(catalogue, collation=' COLLATE "C"')
         self._uri = uri
         self._snapshot = snapshot
+        self._lead = lead
 
     @contextmanager
     def _query(
@@ -156,14 +167,11 @@ class PostgresSnapshot(SqlSnapshot):
                 cursor.execute(sql)
                 yield iter(cursor.fetch_record_batch())
         except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
-            raise _explained(scrub(str(error), self._uri), about) from None
+            raise reading_error(error, about, self._uri, self._is_held) from None
 
-
-def _explained(reason: str, about: str) -> QueryFailed | UnrepresentableValue:
-    flattened = re.search("column (.*) is an array of several dimensions", reason)
-    if flattened:
-        return UnrepresentableValue(
-            f"Column '{flattened[1]}' of {about} holds an array of several dimensions, which "
-            "would be flattened. Cast it in a view, or exclude the column in synth.yaml."
-        )
-    return QueryFailed(f"PostgreSQL could not read {about}: {without_values(reason)}")
+    def _is_held(self) -> bool:
+        try:
+            self._lead.execute("SELECT 1")
+        except psycopg.Error:
+            return False
+        return True
