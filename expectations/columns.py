@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
+from prefect_synth.synth.encoding.layout import RARE as RARE
 from prefect_synth.synth.metadata import Column, Metadata, Table
 from prefect_synth.synth.metrics.hashing import Hashes, hash_values
 
@@ -18,9 +19,6 @@ have no distribution that is compared here."""
 
 MAX_CATEGORIES = 2_000
 """Categories whose shares are kept one by one; the rarer ones are taken together."""
-
-RARE = 5
-"""A value in fewer rows than this may point at someone: a synthesizer withholds it."""
 
 OTHER = "other"
 """The name of all rare categories together."""
