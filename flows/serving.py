@@ -16,11 +16,11 @@ from prefect.client.schemas.objects import (
 from prefect.deployments import run_deployment
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
-from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
-from prefect_synth.flows.project import Project, ProjectError
+from prefect_synth.flows.project import Project
 from prefect_synth.flows.refresh import refresh
+from prefect_synth.flows.schedules import schedule_of
 
 
 def deployment_of(project: Project, file: Path, cron: str | None = None) -> RunnerDeployment:
@@ -34,7 +34,7 @@ def deployment_of(project: Project, file: Path, cron: str | None = None) -> Runn
     deployment = refresh.to_deployment(
         name=project.project,
         description=f"Publishes a synthetic copy of {project.project}'s tables.",
-        schedule=_schedule(project, cron),
+        schedule=schedule_of(project.run, cron),
         parameters={"project": str(file), "reason": "nightly"},
         concurrency_limit=ConcurrencyLimitConfig(
             limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
@@ -71,14 +71,3 @@ class Service:
     def run(self) -> None:
         """Start the runs that are due, until the process is told to end."""
         asyncio.run(self._runner.start())
-
-
-def _schedule(project: Project, cron: str | None) -> Schedule:
-    line = cron or project.run.schedule
-    try:
-        return Cron(line, timezone=project.run.timezone)
-    except ValueError:
-        raise ProjectError(
-            f"The schedule '{line}' is not a cron line. Give run.schedule five fields (minute, "
-            "hour, day, month, weekday), such as '30 2 * * *'."
-        ) from None

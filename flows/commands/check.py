@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.commands.typed import typed
+from prefect_synth.flows.quiet import surround_prefect
 from prefect_synth.flows.refresh_setup import Setup, open_setup
 from prefect_synth.tasks.connections import shown_warehouse_url
 
@@ -18,6 +19,7 @@ from prefect_synth.tasks.connections import shown_warehouse_url
 def check_project(project: Path) -> Answer:
     """Read the project file, connect to warehouse and sandbox, and change nothing."""
     setup = open_setup(project)
+    _check_schedule(setup)
     document = {
         "project": setup.project.project,
         "warehouse": {
@@ -27,8 +29,16 @@ def check_project(project: Path) -> Answer:
         "copied": list(setup.project.copied()),
         "sandbox": {"url": _writable_sandbox(setup)},
         "staging": str(setup.staging.root),
+        "schedule": f"{setup.project.run.schedule} {setup.project.run.timezone}",
     }
     return Answer(document, lambda console: _show(console, document, project))
+
+
+def _check_schedule(setup: Setup) -> None:
+    surround_prefect()  # before it is imported
+    from prefect_synth.flows.schedules import schedule_of
+
+    schedule_of(setup.project.run)
 
 
 def _tables(setup: Setup) -> dict[str, Any]:
@@ -63,6 +73,7 @@ def _show(console: Console, document: dict[str, Any], project: Path) -> None:
     )
     console.print(f"[green]✓[/] sandbox    {escape(document['sandbox']['url'])}  writable")
     console.print(f"[green]✓[/] staging    {escape(document['staging'])}  private")
+    console.print(f"[green]✓[/] schedule   {escape(document['schedule'])}")
     for name in document["copied"]:
         console.print(f"[yellow]![/] {escape(name)}: its real rows are published as they are")
     console.print(f"\nAll is there. Next: [bold]{escape(typed('refresh', project))}[/]")

@@ -108,6 +108,21 @@ def test_check_names_what_is_missing(shop: Any) -> None:
     assert (result.exit_code, error["exit"], error["error"]["kind"]) == (3, 3, "ConnectionFailed")
 
 
+@pytest.mark.parametrize("line", ["99 2 * * *", "30 2 * * tuesdays"])
+def test_check_tries_the_schedule(shop: Any, line: str) -> None:
+    """A cron line that Prefect would refuse is found before the night."""
+    shop.configure(f"run: {{schedule: '{line}'}}\n")
+    result = run("check", "--project", shop.folder)
+    assert (result.exit_code, f"'{line}' is not a cron line" in result.stderr) == (2, True)
+
+
+def test_check_tells_the_schedule(shop: Any) -> None:
+    """When `serve` would refresh, and by whose clock."""
+    shop.configure("run: {schedule: '15 3 * * mon-fri', timezone: Europe/Madrid}\n")
+    told = document("check", "--project", shop.folder)
+    assert told["schedule"] == "15 3 * * mon-fri Europe/Madrid"
+
+
 def test_a_wrong_project_file_is_a_configuration_error(shop: Any) -> None:
     """The sentence goes to the error stream, without a traceback."""
     shop.configure("stagging: {}\n")
