@@ -110,7 +110,7 @@ def _show(console: Console, document: Mapping[str, Any]) -> None:
         )
     folder = Path(os.path.relpath(Path(document["project"]).parent))
     check, refresh = (escape(typed(command, folder)) for command in ("check", "refresh"))
-    console.print(f"\nNext: [bold]{check}[/], then [bold]{refresh}[/]")
+    console.print(f"\nNext: [bold]{check}[/], then [bold]{refresh}[/]", soft_wrap=True)
 
 
 def _said(console: Console, verb: str, path: str, more: str = "") -> None:
