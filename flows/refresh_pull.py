@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
@@ -143,7 +142,8 @@ def _pull_all(
             )
             for table in metadata.tables
         ]
-        wait(futures)  # none may still write when all are pulled again
+        for future in futures:  # none may still write when all are pulled again
+            future.wait()
         return tuple(future.result() for future in futures)
 
 
