@@ -93,6 +93,8 @@ def _show_published(console: Console, outcome: Outcome) -> None:
         soft_wrap=True,
     )
     console.print(f"           {escape(str(outcome.url))}", soft_wrap=True)
+    for trouble in outcome.troubles:
+        console.print(f"[yellow]note[/]       {escape(trouble)}", soft_wrap=True)
 
 
 def _show_resumed(console: Console) -> None:
