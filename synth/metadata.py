@@ -240,19 +240,9 @@ class Metadata:
 
     def to_dict(self) -> dict[str, Any]:
         """The schema as plain JSON values; `from_dict` reads it back."""
-        return {
-            "version": 1,
-            "tables": {name: _table_to_dict(table) for name, table in self.tables.items()},
-            "relationships": [
-                {
-                    "child": r.child,
-                    "child_columns": list(r.child_columns),
-                    "parent": r.parent,
-                    "parent_columns": list(r.parent_columns),
-                }
-                for r in self.relationships
-            ],
-        }
+        from prefect_synth.synth.metadata_document import write_document
+
+        return write_document(self)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Metadata:
@@ -261,20 +251,9 @@ class Metadata:
         Raises:
             MetadataError: The document is of another version or contradicts itself.
         """
-        if document.get("version") != 1:
-            raise MetadataError(
-                f"Metadata version {document.get('version')!r} is not known; version 1 is. "
-                "Read SDV's form with Metadata.from_sdv()."
-            )
-        return cls(
-            {name: _table_from_dict(name, t) for name, t in document["tables"].items()},
-            tuple(
-                Relationship(
-                    r["child"], tuple(r["child_columns"]), r["parent"], tuple(r["parent_columns"])
-                )
-                for r in document["relationships"]
-            ),
-        )
+        from prefect_synth.synth.metadata_document import read_document
+
+        return read_document(document)
 
 
 def _with_ids(table: Table, names: Iterable[str]) -> Table:
@@ -291,45 +270,3 @@ def _check_columns(table: Table, columns: Iterable[str], what: str) -> None:
             f"The {what} of table '{table.name}' names the column '{missing[0]}', which the table "
             f"does not have. Its columns are: {', '.join(table.columns)}."
         )
-
-
-def _table_to_dict(table: Table) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "columns": {name: _column_to_dict(column) for name, column in table.columns.items()},
-        "primary_key": list(table.primary_key),
-        "unique": [list(key) for key in table.unique],
-    }
-    for key in ("sequence_key", "sequence_index", "comment"):
-        if getattr(table, key) is not None:
-            document[key] = getattr(table, key)
-    return document
-
-
-def _column_to_dict(column: Column) -> dict[str, Any]:
-    document: dict[str, Any] = {"sdtype": column.sdtype, "nullable": column.nullable}
-    if column.pii:
-        document["pii"] = True
-    for key in ("datetime_format", "regex_format", "source_type", "comment"):
-        if getattr(column, key) is not None:
-            document[key] = getattr(column, key)
-    if column.categories is not None:
-        document["categories"] = list(column.categories)
-    return document
-
-
-def _table_from_dict(name: str, document: Mapping[str, Any]) -> Table:
-    columns = {}
-    for column, keys in document["columns"].items():
-        keys = dict(keys)
-        if keys.get("categories") is not None:
-            keys["categories"] = tuple(keys["categories"])
-        columns[column] = Column(column, **keys)
-    return Table(
-        name,
-        columns,
-        tuple(document.get("primary_key", ())),
-        tuple(tuple(key) for key in document.get("unique", ())),
-        document.get("sequence_key"),
-        document.get("sequence_index"),
-        document.get("comment"),
-    )
