@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full test test-slow lint bench constraints browser clean
+.PHONY: help demo demo-full test lint bench constraints browser clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,10 +22,7 @@ demo-full: $(VENV)/.installed ## The same with all 2,469 households (1.4 million
 	$(BIN)/prefect-synth refresh --project $(DEMO)-full
 
 test: $(VENV)/.tested lint ## Lint, type-check and run the tests (under 15 minutes on 2 cores)
-	$(BIN)/python -m pytest -m "not slow"
-
-test-slow: $(VENV)/.tested ## The tests that take minutes each
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest
 
 lint: $(VENV)/.tested ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
