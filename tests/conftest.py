@@ -16,6 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# the same examples on every run, so that a red test means a change; to look for new ones:
+# pytest --hypothesis-profile default
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 S3_RIGHTS = {
     "admin": ["Admin", "Read", "Write", "List", "Tagging"],

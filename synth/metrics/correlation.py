@@ -44,5 +44,10 @@ def _centre_and_scale(column: Floats) -> tuple[float, float]:
     finite = column[np.isfinite(column)]
     if len(finite) == 0 or finite.min() == finite.max():
         return 0.0, float("nan")
-    centre = float(finite.mean())
-    return centre, float(finite.std())
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        centre, scale = float(finite.mean()), float(finite.std())
+    if not (np.isfinite(centre) and np.isfinite(scale) and scale > 0):
+        # at either end of what a float can hold, squares are infinite or 0; the range is neither
+        low, high = float(finite.min()) / 2, float(finite.max()) / 2
+        centre, scale = low + high, high - low
+    return centre, scale if scale > 0 else float("nan")
