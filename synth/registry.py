@@ -6,6 +6,7 @@ SYNTHESIZERS = {
     "auto": "copula",
     "fast": "copula",
     "copula": "copula",
+    "trees": "trees",
     "independent": "independent",
 }
 """Row model by name; `independent` draws columns alone, the floor that others must beat."""

@@ -7,9 +7,11 @@ from functools import partial
 
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.copula import CopulaRowModel
+from prefect_synth.synth.row_models.trees import TreesRowModel
 
 MAKERS: Mapping[str, Callable[[], RowModel]] = {
     "copula": CopulaRowModel,
+    "trees": TreesRowModel,
     "independent": partial(CopulaRowModel, independent=True),
 }
 """How a row model is made, by the names that `registry.SYNTHESIZERS` resolves to."""

@@ -1,0 +1,167 @@
+"""Sequential trees: each column is drawn from the leaf of a tree over the columns before it.
+
+The idea is CART synthesis (Reiter 2005, Using CART to generate partially synthetic public use
+microdata; Nowok, Raab and Dibben 2016, synthpop). What is ours: the order of columns is found,
+splits are significant or not made, several trees on subsamples share the rows, and draws are
+stratified and smoothed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
+from prefect_synth.synth.row_models.base import Condition
+from prefect_synth.synth.row_models.column_order import (
+    column_order,
+    distinct_values,
+    nearly_unique,
+)
+from prefect_synth.synth.row_models.features import FeatureSet, fit_features
+from prefect_synth.synth.row_models.forest import Forest, Leaves, fill_leaves, stratified
+from prefect_synth.synth.row_models.growth import Target, grow_tree, make_target
+from prefect_synth.synth.storage import stored
+
+_SUBSAMPLE = 0.63
+_LEAF = 10
+_UNIQUE_LEAF = 200
+
+
+@stored
+@dataclass(frozen=True)
+class ColumnModel:
+    """One column given those before it.
+
+    Args:
+        column: Number of the column in the row.
+        features: What it is told by.
+        forest: The trees.
+        leaves: What their leaves hold.
+    """
+
+    column: int
+    features: FeatureSet
+    forest: Forest
+    leaves: Leaves
+
+    def find(self, pieces: Ints, middles: Floats, trees: Ints) -> Ints:
+        """The leaf of each row, [n]."""
+        return self.forest.leaves(self.features.of(pieces, middles), trees)
+
+
+@stored
+@dataclass
+class TreesRowModel:
+    """p(row | context), column by column.
+
+    Args:
+        trees: Trees a column; each synthetic row uses one of them.
+        layouts: Pieces of the row's columns, learned.
+        width: Number of context columns, learned.
+        columns: A model for each column, in the order of drawing; learned.
+    """
+
+    trees: int = 5
+    layouts: tuple[Layout, ...] = ()
+    width: int = 0
+    columns: tuple[ColumnModel, ...] = ()
+
+    def fit(self, rows: Encoded, context: Encoded, rng: np.random.Generator) -> Self:
+        """Find the order of the columns, and grow the trees of each."""
+        known = Encoded.beside([context, rows], len(rows))
+        middles = middles_of(known)
+        self.layouts, self.width = rows.layouts, context.width
+        distinct = distinct_values(rows)
+        last = nearly_unique(rows, distinct)
+        usable = [int(j) for j in np.flatnonzero(~_all_different(context))]
+        columns = []
+        for j in column_order(rows, distinct, last):
+            leaf = _UNIQUE_LEAF if last[j] else _LEAF
+            columns.append(self._column(known, middles, j, usable, leaf, rng))
+            if not last[j]:
+                usable.append(self.width + j)
+        self.columns = tuple(columns)
+        return self
+
+    def sample(
+        self,
+        context: Encoded,
+        rng: np.random.Generator,
+        conditions: Mapping[int, Condition] | None = None,
+    ) -> Encoded:
+        """Draw rows, column by column."""
+        n = len(context)
+        known = _Known(context, self.layouts)
+        trees = rng.integers(0, self.trees, n) if self.trees > 1 else np.zeros(n, np.int64)
+        for model in self.columns:
+            leaf = model.find(known.pieces, known.middles, trees)
+            layout = self.layouts[model.column]
+            known.put(model.column, *model.leaves.draw(leaf, stratified(leaf, rng), layout))
+        return known.rows()
+
+    def _column(
+        self,
+        known: Encoded,
+        middles: Floats,
+        j: int,
+        usable: list[int],
+        leaf: int,
+        rng: np.random.Generator,
+    ) -> ColumnModel:
+        at, layout = self.width + j, self.layouts[j]
+        pieces = known.pieces[:, at]
+        target = make_target(pieces, middles[:, at], layout)
+        features = fit_features(known, middles, usable, target)
+        x = features.of(known.pieces, middles)
+        forest = self._forest(x, target, leaf, rng)
+        all_trees = np.repeat(np.arange(self.trees), len(known))
+        found = forest.leaves(np.tile(x, (self.trees, 1)), all_trees)
+        nodes, count = len(forest.features), len(layout.probabilities)
+        return ColumnModel(
+            j, features, forest, fill_leaves(found, np.tile(pieces, self.trees), nodes, count)
+        )
+
+    def _forest(self, x: Floats, target: Target, leaf: int, rng: np.random.Generator) -> Forest:
+        n = len(x)
+        size = n if self.trees == 1 else max(round(_SUBSAMPLE * n), min(n, 1))
+        grown = []
+        for _ in range(self.trees):
+            some = np.arange(n) if size == n else np.sort(rng.permutation(n)[:size])
+            grown.append(grow_tree(x, target, some, leaf, int(rng.integers(2**31))))
+        return Forest.of(grown)
+
+
+class _Known:
+    """What is known of rows while they are drawn: context first, then column after column."""
+
+    def __init__(self, context: Encoded, layouts: tuple[Layout, ...]) -> None:
+        n, c, d = len(context), context.width, len(layouts)
+        self.width, self.layouts = c, layouts
+        self.pieces, self.places = np.zeros((n, c + d), np.int64), np.full((n, c + d), 0.5)
+        self.middles = np.zeros((n, c + d))
+        self.pieces[:, :c], self.places[:, :c] = context.pieces, context.places
+        self.middles[:, :c] = middles_of(context)
+
+    def put(self, j: int, pieces: Ints, places: Floats) -> None:
+        at = self.width + j
+        self.pieces[:, at], self.places[:, at] = pieces, places
+        one = Encoded(pieces[:, None], places[:, None], (self.layouts[j],))
+        self.middles[:, at] = middles_of(one)[:, 0]
+
+    def rows(self) -> Encoded:
+        return Encoded(self.pieces[:, self.width :], self.places[:, self.width :], self.layouts)
+
+
+def middles_of(known: Encoded) -> Floats:
+    """Middle of each value's stretch of [0, 1], [n, d]."""
+    lower, upper = known.intervals()
+    return np.asarray((lower + upper) / 2)
+
+
+def _all_different(context: Encoded) -> np.ndarray:
+    """Context columns that would tell single parents apart by their very value, [c] bool."""
+    return np.zeros(context.width, bool)
