@@ -1,0 +1,223 @@
+"""Rows with some columns held, from a model that draws its columns one after another.
+
+Sequential importance resampling (Gordon, Salmond and Smith 1993): a pool of rows is drawn column
+by column; where a column is held, it is set, and each row's weight is multiplied by the
+probability that the model gives to the held value after what stands before it. The pool is then
+resampled in proportion to the weights (systematic resampling, Kitagawa 1996), and the columns
+after the last held one are drawn as always. Nothing is rejected: the rows asked for always come.
+
+A sequential model calls it in its `sample`, having `order`, `draw` and `likelihood`:
+
+    if conditions:
+        return sample_held(self, self.layouts, context, conditions, rng)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
+from prefect_synth.synth.row_models.base import Condition
+
+_GROWTH = 50
+_SMALLEST_POOL = 256
+_PER_CONTEXT = 32
+_MOST_ROWS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Given:
+    """Rows whose columns are drawn in part.
+
+    Args:
+        context: Contexts, [n, c].
+        pieces: Pieces, [n, d]; zero in columns that are not drawn yet.
+        places: Places, [n, d]; one half in columns that are not drawn yet.
+    """
+
+    context: Encoded
+    pieces: Ints
+    places: Floats
+
+    @classmethod
+    def nothing(cls, context: Encoded, columns: int) -> Given:
+        """No column drawn yet."""
+        shape = (len(context), columns)
+        return cls(context, np.zeros(shape, np.int64), np.full(shape, 0.5))
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def put(self, column: int, pieces: Ints | int, places: Floats | float) -> None:
+        """Fill a column."""
+        self.pieces[:, column], self.places[:, column] = pieces, places
+
+    def take(self, rows: Ints) -> Given:
+        """The given rows, in the given order."""
+        return Given(self.context.take(rows), self.pieces[rows], self.places[rows])
+
+    def followed_by(self, other: Given) -> Given:
+        """These rows, and those of `other` below them."""
+        pieces = np.concatenate([self.context.pieces, other.context.pieces])
+        places = np.concatenate([self.context.places, other.context.places])
+        return Given(
+            Encoded(pieces, places, self.context.layouts),
+            np.concatenate([self.pieces, other.pieces]),
+            np.concatenate([self.places, other.places]),
+        )
+
+
+class SequentialModel(Protocol):
+    """What a row model offers so that columns can be held."""
+
+    @property
+    def order(self) -> Sequence[int]:
+        """All columns, in the order in which they are drawn."""
+
+    def draw(self, column: int, given: Given, rng: np.random.Generator) -> tuple[Ints, Floats]:
+        """Draw a column after those before it in `order`: pieces [n] and places [n]."""
+
+    def likelihood(self, column: int, given: Given, piece: int) -> Floats:
+        """Probability of `piece` in a column after those before it in `order`, [n].
+
+        The place inside a piece is independent of all else, so it weighs nothing.
+        """
+
+
+def sample_held(
+    model: SequentialModel,
+    layouts: tuple[Layout, ...],
+    context: Encoded,
+    held: Mapping[int, Condition],
+    rng: np.random.Generator,
+) -> Encoded:
+    """Draw a row for each row of `context`, with columns held at a piece and its exact place.
+
+    Rows without context columns compete in one pool, which grows (up to 50 times the rows asked)
+    until its effective size suffices; with a context each row is chosen from a pool of its own.
+    A value that no row of the pool makes likely is held all the same, on rows drawn as if it
+    were not.
+
+    Args:
+        model: Draws columns, and says how likely a piece is.
+        layouts: Pieces of the columns, d of them.
+        context: Contexts, [n, c].
+        held: Piece and place by column; at least one.
+        rng: Source of the draws.
+    """
+    order = list(model.order)
+    last = max(order.index(column) for column in held)
+    search = _Search(model, order[: last + 1], len(layouts), context, held)
+    rows = search.rows(rng) if len(context) else Given.nothing(context, len(layouts))
+    for column in order[last + 1 :]:
+        rows.put(column, *model.draw(column, rows, rng))
+    return Encoded(rows.pieces, rows.places, layouts)
+
+
+def systematic(weights: Floats, group: Ints, draws: int, rng: np.random.Generator) -> Ints:
+    """Resample rows within groups, in proportion to their weights.
+
+    Args:
+        weights: Of each row, not negative, not all zero in a group, [n].
+        group: Number of each row's group, 0 to G - 1, none empty, [n].
+        draws: Rows to draw in each group.
+        rng: One uniform number a group.
+
+    Returns:
+        Row numbers, group by group, [G * draws].
+    """
+    by_group = np.argsort(group, kind="stable")
+    sizes = np.bincount(group)
+    share = weights / np.bincount(group, weights)[group]
+    points = (np.arange(draws) + rng.random((len(sizes), 1))) / draws
+    targets = (np.arange(len(sizes))[:, None] + points).ravel()
+    at = np.searchsorted(np.cumsum(share[by_group]), targets, side="right")
+    first = np.repeat(np.cumsum(sizes) - sizes, draws)  # sums are not exact: stay in the group
+    return by_group[np.clip(at, first, first + np.repeat(sizes, draws) - 1)]
+
+
+@dataclass
+class _Pool:
+    """Weighted rows in groups: one row's candidates, or those of all rows."""
+
+    rows: Given
+    group: Ints
+    log_weights: Floats
+
+    def weights(self) -> Floats:
+        """Weights, the greatest of each group being 1; all 1 in a group that is impossible."""
+        top = self._greatest()[self.group]
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isfinite(top), np.exp(self.log_weights - top), 1.0)
+
+    def effective(self) -> float:
+        """Mean over groups of the effective sample size (Kong 1992): (sum w)^2 / sum w^2."""
+        weights = self.weights()
+        sums, squares = np.bincount(self.group, weights), np.bincount(self.group, weights**2)
+        return float(np.mean(sums**2 / squares))
+
+    def resampled(self, size: int, rng: np.random.Generator) -> _Pool:
+        """Rows of equal weight in each group: the mean of the weights that they had."""
+        chosen = systematic(self.weights(), self.group, size, rng)
+        greatest = self._greatest()
+        mean = np.log(np.bincount(self.group, self.weights()) / np.bincount(self.group))
+        level = np.where(np.isfinite(greatest), greatest + mean, 0.0)
+        return _Pool(self.rows.take(chosen), self.group[chosen], level[self.group[chosen]])
+
+    def joined(self, other: _Pool) -> _Pool:
+        """Both pools' rows."""
+        return _Pool(
+            self.rows.followed_by(other.rows),
+            np.concatenate([self.group, other.group]),
+            np.concatenate([self.log_weights, other.log_weights]),
+        )
+
+    def _greatest(self) -> Floats:
+        greatest = np.full(int(self.group.max()) + 1, -np.inf)
+        np.maximum.at(greatest, self.group, self.log_weights)
+        return greatest
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The columns up to the last held one, and what is known of them."""
+
+    model: SequentialModel
+    order: list[int]
+    columns: int
+    context: Encoded
+    held: Mapping[int, Condition]
+
+    def rows(self, rng: np.random.Generator) -> Given:
+        """A row for each row of the context, drawn up to the last held column."""
+        n, alone = len(self.context), self.context.width == 0
+        enough = n if alone else _PER_CONTEXT
+        size = max(n, _SMALLEST_POOL) if alone else _PER_CONTEXT
+        pool = self._pool(size, rng)
+        most = min(_GROWTH * size, _MOST_ROWS // (1 if alone else n))
+        wanted = min(int(1.1 * size * enough / pool.effective()), most)
+        if wanted > size and len(self.order) > 1:
+            pool = pool.joined(self._pool(wanted - size, rng))
+        chosen = pool.resampled(n if alone else 1, rng).rows
+        return chosen.take(rng.permutation(n)) if alone else chosen
+
+    def _pool(self, size: int, rng: np.random.Generator) -> _Pool:
+        """`size` rows in each group, drawn and weighted."""
+        group = np.repeat(np.arange(len(self.context) if self.context.width else 1), size)
+        candidates = self.context.take(group) if self.context.width else Encoded.empty(size)
+        pool = _Pool(Given.nothing(candidates, self.columns), group, np.zeros(len(group)))
+        for column in self.order:
+            if column not in self.held:
+                pool.rows.put(column, *self.model.draw(column, pool.rows, rng))
+                continue
+            piece, place = self.held[column]
+            with np.errstate(divide="ignore"):
+                pool.log_weights += np.log(self.model.likelihood(column, pool.rows, piece))
+            pool.rows.put(column, piece, place)
+            if column != self.order[-1] and pool.effective() < size / 2:
+                pool = pool.resampled(size, rng)
+        return pool

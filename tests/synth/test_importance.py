@@ -1,0 +1,127 @@
+"""Columns that are held, by importance resampling: against conditionals known exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prefect_synth.synth.encoding.layout import Encoded, Layout
+from prefect_synth.synth.row_models.importance import sample_held, systematic
+
+ROWS = 4000
+
+
+@dataclass
+class Chain:
+    """a -> b -> c, each of three values: p(next | before) is a table; a may follow a context."""
+
+    table: np.ndarray
+
+    order = (2, 0, 1)  # the columns of a, b and c
+
+    def _probabilities(self, column, given):
+        if column == 2:
+            before = (
+                given.context.pieces[:, 0] if given.context.width else np.zeros(len(given), int)
+            )
+        else:
+            before = given.pieces[:, {0: 2, 1: 0}[column]]
+        return self.table[before]
+
+    def draw(self, column, given, rng):
+        """By inverse cumulative probability."""
+        below = np.cumsum(self._probabilities(column, given), axis=1)
+        pieces = (rng.random((len(given), 1)) > below[:, :2]).sum(axis=1)
+        return pieces, np.full(len(given), 0.5)
+
+    def likelihood(self, column, given, piece):
+        """From the table."""
+        return self._probabilities(column, given)[:, piece]
+
+
+LAYOUT = Layout(np.full(3, 1 / 3), np.array([False, True, False]), False, False)
+TABLE = np.array([[0.7, 0.2, 0.1], [0.2, 0.6, 0.2], [0.01, 0.19, 0.8]])
+
+
+def held_rows(held, context=None, table=TABLE, rows=ROWS):
+    """Rows of the chain with columns held."""
+    context = Encoded.empty(rows) if context is None else context
+    rng = np.random.default_rng(4)
+    return sample_held(Chain(table), (LAYOUT,) * 3, context, held, rng)
+
+
+def shares(pieces):
+    """Share of each of the three pieces."""
+    return np.bincount(pieces, minlength=3) / len(pieces)
+
+
+@pytest.mark.parametrize("piece", [0, 1, 2])
+def test_what_stands_before_follows_bayes(piece):
+    """Given c, the shares of a and of b are the posterior ones."""
+    made = held_rows({1: (piece, 0.5)})
+    joint = TABLE[0][:, None, None] * TABLE[:, :, None] * TABLE[None]  # a, b, c
+    posterior = joint[:, :, piece] / joint[:, :, piece].sum()
+    assert shares(made.pieces[:, 2]) == pytest.approx(posterior.sum(axis=1), abs=0.03)
+    assert shares(made.pieces[:, 0]) == pytest.approx(posterior.sum(axis=0), abs=0.03)
+
+
+def test_what_stands_behind_is_drawn_forwards():
+    """Given a, c follows two steps of the chain."""
+    made = held_rows({2: (2, 0.5)})
+    assert shares(made.pieces[:, 1]) == pytest.approx((TABLE @ TABLE)[2], abs=0.03)
+
+
+def test_two_columns_are_held_at_once():
+    """Given a and c, b follows both."""
+    made = held_rows({2: (0, 0.5), 1: (2, 0.5)})
+    both = TABLE[0] * TABLE[:, 2]
+    assert shares(made.pieces[:, 0]) == pytest.approx(both / both.sum(), abs=0.03)
+
+
+def test_the_place_is_held_exactly():
+    """Inside a range the very place stays."""
+    made = held_rows({0: (1, 0.123456789)}, rows=50)
+    assert np.all(made.pieces[:, 0] == 1)
+    assert np.all(made.places[:, 0] == 0.123456789)
+
+
+def test_every_row_keeps_its_own_context():
+    """With contexts, each row's conditional is its context's, in the order of the contexts."""
+    before = np.repeat([0, 2], ROWS)
+    context = Encoded(before[:, None], np.full((2 * ROWS, 1), 0.5), (LAYOUT,))
+    made = held_rows({0: (1, 0.5)}, context)
+    for value in (0, 2):
+        expected = TABLE[value] * TABLE[:, 1]
+        drawn = shares(made.pieces[before == value, 2])
+        assert drawn == pytest.approx(expected / expected.sum(), abs=0.04)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 1000])
+def test_the_rows_asked_for_always_come(rows):
+    """A rare value, and even an impossible one, gives exactly the rows asked for."""
+    rare = np.array([[0.9999, 0.0001, 0], [0.5, 0.5, 0], [1, 0, 0.0]])
+    for piece in (1, 2):
+        made = held_rows({1: (piece, 0.5)}, table=rare, rows=rows)
+        assert np.array_equal(made.pieces[:, 1], np.full(rows, piece))
+        assert len(made) == rows
+
+
+def test_equal_seeds_hold_equally():
+    """The same generator draws the same rows."""
+    first, second = (held_rows({1: (2, 0.5)}, rows=300) for _ in range(2))
+    assert np.array_equal(first.pieces, second.pieces)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=20), st.integers(1, 30), st.integers())
+def test_systematic_resampling_rounds_each_weight(weights, draws, seed):
+    """Each row comes as often as its share of the draws, rounded down or up."""
+    rng = np.random.default_rng(abs(seed))
+    chosen = systematic(np.array(weights), np.zeros(len(weights), int), draws, rng)
+    expected = draws * np.array(weights) / np.sum(weights)
+    assert len(chosen) == draws
+    assert np.all(np.abs(np.bincount(chosen, minlength=len(weights)) - expected) < 1 + 1e-9)
