@@ -144,10 +144,13 @@ def _is_short(kind: pa.DataType) -> bool:
 
 
 def _floats(values: np.ndarray, valid: np.ndarray, decimals: int | None) -> Units | None:
-    values = np.where(valid, values, 0.0)
-    if not np.isfinite(values).all():
+    if decimals is None and not np.isfinite(values).all():
         return None
-    for digits in range(MOST_DECIMALS + 1) if decimals is None else (decimals,):
+    valid = valid & np.isfinite(values)
+    values = np.where(valid, values, 0.0)
+    if decimals is not None:  # a sampled value is brought to the digits that the rule counts in
+        return Units(np.rint(values * 10.0**decimals).astype(np.int64), valid, decimals)
+    for digits in range(MOST_DECIMALS + 1):
         scaled = values * 10.0**digits
         if np.abs(scaled).max(initial=0.0) >= _EXACT:
             return None

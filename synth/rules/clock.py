@@ -1,0 +1,125 @@
+"""Times of the day written as hours and minutes in one number: 1435 is 14:35.
+
+They wrap around at midnight, which some write as 0 and some as 2400.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.rules.formulas import quoted
+from prefect_synth.synth.rules.rule import Derivation, Rows
+from prefect_synth.synth.rules.units import Units, from_numbers, numbers
+from prefect_synth.synth.storage import stored
+
+DAY = 1440
+
+
+@stored
+@dataclass(frozen=True)
+class ClockSum(Derivation):
+    """`dep_time = clock(sched_dep_time + dep_delay)`: a clock moved by minutes.
+
+    Args:
+        target: The clock that is computed.
+        start: The clock that is moved.
+        minutes: The column of minutes.
+        midnight: What the target writes at midnight: 0 or 2400.
+        kind: Schema with one field of the target's type.
+        rest: Whether the target has values where an input has none.
+        gap: Whether the target is null where no input is.
+    """
+
+    target: str
+    start: str
+    minutes: str
+    midnight: int
+    kind: pa.Schema
+    rest: bool = False
+    gap: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The clock and the minutes."""
+        return (self.start, self.minutes)
+
+    def computed(self, rows: Rows) -> pa.Array:
+        """The moved clock; null where an input is."""
+        start, moved = (_whole(rows.columns[c]) for c in self.inputs)
+        clock = from_minutes(to_minutes(start.whole) + moved.whole, self.midnight)
+        return from_numbers(clock, start.valid & moved.valid, 0, self.kind.field(0).type)
+
+    def holds(self, rows: Rows) -> np.ndarray:
+        """Where all are known, they agree; midnight may be written either way."""
+        wanted, found = _whole(self.computed(rows)), _whole(rows.columns[self.target])
+        same = to_minutes(wanted.whole) % DAY == to_minutes(found.whole) % DAY
+        return same | ~wanted.valid | ~found.valid
+
+    def text(self) -> str:
+        """`a = clock(b + c)`."""
+        return f"{quoted(self.target)} = clock({quoted(self.start)} + {quoted(self.minutes)})"
+
+
+@stored
+@dataclass(frozen=True)
+class Clock:
+    """`clock(sched_arr_time)`: a column of clocks; it is modelled in minutes.
+
+    Args:
+        target: The column.
+        midnight: What it writes at midnight: 0 or 2400.
+        kind: Schema with one field of its type.
+    """
+
+    target: str
+    midnight: int
+    kind: pa.Schema
+    inputs: tuple[str, ...] = ()
+    relations: tuple[str, ...] = ()
+
+    def holds(self, rows: Rows) -> np.ndarray:
+        """Hours up to 24 and minutes below 60."""
+        units = _whole(rows.columns[self.target])
+        return is_clock(units.whole) | ~units.valid
+
+    def forward(self, rows: Rows) -> dict[str, pa.Array]:
+        """Minutes since midnight."""
+        units = _whole(rows.columns[self.target])
+        minutes = to_minutes(units.whole) % DAY
+        return {self.target: pa.array(minutes, pa.int64(), mask=~units.valid)}
+
+    def backward(self, rows: Rows, rng: np.random.Generator) -> pa.Array:
+        """Hours and minutes."""
+        units = _whole(rows.columns[self.target])
+        clock = from_minutes(units.whole, self.midnight)
+        return from_numbers(clock, units.valid, 0, self.kind.field(0).type)
+
+    def text(self) -> str:
+        """`clock(a)`."""
+        return f"clock({quoted(self.target)})"
+
+
+def is_clock(whole: Ints) -> np.ndarray:
+    """Which numbers are times of the day, [n] bool."""
+    return (whole >= 0) & (whole <= 2400) & (whole % 100 < 60)
+
+
+def to_minutes(clock: Ints) -> Ints:
+    """Minutes since midnight; 2400 is 1440."""
+    return clock // 100 * 60 + clock % 100
+
+
+def from_minutes(minutes: Ints, midnight: int) -> Ints:
+    """Clocks of minutes, modulo a day."""
+    minutes = minutes % DAY
+    return np.where(minutes == 0, midnight, minutes // 60 * 100 + minutes % 60)
+
+
+def _whole(values: pa.Array) -> Units:
+    units = numbers(values, 0)
+    assert units is not None  # noqa: S101 - only numbers get this rule
+    return units
