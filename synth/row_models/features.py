@@ -17,8 +17,10 @@ from prefect_synth.synth.row_models.growth import Target
 from prefect_synth.synth.storage import stored
 
 _SHRINK = 10.0
+FINE = 128
+"""Bins of an ordered feature."""
 _BINS = 16
-_MOST = 24
+_MOST = 16
 _SURE = 0.99
 
 
@@ -36,7 +38,7 @@ class FeatureSet:
     ranks: tuple[Floats, ...]
 
     def of(self, pieces: Ints, middles: Floats, some: Ints | None = None) -> Floats:
-        """The feature matrix, [n, f] float32.
+        """The feature matrix, [n, f]; in double precision, as bins end at values of the data.
 
         Args:
             pieces: Pieces of context and row, [n, c + d].
@@ -44,34 +46,107 @@ class FeatureSet:
             some: Rows that are wanted; all where None.
         """
         rows = slice(None) if some is None else some
-        x = np.empty((len(pieces) if some is None else len(some), len(self.columns)), np.float32)
+        x = np.empty((len(pieces) if some is None else len(some), len(self.columns)))
         for f, (column, ranks) in enumerate(zip(self.columns, self.ranks, strict=True)):
             x[:, f] = ranks[pieces[rows, column]] if len(ranks) else middles[rows, column]
         return x
 
 
-def fit_features(known: Encoded, middles: Floats, columns: list[int], target: Target) -> FeatureSet:
-    """Choose the columns that tell something of the target, and order their categories.
+class TrainingColumns:
+    """Context and rows as a tree's training data, each ordered column binned once.
 
     Args:
         known: Context and row side by side, [n, c + d].
-        middles: Middle of each value in [0, 1], [n, c + d].
+    """
+
+    def __init__(self, known: Encoded) -> None:
+        lower, upper = known.intervals()
+        self.pieces, self.layouts = known.pieces, known.layouts
+        self.middles = np.asarray((lower + upper) / 2)
+        self.bins: dict[int, tuple[Ints, Floats]] = {}
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def binned(self, column: int) -> tuple[Ints, Floats]:
+        """Bins of about equal mass, [n], and the largest value of each."""
+        if column not in self.bins:
+            x = self.middles[:, column]
+            edges = np.unique(np.quantile(x, np.linspace(0, 1, FINE + 1)[1:], method="higher"))
+            self.bins[column] = np.searchsorted(edges, x, side="left"), edges
+        return self.bins[column]
+
+
+@dataclass(frozen=True)
+class TrainingFeatures:
+    """Features of one target, binned so that a tree need not sort them.
+
+    Args:
+        bins: Bin or exact value of each feature, [n, f] float32.
+        edges: Largest value of each bin, by feature; none where the value is exact.
+        fine: Whether a feature tells the target so well that its levels would be too coarse.
+    """
+
+    bins: Floats
+    edges: tuple[Floats, ...]
+    fine: bool
+
+    def threshold(self, features: Ints, thresholds: Floats) -> Floats:
+        """Thresholds between bins as thresholds between values, [nodes]."""
+        exact = np.array([not len(e) for e in self.edges] or [True])
+        found = np.asarray(thresholds, float).copy()
+        for f in np.unique(features[features >= 0]):
+            if not exact[f]:
+                at = features == f
+                found[at] = self.edges[f][np.floor(thresholds[at]).astype(np.int64)]
+        return found
+
+
+def fit_features(
+    known: TrainingColumns, columns: list[int], target: Target
+) -> tuple[FeatureSet, TrainingFeatures]:
+    """Choose the columns that tell something of the target, and order their categories.
+
+    Args:
+        known: Context and row.
         columns: Columns that may be used.
         target: What they are to tell of.
     """
-    chosen, scores = [], []
+    found: list[tuple[float, int, Floats, Ints, Floats]] = []
     for column in columns:
         ranks = _category_ranks(known, column, target)
-        x = ranks[known.pieces[:, column]] if len(ranks) else middles[:, column]
-        score = _excess(_binned(x), target.classes)
+        codes, edges = (
+            (ranks[known.pieces[:, column]].astype(np.int64), np.zeros(0))
+            if len(ranks)
+            else known.binned(column)
+        )
+        score = _excess(_coarse(codes), target.classes)
         if score > 0:
-            chosen.append((column, ranks))
-            scores.append(score)
-    best = sorted(np.argsort(-np.array(scores), kind="stable")[:_MOST])
-    return FeatureSet(tuple(chosen[i][0] for i in best), tuple(chosen[i][1] for i in best))
+            found.append((score, column, ranks, codes, edges))
+    best = sorted(sorted(found, key=lambda f: (-f[0], f[1]))[:_MOST], key=lambda f: f[1])
+    x = np.empty((len(known), len(best)), np.float32)
+    kept, fine = [], False
+    for f, (_, column, _, codes, edges) in enumerate(best):
+        strong = len(edges) > 0 and target.is_strong(known.middles[:, column])
+        exact = strong and len(edges) >= FINE // 2
+        x[:, f] = known.middles[:, column] if exact else codes
+        kept.append(np.zeros(0) if exact else edges)
+        fine |= strong
+    features = FeatureSet(tuple(b[1] for b in best), tuple(b[2] for b in best))
+    return features, TrainingFeatures(x, tuple(kept), fine)
 
 
-def _category_ranks(known: Encoded, column: int, target: Target) -> Floats:
+def _coarse(codes: Ints) -> Ints:
+    """At most `_BINS` bins, [n]."""
+    most = int(codes.max(initial=0)) + 1
+    if most <= _BINS:
+        return codes
+    rows = np.bincount(codes, minlength=most)
+    bins = (np.cumsum(rows) - rows / 2) * _BINS / len(codes)
+    return np.minimum(bins.astype(np.int64), _BINS - 1)[codes]
+
+
+def _category_ranks(known: TrainingColumns, column: int, target: Target) -> Floats:
     layout = known.layouts[column]
     count = len(layout.probabilities)
     if not layout.nominal or count < 3:
@@ -99,12 +174,6 @@ def _axis(pieces: Ints, count: int, rows: Floats, target: Target) -> Floats:
     _, axes = np.linalg.eigh(weighted.T @ weighted)
     axis = axes[:, -1]
     return np.asarray(shares @ (axis * np.sign(axis[np.argmax(np.abs(axis))])))
-
-
-def _binned(x: Floats) -> Ints:
-    """At most `_BINS` bins of about equal mass, [n]."""
-    edges = np.unique(np.quantile(x, np.linspace(0, 1, _BINS + 1)[1:-1]))
-    return np.searchsorted(edges, x, side="left")
 
 
 def _excess(bins: Ints, classes: Ints) -> float:

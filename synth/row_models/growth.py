@@ -38,6 +38,12 @@ class Target:
     classes: Ints
     nominal: bool
 
+    def is_strong(self, x: Floats) -> bool:
+        """Whether `x` [n] tells the target so well that its levels would be too coarse."""
+        if self.nominal or self.rank.std() < 1e-9 or x.std() < 1e-9:
+            return False
+        return bool(abs(np.corrcoef(x, self.rank)[0, 1]) > _STRONG)
+
 
 def make_target(pieces: Ints, rank: Floats, layout: Layout) -> Target:
     """A column's values as levels that a significance test can count.
@@ -67,7 +73,9 @@ def _mid_ranks(ordered: Floats) -> Floats:
     return np.repeat(first + size / 2, size) / len(ordered)
 
 
-def grow_tree(x: Floats, target: Target, rows: Ints, leaf: int, seed: int) -> Forest:
+def grow_tree(
+    x: Floats, target: Target, rows: Ints, leaf: int, seed: int, *, fine: bool
+) -> Forest:
     """One tree.
 
     Args:
@@ -76,23 +84,13 @@ def grow_tree(x: Floats, target: Target, rows: Ints, leaf: int, seed: int) -> Fo
         rows: Rows to grow it on.
         leaf: Fewest rows of a leaf.
         seed: Breaks ties between features.
+        fine: Predict the rank itself: a feature tells it so well that levels are too coarse.
     """
     if not x.shape[1] or len(rows) < 2 * leaf:
         return Forest.stump()
-    if not target.nominal and _is_strong(x[rows], target.rank[rows]):
+    if fine:
         return _by_rank(x[rows], target.rank[rows], max(leaf, _FINE_LEAF), seed)
     return _by_class(x[rows], target.classes[rows], leaf, seed)
-
-
-def _is_strong(x: Floats, rank: Floats) -> bool:
-    """Whether a feature tells the target so well that its levels would be too coarse."""
-    spread = rank.std()
-    if spread < 1e-9:
-        return False
-    centred = (rank - rank.mean()) / spread
-    scale = np.maximum(x.std(axis=0), 1e-9)
-    correlation = centred @ (x - x.mean(axis=0)) / (len(rank) * scale)
-    return bool(np.abs(correlation).max() > _STRONG)
 
 
 def _by_class(x: Floats, classes: Ints, leaf: int, seed: int) -> Forest:

@@ -9,7 +9,7 @@ stratified and smoothed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -21,7 +21,7 @@ from prefect_synth.synth.row_models.column_order import (
     distinct_values,
     nearly_unique,
 )
-from prefect_synth.synth.row_models.features import FeatureSet, fit_features
+from prefect_synth.synth.row_models.features import FeatureSet, TrainingColumns, fit_features
 from prefect_synth.synth.row_models.forest import Forest, Leaves, fill_leaves, stratified
 from prefect_synth.synth.row_models.growth import Target, grow_tree, make_target
 from prefect_synth.synth.storage import stored
@@ -72,8 +72,7 @@ class TreesRowModel:
 
     def fit(self, rows: Encoded, context: Encoded, rng: np.random.Generator) -> Self:
         """Find the order of the columns, and grow the trees of each."""
-        known = Encoded.beside([context, rows], len(rows))
-        middles = middles_of(known)
+        known = TrainingColumns(Encoded.beside([context, rows], len(rows)))
         self.layouts, self.width = rows.layouts, context.width
         distinct = distinct_values(rows)
         last = nearly_unique(rows, distinct)
@@ -81,7 +80,7 @@ class TreesRowModel:
         columns = []
         for j in column_order(rows, distinct, last):
             leaf = _UNIQUE_LEAF if last[j] else _LEAF
-            columns.append(self._column(known, middles, j, usable, leaf, rng))
+            columns.append(self._column(known, j, usable, leaf, rng))
             if not last[j]:
                 usable.append(self.width + j)
         self.columns = tuple(columns)
@@ -105,8 +104,7 @@ class TreesRowModel:
 
     def _column(
         self,
-        known: Encoded,
-        middles: Floats,
+        known: TrainingColumns,
         j: int,
         usable: list[int],
         leaf: int,
@@ -114,24 +112,26 @@ class TreesRowModel:
     ) -> ColumnModel:
         at, layout = self.width + j, self.layouts[j]
         pieces = known.pieces[:, at]
-        target = make_target(pieces, middles[:, at], layout)
-        features = fit_features(known, middles, usable, target)
-        x = features.of(known.pieces, middles)
-        forest = self._forest(x, target, leaf, rng)
+        target = make_target(pieces, known.middles[:, at], layout)
+        features, x = fit_features(known, usable, target)
+        forest = self._forest(x.bins, target, leaf, rng, fine=x.fine)
         all_trees = np.repeat(np.arange(self.trees), len(known))
-        found = forest.leaves(np.tile(x, (self.trees, 1)), all_trees)
-        nodes, count = len(forest.features), len(layout.probabilities)
-        return ColumnModel(
-            j, features, forest, fill_leaves(found, np.tile(pieces, self.trees), nodes, count)
+        found = forest.leaves(np.tile(x.bins, (self.trees, 1)), all_trees)
+        leaves = fill_leaves(
+            found, np.tile(pieces, self.trees), len(forest.features), len(layout.probabilities)
         )
+        forest = replace(forest, thresholds=x.threshold(forest.features, forest.thresholds))
+        return ColumnModel(j, features, forest, leaves)
 
-    def _forest(self, x: Floats, target: Target, leaf: int, rng: np.random.Generator) -> Forest:
+    def _forest(
+        self, x: Floats, target: Target, leaf: int, rng: np.random.Generator, *, fine: bool
+    ) -> Forest:
         n = len(x)
         size = n if self.trees == 1 else max(round(_SUBSAMPLE * n), min(n, 1))
         grown = []
         for _ in range(self.trees):
             some = np.arange(n) if size == n else np.sort(rng.permutation(n)[:size])
-            grown.append(grow_tree(x, target, some, leaf, int(rng.integers(2**31))))
+            grown.append(grow_tree(x, target, some, leaf, int(rng.integers(2**31)), fine=fine))
         return Forest.of(grown)
 
 
