@@ -136,10 +136,12 @@ class GaussianCopulaSynthesizer:
         if num_rows < 1:
             raise SynthesisError(f"num_rows must be at least 1, got {num_rows}.")
         seed = self.seed if seed is None else seed
-        held = {self._at(c): self._condition(c, v) for c, v in (conditions or {}).items()}
+        named = {c: self._condition(c, v) for c, v in (conditions or {}).items()}
+        held = part.codec.conditions(named)
         rng = stream(seed, "sample", part.name)
         rows = part.row_model.sample(Encoded.empty(num_rows), rng, held)
-        columns = part.codec.decode(rows, stream(seed, "values", part.name))
+        null = {c: v is None for c, v in (conditions or {}).items()}
+        columns = part.codec.decode(rows, stream(seed, "values", part.name), null)
         for column, value in (conditions or {}).items():
             if value is not None:  # exactly what was asked for, not its piece's centre
                 kind = part.schema.field(column).type
@@ -189,17 +191,18 @@ class GaussianCopulaSynthesizer:
             raise NotFittedError("GaussianCopulaSynthesizer")
         return self.part_
 
-    def _at(self, column: str) -> int:
+    def _conditionable(self, column: str) -> None:
         part = self._fitted()
-        if column not in part.codec.modelled:
+        own = [c for c in part.codec.modelled if c in part.schema.names]
+        if column not in own:
             raise SynthesisError(
                 f"'{column}' cannot be a condition: it is no modelled column of '{part.name}'. "
-                f"Modelled columns: {', '.join(part.codec.modelled)}."
+                f"Modelled columns: {', '.join(own)}."
             )
-        return part.codec.modelled.index(column)
 
     def _condition(self, column: str, value: Any) -> Condition:
         """The piece and place of one value."""
+        self._conditionable(column)
         encoder = self._fitted().codec.encoders[column]
         layout = encoder.layout
         if value is None:

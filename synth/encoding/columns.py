@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import RARE, Floats, Ints, Layout
 from prefect_synth.synth.encoding.parametric import ParametricMarginal, fit_parametric
+from prefect_synth.synth.encoding.pieces import kind_of, layout_of, null_first, with_nulls
 from prefect_synth.synth.encoding.quantile import QuantileMarginal, fit_quantiles
 from prefect_synth.synth.encoding.ticks import TickScale, fit_ticks
 from prefect_synth.synth.storage import stored
@@ -54,14 +54,14 @@ class NumberEncoder:
     def encode(self, values: pa.Array, rng: np.random.Generator) -> tuple[Ints, Floats]:
         """Pieces and places of `values`; a non-finite float counts as null."""
         values = _finite(values)
-        return _with_nulls(
+        return with_nulls(
             self.layout, values, lambda v: self.marginal.locate(self.scale.to_ticks(v))
         )
 
     def decode(self, pieces: Ints, places: Floats, rng: np.random.Generator) -> pa.Array:
         """Values at the given places."""
-        kind = _kind(self.kind)
-        values = _null_first(
+        kind = kind_of(self.kind)
+        values = null_first(
             self.layout,
             pieces,
             lambda at, shift: self.scale.from_ticks(
@@ -99,17 +99,17 @@ class CategoryEncoder:
             known[lost] = rng.choice(len(self.values), len(lost), p=self._shares)
             return known, np.full(len(known), 0.5)
 
-        return _with_nulls(self.layout, _undictionary(values), locate)
+        return with_nulls(self.layout, _undictionary(values), locate)
 
     def decode(self, pieces: Ints, places: Floats, rng: np.random.Generator) -> pa.Array:
         """The category of each piece."""
-        return _null_first(
+        return null_first(
             self.layout,
             pieces,
             lambda at, shift: _restore(
-                self.values.take(pa.array(pieces[at] - shift)), _kind(self.kind)
+                self.values.take(pa.array(pieces[at] - shift)), kind_of(self.kind)
             ),
-            _kind(self.kind),
+            kind_of(self.kind),
         )
 
     @property
@@ -135,7 +135,7 @@ def fit_number(values: pa.Array, marginal: str = "quantile") -> NumberEncoder:
         if marginal == "quantile" or len(ticks) < _FEWEST  # a family would tell about single rows
         else fit_parametric(marginal, ticks, whole)
     )
-    layout = _layout(clean, fitted.weights, fitted.ranges, nominal=False)
+    layout = layout_of(clean, fitted.weights, fitted.ranges, nominal=False)
     nan = not values.null_count and clean.null_count > 0
     return NumberEncoder(layout, scale, fitted, pa.schema([("v", values.type)]), nan)
 
@@ -165,7 +165,7 @@ def fit_category(
     frequent = frequent[np.asarray(pc.sort_indices(names.take(pa.array(frequent))))]
     first = np.unique(codes, return_index=True)[1][frequent]
     kept, counts = present.take(pa.array(first)), counts[frequent]
-    layout = _layout(
+    layout = layout_of(
         values, counts / counts.sum(), np.zeros(len(kept), bool), nominal=len(kept) > 2
     )
     return CategoryEncoder(layout, kept, schema, float(counts.sum() / max(len(present), 1)))
@@ -175,56 +175,13 @@ def fit_presence(values: pa.Array) -> Layout | None:
     """The layout of null against not null, for a column whose values are made up."""
     if not 0 < values.null_count < len(values):
         return None
-    return _layout(values, np.ones(1), np.zeros(1, bool), nominal=False)
-
-
-def _layout(values: pa.Array, weights: Floats, ranges: np.ndarray, *, nominal: bool) -> Layout:
-    nulls = values.null_count / len(values) if len(values) else 0.0
-    if not values.null_count:
-        return Layout(weights / weights.sum(), ranges, nominal, has_null=False)
-    shares = np.concatenate([[nulls], (1 - nulls) * weights / weights.sum()])
-    return Layout(shares, np.concatenate([[False], ranges]), nominal, has_null=True)
-
-
-def _with_nulls(
-    layout: Layout, values: pa.Array, locate: Callable[[pa.Array], tuple[Ints, Floats]]
-) -> tuple[Ints, Floats]:
-    valid = np.asarray(values.is_valid())
-    pieces, places = np.zeros(len(values), np.int64), np.full(len(values), 0.5)
-    found, where = locate(values.drop_null())
-    pieces[valid], places[valid] = found + int(layout.has_null), where
-    return pieces, places
-
-
-def _null_first(
-    layout: Layout,
-    pieces: Ints,
-    build: Callable[[np.ndarray, int], pa.Array],
-    kind: pa.DataType,
-) -> pa.Array:
-    if not layout.has_null:
-        return build(np.arange(len(pieces)), 0)
-    present = pieces > 0
-    values = build(np.flatnonzero(present), 1)
-    return scatter(values, present, kind)
-
-
-def scatter(values: pa.Array, present: np.ndarray, kind: pa.DataType) -> pa.Array:
-    """An array with `values` where `present`, and null elsewhere."""
-    if present.all():
-        return values
-    at = np.where(present, np.cumsum(present) - 1, 0)
-    return values.take(pa.array(at, mask=~present)) if len(values) else pa.nulls(len(at), kind)
+    return layout_of(values, np.ones(1), np.zeros(1, bool), nominal=False)
 
 
 def _finite(values: pa.Array) -> pa.Array:
     if not pa.types.is_floating(values.type):
         return values
     return pc.if_else(pc.is_finite(values), values, pa.scalar(None, values.type))
-
-
-def _kind(schema: pa.Schema) -> pa.DataType:
-    return schema.field(0).type
 
 
 def _comparable(values: pa.Array) -> pa.Array:

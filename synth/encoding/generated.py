@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prefect_synth.synth.encoding.columns import NumberEncoder, scatter
+from prefect_synth.synth.encoding.columns import NumberEncoder
 from prefect_synth.synth.encoding.layout import Floats, Ints, Layout
+from prefect_synth.synth.encoding.pieces import scatter
 from prefect_synth.synth.generation.keys import KeyGenerator, SharedKeys
 from prefect_synth.synth.generation.made_up import Generator, PersonalGenerator
 from prefect_synth.synth.storage import stored
