@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.generation.made_up import DOMAINS
-from prefect_synth.synth.generation.scramble import mix, permute
+from prefect_synth.synth.generation.orders import Run, Scatter, fit_order
+from prefect_synth.synth.generation.scramble import MOST, mix, permute
 from prefect_synth.synth.pii_rules import are_emails
 from prefect_synth.synth.storage import stored
 
@@ -29,7 +30,6 @@ _CLASSES = {
     "A": "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "x": "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
 }
-_SCRAMBLE = 2**31 - 1  # a prime: row numbers are permuted modulo it
 
 
 @stored
@@ -40,37 +40,88 @@ class TextKeys:
     Args:
         template: One string for each place: its possible characters.
         kind: Schema with one field of the column's type.
+        order: In which order the template's texts are given out; at random where None.
+        longest: Longest text that the column can hold; None where there is no limit.
     """
 
     template: tuple[str, ...]
     kind: pa.Schema
+    order: Scatter | Run | None = None
+    longest: int | None = None
 
     def generate(self, rows: Ints, seed: int) -> pa.Array:
-        """Keys of the rows with these numbers, [n]; unique as long as the template allows."""
-        template = self._wide_enough(int(rows.max()) + 1 if len(rows) else 0)
-        capacity = math.prod(len(c) for c in template)
-        modulus = min(capacity, _SCRAMBLE)
-        number = permute(rows, modulus, seed)
-        filler = mix(rows, seed)
-        places = []
-        used = 1
-        for characters in reversed(template):
-            table = np.array(list(characters))
-            if used < modulus:
-                places.append(table[number % len(table)])
-                number, used = number // len(table), used * len(table)
-            else:  # beyond the number's digits any fixed function of the row keeps keys unique
-                places.append(table[(filler % len(table)).astype(np.int64)])
-                filler = mix(filler.astype(np.int64), seed + 1)
-        text = [pa.array(p.astype(str)) for p in reversed(places)]
-        joined = pc.binary_join_element_wise(*text, "") if len(text) > 1 else text[0]
-        return joined.cast(_text_type(self.kind.field(0).type))
+        """Keys of the rows with these numbers, [n]: unique, with a further digit if need be.
 
-    def _wide_enough(self, rows: int) -> tuple[str, ...]:
+        Raises:
+            OverflowError: The column is too narrow for so many keys.
+        """
         template = self.template or (_CLASSES["d"],)
-        while math.prod(len(c) for c in template) < rows:
-            template = (*template, _CLASSES["d"])
-        return template
+        kind = _text_type(self.kind.field(0).type)
+        made, first, order = pa.array([""] * len(rows), kind), 0, self.order
+        while True:  # each round makes the rows that the template has room for
+            size = capacity(template)
+            here = (rows >= first) & (rows < first + size)
+            if here.any():
+                self._check_length(template, rows)
+                texts = _written(template, rows[here] - first, order, seed).cast(kind)
+                made = pc.replace_with_mask(made, pa.array(here), texts)
+            first, order, template = first + size, None, (*template, _CLASSES["d"])
+            if not len(rows) or first > rows.max():
+                return made
+
+    def _check_length(self, template: tuple[str, ...], rows: Ints) -> None:
+        if self.longest is not None and len(template) > self.longest:
+            raise OverflowError(
+                f"{self.longest} characters cannot hold {int(rows.max()) + 1} keys of this form"
+            )
+
+
+def capacity(template: tuple[str, ...]) -> int:
+    """Texts that the numbered places of a template tell apart."""
+    return math.prod(len(template[i]) for i in _numbered_places(template))
+
+
+def _numbered_places(template: tuple[str, ...]) -> list[int]:
+    """The varying places, from the right, that make a number of at most 62 bits."""
+    places: list[int] = []
+    size = 1
+    for i in reversed(range(len(template))):
+        if len(template[i]) > 1 and size * len(template[i]) <= MOST:
+            places.append(i)
+            size *= len(template[i])
+    return places
+
+
+def _written(
+    template: tuple[str, ...], rows: Ints, order: Scatter | Run | None, seed: int
+) -> pa.Array:
+    """The texts of row numbers below the template's capacity, [n]."""
+    number = permute(rows, capacity(template), seed) if order is None else order.numbers(rows, seed)
+    counted, filler = set(_numbered_places(template)), mix(rows, seed)
+    letters = np.empty((len(rows), len(template)), "U1")
+    for i in reversed(range(len(template))):
+        table = np.array(list(template[i]))
+        if i in counted:
+            letters[:, i] = table[number % len(table)]
+            number = number // len(table)
+        else:  # the numbered places keep keys unique: any fixed function of the row will do
+            letters[:, i] = table[(filler % np.uint64(len(table))).astype(np.int64)]
+            filler = mix(filler, seed + 1)
+    return pa.array(letters.view(f"U{len(template)}").ravel(), pa.string())
+
+
+def _read(template: tuple[str, ...], texts: pa.Array) -> Ints:
+    """The numbers of those texts that fit the template: the inverse of `_written`."""
+    number, fits = np.zeros(len(texts), np.int64), np.ones(len(texts), bool)
+    counted = set(_numbered_places(template))
+    for i, characters in enumerate(template):
+        place = pc.utf8_slice_codeunits(texts, i, i + 1)
+        digit = pc.index_in(place, pa.array(list(characters), place.type)).fill_null(-1)
+        digits = np.asarray(digit).astype(np.int64)
+        fits &= digits >= 0
+        if i in counted:
+            number = number * len(characters) + np.maximum(digits, 0)
+    return np.asarray(number[fits])
 
 
 @stored
@@ -80,24 +131,35 @@ class NumberedKeys:
 
     Args:
         prefix: The constant start.
-        digits: Places of the number.
+        digits: Places of the number; 0 where it is not padded.
         start: First number: a power of ten above every real one, so that it tells none.
         kind: Schema with one field of the column's type.
+        longest: Longest text that the column can hold; None where there is no limit.
     """
 
     prefix: str
     digits: int
     start: int
     kind: pa.Schema
+    longest: int | None = None
 
     def generate(self, rows: Ints, seed: int) -> pa.Array:
-        """Keys of the rows with these numbers, [n]; unique, with a further digit if need be."""
+        """Keys of the rows with these numbers, [n]; unique, with a further digit if need be.
+
+        Raises:
+            OverflowError: The column is too narrow for so many keys.
+        """
         room = 10**self.digits
         # beyond the last number the low ones come again, and then longer ones
         number = np.where(rows < room, (rows + self.start) % room, rows)
+        number = number if self.digits else rows + self.start
         text = pc.utf8_lpad(pa.array(number).cast(pa.string()), self.digits, "0")
-        kind = _text_type(self.kind.field(0).type)
-        return pc.binary_join_element_wise(self.prefix, text, "").cast(kind)
+        made = pc.binary_join_element_wise(self.prefix, text, "")
+        if self.longest is not None and len(rows) and _longest(made) > self.longest:
+            raise OverflowError(
+                f"{self.longest} characters cannot hold {int(rows.max()) + 1} keys of this form"
+            )
+        return made.cast(_text_type(self.kind.field(0).type))
 
 
 @stored
@@ -127,7 +189,7 @@ class EmailKeys:
         if self.longest is not None:
             short = pc.binary_join_element_wise(number, domain, "@")
             made = pc.if_else(pc.less_equal(pc.utf8_length(made), self.longest), made, short)
-            if len(rows) and pc.max(pc.utf8_length(made)).as_py() > self.longest:
+            if len(rows) and _longest(made) > self.longest:
                 raise OverflowError(f"{self.longest} characters cannot hold {len(rows)} addresses")
         return made.cast(_text_type(self.kind.field(0).type))
 
@@ -155,12 +217,30 @@ def fit_text_keys(present: pa.Array, schema: pa.Schema, longest: int | None = No
         set(pc.unique(pc.utf8_slice_codeunits(same, i, i + 1)).to_pylist()) for i in range(length)
     ]
     alone = len(same) < 10
-    template = tuple(_characters(s, alone) for s in seen)
-    return _numbered(present, template, schema) or TextKeys(template, schema)
+    template = _with_leading_digits([_characters(s, alone) for s in seen])
+    numbered = _numbered(present, template, schema, longest)
+    return numbered or _by_template(present, template, schema, longest)
+
+
+def _with_leading_digits(template: list[str]) -> tuple[str, ...]:
+    """A 0 before a number is a place of it that the real numbers did not reach."""
+    for i in reversed(range(len(template) - 1)):
+        if template[i] == "0" and template[i + 1] == _CLASSES["d"]:
+            template[i] = _CLASSES["d"]
+    return tuple(template)
+
+
+def _by_template(
+    present: pa.Array, template: tuple[str, ...], schema: pa.Schema, longest: int | None
+) -> TextKeys:
+    if any(len(set(characters)) < len(characters) for characters in template) or not template:
+        return TextKeys(template, schema, None, longest)
+    same = present.filter(pc.equal(pc.utf8_length(present), len(template)))
+    return TextKeys(template, schema, fit_order(_read(template, same), capacity(template)), longest)
 
 
 def _numbered(
-    present: pa.Array, template: tuple[str, ...], schema: pa.Schema
+    present: pa.Array, template: tuple[str, ...], schema: pa.Schema, longest: int | None
 ) -> NumberedKeys | None:
     """Numbered keys, where all keys are a constant and a number with room above the largest."""
     prefix = "".join(template).rstrip(_CLASSES["d"]) if template else ""
@@ -168,14 +248,24 @@ def _numbered(
     constant = all(len(place) == 1 for place in template[: len(prefix)])
     if not constant or not 0 < digits <= _MOST_DIGITS or all(len(p) == 1 for p in template):
         return None
-    pattern = f"^[0-9]{{{digits}}}$"
     rest = pc.utf8_slice_codeunits(present, len(prefix))
-    if not pc.all(
-        pc.and_(pc.starts_with(present, prefix), pc.match_substring_regex(rest, pattern))
-    ).as_py():
-        return None
-    start = 10 ** len(str(pc.max(rest.cast(pa.int64())).as_py()))
-    return NumberedKeys(prefix, digits, start, schema) if start + len(rest) <= 10**digits else None
+    starts = pc.all(pc.starts_with(present, prefix)).as_py()
+    if starts and _all_match(rest, f"^[0-9]{{{digits}}}$"):
+        start = 10 ** len(str(pc.max(rest.cast(pa.int64())).as_py()))
+        roomy = start + len(rest) <= 10**digits
+        return NumberedKeys(prefix, digits, start, schema, longest) if roomy else None
+    if starts and _all_match(rest, f"^(0|[1-9][0-9]{{0,{_MOST_DIGITS - 1}}})$"):
+        start = 10 ** len(str(pc.max(rest.cast(pa.int64())).as_py()))
+        return NumberedKeys(prefix, 0, start, schema, longest)
+    return None
+
+
+def _all_match(texts: pa.Array, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(texts, pattern)).as_py())
+
+
+def _longest(texts: pa.Array) -> int:
+    return int(pc.max(pc.utf8_length(texts)).as_py())
 
 
 def _characters(seen: set[str], alone: bool) -> str:

@@ -13,7 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_synth.synth.generation.keys import NumberKeys, UuidKeys, fit_keys
+from prefect_synth.synth.generation.keys import (
+    NumberKeys,
+    ScatteredKeys,
+    UuidKeys,
+    fit_keys,
+    fit_shared_keys,
+)
+from prefect_synth.synth.generation.orders import fit_scatter
+from prefect_synth.synth.generation.scramble import MOST, permute, unpermute
 from prefect_synth.synth.generation.text_keys import EmailKeys, NumberedKeys, TextKeys
 
 some = settings(max_examples=60, deadline=None)
@@ -78,7 +86,7 @@ def test_integer_keys_fit_their_type(bits, sign):
     """Keys are above the real ones where they fit, and reuse low numbers where they do not."""
     kind = getattr(pa, f"{sign}int{bits}")()
     top = min(int(np.iinfo(kind.to_pandas_dtype()).max), 2**53)
-    for largest, fresh in ((100, bits > 8), (top, False)):
+    for largest, fresh in ((100, bits > 8 or sign == "u"), (top, False)):
         keys = fit_keys(pa.array(range(largest - 99, largest + 1), kind))
         made = keys.generate(np.arange(100), 0)
         assert made.type == kind
@@ -231,3 +239,96 @@ def test_real_keys_may_be_larger_than_any_made():
     """Keys beyond 2^63, or of more digits than numbers are made of, have a form like any other."""
     for real in (pa.array([2**64 - 1], pa.uint64()), pa.array(["9" * 30]).cast(pa.decimal128(30))):
         assert fit_keys(real).generate(np.arange(2), 0).cast(pa.int64()).to_pylist() == [1, 2]
+
+
+@some
+@given(st.integers(1, 3000), st.integers(0, 2**63 - 1))
+def test_rows_are_permuted_in_any_domain(modulus, seed):
+    """The keyed permutation is a bijection of any modulus, and so is its inverse."""
+    rows = np.arange(modulus)
+    made = permute(rows, modulus, seed)
+    assert np.sort(made).tolist() == rows.tolist()
+    assert unpermute(made, modulus, seed).tolist() == rows.tolist()
+
+
+@some
+@given(st.integers(1, MOST), st.integers(0, 2**31), st.randoms(use_true_random=False))
+def test_rows_are_permuted_in_large_domains(modulus, seed, random):
+    """Up to 2^62 numbers are permuted within their domain, and back."""
+    rows = np.array([random.randrange(modulus) for _ in range(20)])
+    made = permute(rows, modulus, seed)
+    assert (made >= 0).all()
+    assert (made < modulus).all()
+    assert unpermute(made, modulus, seed).tolist() == rows.tolist()
+
+
+@some
+@given(st.integers(1, 2000), st.floats(0, 1), st.integers(0, 2**31))
+def test_what_real_keys_use_is_given_out_last(size, share, seed):
+    """The whole domain is given out, each number once; free parts come before marked ones."""
+    used = np.random.default_rng(seed).permutation(size)[: round(share * size)]
+    order = fit_scatter(used, size)
+    made = order.numbers(np.arange(size), seed)
+    assert np.sort(made).tolist() == list(range(size))
+    free = int((~order.marked).sum()) * order.width
+    assert not set(made[:free].tolist()) & set(used.tolist())
+
+
+REAL = np.random.default_rng(4)
+
+
+@pytest.mark.parametrize(
+    ("real", "form"),
+    [
+        (REAL.choice(10**9, 3000, replace=False) + 10**9, r"\d{10}"),
+        (REAL.choice(10**15, 3000, replace=False) + 18 * 10**17, r"\d{19}"),
+        ([f"{i:08x}" for i in REAL.choice(2**32, 3000, replace=False)], r"[0-9a-f]{8}"),
+        ([f"AB-{i:05d}-X" for i in REAL.choice(10**5, 3000, replace=False)], r"AB-\d{5}-X"),
+        ([f"P{i:04d}-A" for i in range(900)], r"P\d{4}-A"),
+        ([f"C{i}" for i in range(1500)], r"C\d{5}"),
+        ([str(uuid.UUID(int=i**9, version=4)).upper() for i in range(300)], r"[0-9A-F-]{36}"),
+        (np.arange(1, 2000), r"\d{5}"),
+    ],
+)
+def test_no_real_key_comes_back(real, form):
+    """Where the form has room, as many fresh keys of the same form as real ones are all new."""
+    made = fit_keys(pa.array(real)).generate(np.arange(len(real)), 3).to_pylist()
+    assert len(set(made)) == len(real)
+    assert not set(made) & set(pa.array(real).to_pylist())
+    assert all(re.fullmatch(form, str(m)) for m in made)
+
+
+def test_what_is_stored_of_keys_tells_none():
+    """Of a scattered column half of the domain is marked: a mark is no evidence of a key."""
+    real = REAL.choice(10**7, 5000, replace=False)
+    keys = fit_keys(pa.array(real))
+    assert isinstance(keys, ScatteredKeys)
+    assert keys.order.marked.mean() == pytest.approx(0.5, abs=0.02)
+    assert keys.order.width > 1000
+
+
+@pytest.mark.parametrize("kind", [pa.int32(), pa.int64(), pa.decimal128(19, 0)])
+def test_stable_keys_outlive_a_digit(kind):
+    """When the real keys grow by a digit, stable keys stay."""
+    few, many = (
+        fit_keys(pa.array(range(1, n)).cast(kind), stable=True).generate(np.arange(9), 0)
+        for n in (900, 20_000)
+    )
+    assert few.equals(many)
+
+
+def test_keys_stay_within_their_column():
+    """A column that is too narrow for one more digit is refused, not widened."""
+    keys = fit_keys(pa.array([f"{i:02d}-X" for i in range(90)]), 4)
+    assert len(set(keys.generate(np.arange(100), 0).to_pylist())) == 100
+    with pytest.raises(OverflowError, match="4 characters cannot hold 101 keys"):
+        keys.generate(np.arange(101), 0)
+
+
+def test_shared_keys_of_blocks_differ():
+    """Rows of one block share keys among themselves only, whoever makes the blocks."""
+    shared = fit_shared_keys(pa.array([f"S{i % 40:03d}" for i in range(100)]))
+    first, second = (
+        set(shared.generate(50, np.random.default_rng(at), at, 9).to_pylist()) for at in (0, 50)
+    )
+    assert (len(first), len(second), first & second) == (20, 20, set())
