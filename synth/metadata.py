@@ -6,6 +6,7 @@ travel with the data as an Arrow schema, never here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -104,23 +105,34 @@ class Table:
 
 @dataclass(frozen=True, order=True)
 class Relationship:
-    """A foreign key: `child.(child_columns)` refers to `parent.(parent_columns)`."""
+    """A foreign key: `child.(child_columns)` refers to `parent.(parent_columns)`.
+
+    Args:
+        child: The table that refers.
+        child_columns: Its columns.
+        parent: The table that is referred to.
+        parent_columns: Its columns.
+        alone: Whether no other foreign key has the same columns; `Metadata` finds out.
+    """
 
     child: str
     child_columns: tuple[str, ...]
     parent: str
     parent_columns: tuple[str, ...]
+    alone: bool = field(default=True, compare=False, repr=False)
 
     @property
     def name(self) -> str:
         """`orders.customer_id`, or `shipments.(order_id, line_no)`: unique in a schema."""
         columns = ", ".join(self.child_columns)
-        return f"{self.child}.{columns if len(self.child_columns) == 1 else f'({columns})'}"
+        name = f"{self.child}.{columns if len(self.child_columns) == 1 else f'({columns})'}"
+        return name if self.alone else f"{name} -> {self.parent}"
 
     def __str__(self) -> str:
         columns = ", ".join(self.parent_columns)
+        child = replace(self, alone=True).name
         return (
-            f"{self.name} -> {self.parent}."
+            f"{child} -> {self.parent}."
             f"{columns if len(self.parent_columns) == 1 else f'({columns})'}"
         )
 
@@ -153,6 +165,7 @@ class Metadata:
                     )
         for relationship in self.relationships:
             self._check_relationship(relationship)
+        object.__setattr__(self, "relationships", _told_apart(self.relationships))
 
     def _check_relationship(self, relationship: Relationship) -> None:
         for side, columns in (
@@ -254,6 +267,12 @@ class Metadata:
         from prefect_synth.synth.metadata_document import read_document
 
         return read_document(document)
+
+
+def _told_apart(relationships: tuple[Relationship, ...]) -> tuple[Relationship, ...]:
+    """The same foreign keys, each knowing whether another one has the same columns."""
+    places = Counter((r.child, r.child_columns) for r in set(relationships))
+    return tuple(replace(r, alone=places[r.child, r.child_columns] == 1) for r in relationships)
 
 
 def _with_ids(table: Table, names: Iterable[str]) -> Table:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from prefect_synth.synth.encoding.layout import Encoded, Ints, Layout
 from prefect_synth.synth.encoding.table import EncodingSettings, TableCodec, fit_codec
 from prefect_synth.synth.errors import SynthesisError
-from prefect_synth.synth.generation.keys import KeyGenerator
+from prefect_synth.synth.generation.keys import KeyGenerator, Keys
 from prefect_synth.synth.hierarchy.encoders import (
     NumbersCodec,
     fit_counts,
@@ -52,6 +52,7 @@ class HierarchySettings:
         keep: Reference tables that are published as they are.
         on_orphan: What to do with a foreign key whose parent does not exist.
         encoding: Locale and marginals.
+        keys: Whether minted keys are `fresh` with every seed, or `stable` from run to run.
     """
 
     row_model: str = "copula"
@@ -59,6 +60,7 @@ class HierarchySettings:
     keep: Collection[str] = ()
     on_orphan: OnOrphan = "error"
     encoding: EncodingSettings = field(default_factory=EncodingSettings)
+    keys: Keys = "fresh"
 
 
 @stored
@@ -128,7 +130,14 @@ class Extensions:
         """Changes when anything does that the table's part depends on, and only then."""
         encoding = settings.encoding
         own = {k: m for k, m in encoding.marginals.items() if k.startswith(f"{table}.")}
-        chosen = (settings.row_model, settings.seed, encoding.locale, encoding.marginal, own)
+        chosen = (
+            settings.row_model,
+            settings.seed,
+            encoding.locale,
+            encoding.marginal,
+            own,
+            settings.keys,
+        )
         described = metadata.subset([table]).to_dict()["tables"]
         digest = hashlib.sha256(repr((chosen, described, self.plan.tables[table])).encode())
         digest.update(fingerprint_of(self.tables[table]))
@@ -155,7 +164,7 @@ def extend_tables(
     narrow = narrow_columns(loaded)
     extended: dict[str, Extended] = {}
     for name in reversed(plan.order):
-        roles = key_roles(metadata, name, loaded[name], narrow)
+        roles = key_roles(metadata, name, loaded, narrow, stable=settings.keys == "stable")
         extended[name] = _extend(metadata, plan, name, loaded, links, extended, roles, settings)
     return Extensions(plan, {name: extended[name] for name in plan.order})
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.errors import NotFittedError, SynthesisError
+from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.extensions import (
     Extensions,
     HierarchySettings,
@@ -42,10 +43,12 @@ class HMASynthesizer:
         locale: Faker's locale for personal data.
         marginal: Marginal of numeric columns: `quantile` or a parametric family.
         marginals: Marginal of single columns, by `table.column`.
+        keys: `fresh` keys with every seed, or `stable` ones: the same row number has the same key
+            in every run, with every seed and scale.
 
     Raises:
         ValueError: The row model is not known.
-        SynthesisError: A marginal, its column, or `on_orphan` is not known.
+        SynthesisError: A marginal, its column, `on_orphan` or `keys` is not known.
     """
 
     def __init__(
@@ -59,8 +62,9 @@ class HMASynthesizer:
         locale: str = "en_US",
         marginal: str = "quantile",
         marginals: Mapping[str, str] | None = None,
+        keys: Keys = "fresh",
     ) -> None:
-        _check_choices(metadata, on_orphan, marginal, marginals or {})
+        _check_choices(metadata, on_orphan, marginal, marginals or {}, keys)
         self.metadata = metadata
         self.settings = HierarchySettings(
             resolve(row_model),
@@ -68,6 +72,7 @@ class HMASynthesizer:
             (keep,) if isinstance(keep, str) else tuple(keep),
             on_orphan,
             EncodingSettings(locale, marginal, dict(marginals or {})),
+            keys,
         )
         self.parts_: dict[str, TablePart] = {}
         self.plan_: Plan | None = None
@@ -119,7 +124,8 @@ class HMASynthesizer:
         if scale <= 0:
             raise SynthesisError(f"scale must be above 0, got {scale}.")
         chosen = self.settings.seed if seed is None else seed
-        return Sampler(self.metadata, self.parts_, self.plan_.order, scale, chosen).tables()
+        order, keys = self.plan_.order, self.settings.keys
+        return Sampler(self.metadata, self.parts_, order, scale, chosen, keys).tables()
 
     def save(self, folder: Path) -> None:
         """Write the model: `model.json`, and a folder for each table.
@@ -132,7 +138,12 @@ class HMASynthesizer:
         save_state(
             folder,
             "model",
-            {"metadata": self.metadata.to_dict(), "plan": self.plan_, "seed": self.settings.seed},
+            {
+                "metadata": self.metadata.to_dict(),
+                "plan": self.plan_,
+                "seed": self.settings.seed,
+                "keys": self.settings.keys,
+            },
         )
         for name, part in self.parts_.items():
             part.save(folder / folder_name(name))
@@ -147,16 +158,18 @@ class HMASynthesizer:
         model = load_state(folder, "model")
         metadata = Metadata.from_dict(model["metadata"])
         parts = {name: TablePart.load(folder / folder_name(name)) for name in model["plan"].order}
-        return cls(metadata, seed=model["seed"]).assemble(model["plan"], parts)
+        made = cls(metadata, seed=model["seed"], keys=model.get("keys", "fresh"))
+        return made.assemble(model["plan"], parts)
 
 
 def _check_choices(
-    metadata: Metadata, on_orphan: str, marginal: str, marginals: Mapping[str, str]
+    metadata: Metadata, on_orphan: str, marginal: str, marginals: Mapping[str, str], keys: str
 ) -> None:
-    if on_orphan not in get_args(OnOrphan):
-        raise SynthesisError(
-            f"on_orphan must be one of {', '.join(get_args(OnOrphan))}, got '{on_orphan}'."
-        )
+    for name, given, allowed in (("on_orphan", on_orphan, OnOrphan), ("keys", keys, Keys)):
+        if given not in get_args(allowed):
+            raise SynthesisError(
+                f"{name} must be one of {', '.join(get_args(allowed))}, got '{given}'."
+            )
     for family in (marginal, *marginals.values()):
         if family not in MARGINALS:
             raise SynthesisError(

@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.errors import SynthesisError
+from prefect_synth.synth.generation.keys import Keys
+from prefect_synth.synth.hierarchy.overlap import twin_columns
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.unique_keys import claims, codes_of, make_unique
 from prefect_synth.synth.hierarchy.uniqueness import combine
@@ -26,6 +28,7 @@ def fill_keys(
     order: Sequence[str],
     drawn: Sample,
     seed: int,
+    chosen: Keys = "fresh",
 ) -> None:
     """Add the key columns of all tables to `drawn`.
 
@@ -35,6 +38,7 @@ def fill_keys(
         order: Tables, parents first.
         drawn: Rows and links; columns are added to it.
         seed: Of every draw.
+        chosen: Whether minted keys are fresh or stable.
 
     Raises:
         UniquenessError: A unique key has fewer combinations than rows.
@@ -42,7 +46,7 @@ def fill_keys(
     """
     generated = [parts[name] for name in order if parts[name].kept is None]
     for part in generated:
-        _mint(part, drawn, seed)
+        _mint(metadata, part, drawn, None if chosen == "stable" else seed)
     for late in (False, True):  # keys that close a cycle come last
         for part in generated:
             filled = claims(metadata, part)
@@ -59,9 +63,11 @@ def fill_keys(
                 _count_rows(metadata, part, drawn)
 
 
-def _mint(part: TablePart, drawn: Sample, seed: int) -> None:
+def _mint(metadata: Metadata, part: TablePart, drawn: Sample, seed: int | None) -> None:
+    twins = twin_columns(metadata)
     for column, maker in part.keys.items():
-        salt = int(stream(seed, "keys", part.name, column).integers(2**31))
+        place = twins.get((part.name, column), ((part.name, column),))[0]
+        salt = key_salt(seed, *place)
         try:
             keys = maker.generate(np.arange(drawn.rows[part.name]), salt)
         except OverflowError as error:
@@ -69,6 +75,13 @@ def _mint(part: TablePart, drawn: Sample, seed: int) -> None:
                 f"Column '{part.name}.{column}': {error}. Ask for a smaller scale."
             ) from error
         drawn.columns[part.name][column] = keys
+
+
+def key_salt(seed: int | None, table: str, column: str) -> int:
+    """What a column's keys are permuted with; without a seed it is always the same."""
+    purpose = ("keys", table, column)
+    rng = stream(seed, *purpose) if seed is not None else stream(0, "stable", *purpose)
+    return int(rng.integers(2**31))
 
 
 def _count_rows(metadata: Metadata, part: TablePart, drawn: Sample) -> None:

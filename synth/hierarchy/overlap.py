@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,3 +61,47 @@ def _forebear(
     if columns == set(metadata.tables[relation.parent].primary_key):
         return np.arange(drawn.rows[relation.parent])
     return None
+
+
+def shared_rows(metadata: Metadata, rows: Mapping[str, int], relation: Relationship) -> int:
+    """How many of a parent's rows, from the first, have a key that the other parents have too.
+
+    Where one column refers to several parents, their keys are the same in the same order.
+
+    Args:
+        metadata: The schema.
+        rows: Rows of the tables that are sampled already.
+        relation: A foreign key.
+    """
+    twins = [
+        other.parent
+        for other in metadata.parents(relation.child)
+        if other.child_columns == relation.child_columns and other.parent in rows
+    ]
+    return min(rows[name] for name in (relation.parent, *twins))
+
+
+Place = tuple[str, str]
+"""A table and a column."""
+
+
+def twin_columns(metadata: Metadata) -> dict[Place, tuple[Place, ...]]:
+    """Key columns that must hold the same keys, since one column refers to several of them.
+
+    Args:
+        metadata: The schema.
+
+    Returns:
+        For each such column all that belong together, itself included, in one order.
+    """
+    groups: dict[Place, set[Place]] = {}
+    for table in metadata.tables:
+        named: dict[str, list[Place]] = {}
+        for relation in metadata.parents(table):
+            pairs = zip(relation.child_columns, relation.parent_columns, strict=True)
+            for child_column, parent_column in pairs:
+                named.setdefault(child_column, []).append((relation.parent, parent_column))
+        for places in named.values():
+            joined = set(places).union(*(groups.get(place, ()) for place in places))
+            groups |= dict.fromkeys(joined, joined)
+    return {place: tuple(sorted(group)) for place, group in groups.items() if len(group) > 1}

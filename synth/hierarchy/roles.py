@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefect_synth.synth.errors import SynthesisError
-from prefect_synth.synth.generation.keys import KeyGenerator, NumberKeys, fit_keys
+from prefect_synth.synth.generation.keys import KeyGenerator, fit_keys
 from prefect_synth.synth.generation.made_up import declared_length
+from prefect_synth.synth.hierarchy.overlap import twin_columns
 from prefect_synth.synth.hierarchy.uniqueness import combine
 from prefect_synth.synth.metadata import Column, Metadata
 
@@ -40,25 +41,31 @@ class KeyRoles:
 
 
 def key_roles(
-    metadata: Metadata, name: str, data: pa.Table, narrow: Mapping[tuple[str, str], int]
+    metadata: Metadata,
+    name: str,
+    tables: Mapping[str, pa.Table],
+    narrow: Mapping[tuple[str, str], int],
+    *,
+    stable: bool = False,
 ) -> KeyRoles:
     """Decide the role of each column of table `name`.
 
     Args:
         metadata: The schema.
         name: The table.
-        data: Its rows.
+        tables: The rows of all tables.
         narrow: Largest integer that a column can hold, by table and column.
+        stable: Whether keys should stay as they are when the data grow.
 
     Raises:
         SynthesisError: A primary key has a type whose values cannot be made.
     """
-    table, foreign = metadata.tables[name], metadata.foreign_key_columns(name)
+    table, foreign, data = metadata.tables[name], metadata.foreign_key_columns(name), tables[name]
     own_key = [c for c in table.primary_key if c not in foreign]
     keys: dict[str, KeyGenerator] = {}
     counters: dict[str, int] = {}
     if len(table.primary_key) == 1 and own_key:
-        keys = {own_key[0]: _maker(metadata, name, own_key[0], data, narrow)}
+        keys = {own_key[0]: _maker(metadata, name, own_key[0], tables, narrow, stable)}
     elif len(own_key) == 1:
         start = _counter_start(data, own_key[0], [c for c in table.primary_key if c in foreign])
         counters = {} if start is None else {own_key[0]: start}
@@ -98,24 +105,36 @@ def _maker(
     metadata: Metadata,
     table: str,
     column: str,
-    data: pa.Table,
+    tables: Mapping[str, pa.Table],
     narrow: Mapping[tuple[str, str], int],
+    stable: bool,
 ) -> KeyGenerator:
+    # a foreign key may be of a narrower type than the key that it refers to
+    most, child = min(_room(metadata, table, column, narrow), default=(None, ""))
     try:
-        longest = declared_length(metadata.tables[table].columns[column].source_type)
-        maker = fit_keys(data[column].combine_chunks(), longest)
+        return fit_keys(
+            _values(metadata, table, column, tables),
+            declared_length(metadata.tables[table].columns[column].source_type),
+            most=most,
+            limit=f"'{child}', which refers to it and ends at {most},",
+            stable=stable,
+        )
     except TypeError as error:
         raise SynthesisError(
             f"Column '{table}.{column}' is a primary key, but {error}. "
             "Use a number, date, text or uuid as key, or exclude the table."
         ) from error
-    if not isinstance(maker, NumberKeys):
-        return maker
-    # a foreign key may be of a narrower type than the key that it refers to
-    most, child = min(_room(metadata, table, column, narrow), default=(maker.most, ""))
-    if most >= maker.most:
-        return maker
-    return replace(maker, most=most, limit=f"'{child}', which refers to it and ends at {most},")
+
+
+def _values(
+    metadata: Metadata, table: str, column: str, tables: Mapping[str, pa.Table]
+) -> pa.Array:
+    """The keys of a column, with those of columns that must have the same ones."""
+    own = tables[table][column].combine_chunks()
+    twins = twin_columns(metadata).get((table, column), ())
+    others = [tables[t][c].combine_chunks() for t, c in twins if (t, c) != (table, column)]
+    alike = [values for values in others if values.type == own.type]
+    return pa.concat_arrays([own, *alike]) if alike else own
 
 
 def _room(
