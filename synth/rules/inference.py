@@ -5,10 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.encoding.layout import RARE, Ints
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.synth.rules.ruleset import RuleSet
+from prefect_synth.synth.rules.find_calendar import find_composed, find_parts
+from prefect_synth.synth.rules.find_clocks import find_clock_sums, find_clocks
+from prefect_synth.synth.rules.find_formulas import find_products, find_sums
+from prefect_synth.synth.rules.find_lookups import find_lookups
+from prefect_synth.synth.rules.ruleset import RuleSet, TableRules
+from prefect_synth.synth.rules.search import FEWEST, Search
+from prefect_synth.synth.rules.single import Constant
+
+_FINDERS = (
+    find_composed,
+    find_sums,
+    find_clock_sums,
+    find_products,
+    find_parts,
+    find_lookups,
+    find_clocks,
+)
 
 
 def infer_rules(
@@ -24,4 +41,28 @@ def infer_rules(
         codes: By relation, the code of each child row's parent (the row of a kept table, or the
             parent's style), -1 for none. A foreign key without codes determines nothing.
     """
-    return RuleSet()
+    found = {name: _infer(metadata, name, table, codes or {}) for name, table in tables.items()}
+    return RuleSet({name: rules for name, rules in found.items() if rules.rules})
+
+
+def _infer(
+    metadata: Metadata, name: str, table: pa.Table, codes: Mapping[str, Ints]
+) -> TableRules:
+    search = Search.of(metadata, name, table, codes)
+    if search.rows.length >= FEWEST:
+        _find_constants(search)
+        for finder in _FINDERS:
+            finder(search)
+    return search.result()
+
+
+def _find_constants(search: Search) -> None:
+    """Accept columns of one value; they take part in no other rule."""
+    for column in list(search.free):
+        values = search.rows.columns[column]
+        different = pc.count_distinct(values, "only_valid").as_py()
+        if different == 1 and len(values) - values.null_count >= RARE:
+            value = values.drop_null().slice(0, 1)
+            search.accept(Constant(column, value, pa.schema([("v", values.type)])))
+        if different < 2:
+            search.free.remove(column)

@@ -1,0 +1,130 @@
+"""Functional dependencies of one to three determinants, where they are a map of the domain.
+
+Rows are sorted by the determinants' numbers; a dependency is broken where two neighbours have one
+key and two values. What a random determinant, or a random target, would hardly break says nothing
+and is not taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prefect_synth.synth.encoding.layout import RARE, Ints
+from prefect_synth.synth.rules.lookup import fit_lookup
+from prefect_synth.synth.rules.search import Search
+
+_SCREENED = 20_000
+_MOST_DETERMINANTS = 3
+_REPEATED = 0.6
+_STORED = 0.5
+_BROKEN = 30
+_MOST_KEYS = 20_000
+_WIDEST = 24
+
+
+def find_lookups(search: Search) -> None:
+    """Accept dependencies, those of fewer determinants first, and of fewer keys among them."""
+    codes = _codes(search)
+    rows = _screened(search.rows.length)
+    seen = {name: code[rows] for name, code in codes.items()}
+    targets = [c for c in search.free if c in codes]
+    done: dict[str, list[set[str]]] = {c: [] for c in targets}
+    sizes = {name: int(code.max()) + 1 for name, code in codes.items()}
+    for size in range(1, _MOST_DETERMINANTS + 1):
+        sets = sorted(combinations(codes, size), key=lambda s: np.prod([sizes[c] for c in s]))
+        for chosen in sets:
+            if np.prod([float(sizes[c]) for c in chosen]) > len(rows) * (10 if size > 1 else 1):
+                continue
+            wanted = [
+                t
+                for t in search.open(targets)
+                if t not in chosen and not any(d <= set(chosen) for d in done[t])
+            ]
+            for target in _unbroken(seen, chosen, wanted):
+                done[target].append(set(chosen))
+                if _is_map(codes, chosen) and _is_telling(codes, chosen, target):
+                    _accept(search, chosen, target)
+
+
+def _codes(search: Search) -> dict[str, Ints]:
+    """Numbers of the values of each column that may take part, and of parents."""
+    codes: dict[str, Ints] = {}
+    for column in search.free:
+        values = search.rows.columns[column]
+        number = np.asarray(pc.dictionary_encode(values, "encode").indices).astype(np.int64)
+        if len(number) and 0 < number.max() < min(_MOST_KEYS, 0.5 * len(number)):
+            codes[column] = number
+    codes = dict(sorted(codes.items(), key=lambda item: item[1].max())[:_WIDEST])
+    for relation in search.relations:
+        number = np.unique(search.rows.codes[relation], return_inverse=True)[1]
+        if len(number) and 0 < number.max() < _MOST_KEYS:
+            codes[_RELATION + relation] = number
+    return codes
+
+
+_RELATION = "\x1fcode "
+
+
+def _screened(rows: int) -> Ints:
+    if rows <= _SCREENED:
+        return np.arange(rows)
+    rng = np.random.Generator(np.random.Philox(key=1))
+    return np.unique(rng.integers(0, rows, _SCREENED))
+
+
+def _unbroken(codes: dict[str, Ints], chosen: Sequence[str], targets: Sequence[str]) -> list[str]:
+    """Those of `targets` that no two rows of one key disagree about."""
+    if not targets:
+        return []
+    number = _number(codes, chosen)
+    order = np.argsort(number, kind="stable")
+    same = np.diff(number[order]) == 0
+    first, second = order[:-1][same], order[1:][same]
+    if len(first) < _BROKEN:
+        return []
+    return [t for t in targets if not (codes[t][first] != codes[t][second]).any()]
+
+
+def _is_map(codes: dict[str, Ints], chosen: Sequence[str]) -> bool:
+    """Whether most rows have a key that others have too, and one that may be stored."""
+    counts = np.unique(_number(codes, chosen), return_counts=True)[1]
+    rows = counts.sum()
+    repeated, stored = counts[counts > 1].sum() / rows, counts[counts >= RARE].sum() / rows
+    return bool(repeated >= _REPEATED and stored >= _STORED and len(counts) < _MOST_KEYS)
+
+
+def _is_telling(codes: dict[str, Ints], chosen: Sequence[str], target: str) -> bool:
+    """Whether a random target, or a random one of the determinants, would break it often."""
+    rng = np.random.Generator(np.random.Philox(key=2))
+    if _broken({**codes, target: rng.permutation(codes[target])}, chosen, target) < _BROKEN:
+        return False
+    return all(
+        _broken({**codes, c: rng.permutation(codes[c])}, chosen, target) >= _BROKEN for c in chosen
+    )
+
+
+def _broken(codes: dict[str, Ints], chosen: Sequence[str], target: str) -> int:
+    number = _number(codes, chosen)
+    order = np.argsort(number, kind="stable")
+    same = np.diff(number[order]) == 0
+    return int((np.diff(codes[target][order]) != 0)[same].sum())
+
+
+def _number(codes: dict[str, Ints], chosen: Sequence[str]) -> Ints:
+    number = np.zeros(len(codes[chosen[0]]), np.int64)
+    for name in chosen:
+        number = number * (int(codes[name].max()) + 1) + codes[name]
+    return number
+
+
+def _accept(search: Search, chosen: Sequence[str], target: str) -> bool:
+    columns = [c for c in chosen if not c.startswith(_RELATION)]
+    relations = [c.removeprefix(_RELATION) for c in chosen if c.startswith(_RELATION)]
+    parents = {r: search.relations[r] for r in relations}
+    rule = fit_lookup(search.rows, target, columns, parents)
+    return len(rule.keys) > 0 and search.accept(rule)

@@ -1,0 +1,167 @@
+"""The search for the rules of one table: its columns as numbers, a sample, and what is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.rules.rule import Derivation, Rows, Rule, leftovers
+from prefect_synth.synth.rules.ruleset import TableRules
+from prefect_synth.synth.rules.units import Units, is_moment, numbers, plain
+
+FEWEST = 20
+"""Rows that a rule must be seen on."""
+_LOOKED_AT = 400
+_ODD = 20
+
+
+@dataclass
+class Search:
+    """One table while its rules are looked for.
+
+    Args:
+        name: The table.
+        rows: All its rows.
+        free: Columns that may be a rule's target or input: no keys, nothing made up.
+        relations: Foreign keys that may be determinants, as the project file has them, by relation.
+        nullable: Columns that may hold nulls.
+        found: Accepted rules.
+    """
+
+    name: str
+    rows: Rows
+    free: list[str]
+    relations: Mapping[str, str]
+    found: list[Rule] = field(default_factory=list)
+    _units: dict[str, Units | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, metadata: Metadata, name: str, table: pa.Table, codes: Mapping[str, Ints]
+    ) -> Search:
+        """The search in `table`, whose foreign keys with `codes` may be determinants."""
+        known = metadata.tables[name]
+        keys = metadata.key_columns(name) | {c for key in known.unique for c in key}
+        used = {c for r in metadata.children(name) for c in r.parent_columns}
+        columns = {c: plain(table[c]) for c in table.column_names}
+        free = [
+            c.name
+            for c in known.columns.values()
+            if c.name not in keys | used
+            and not c.is_generated
+            and c.sdtype != "text"
+            and not pa.types.is_nested(columns[c.name].type)
+        ]
+        parents = {
+            r.name: ", ".join(r.child_columns) for r in metadata.parents(name) if r.name in codes
+        }
+        own = {r: codes[r] for r in parents}
+        return cls(name, Rows(columns, own, len(table)), free, parents)
+
+    @property
+    def determined(self) -> set[str]:
+        """Columns that a rule computes."""
+        return {r.target for r in self.found if isinstance(r, Derivation) or _replaces(r)}
+
+    def open(self, columns: Iterable[str]) -> list[str]:
+        """Those of `columns` that no rule computes yet."""
+        done = self.determined
+        return [c for c in columns if c not in done]
+
+    def depends(self, column: str) -> set[str]:
+        """The columns that `column` is computed from, at any remove."""
+        inputs = {r.target: set(r.inputs) for r in self.found}
+        seen: set[str] = set()
+        waiting = [column]
+        while waiting:
+            new = inputs.get(waiting.pop(), set()) - seen
+            seen |= new
+            waiting += new
+        return seen
+
+    def accept(self, rule: Rule) -> bool:
+        """Keep a rule that holds on every row and closes no circle, with what it leaves open."""
+        if rule.target in self.determined or any(
+            rule.target == c or rule.target in self.depends(c) for c in rule.inputs
+        ):
+            return False
+        if not rule.holds(self.rows).all():
+            return False
+        if isinstance(rule, Derivation):
+            rest, gap = leftovers(rule.computed(self.rows), self.rows.columns[rule.target])
+            changed: Any = rule
+            rule = replace(changed, rest=rest, gap=gap)
+        self.found.append(rule)
+        return True
+
+    def result(self) -> TableRules:
+        """The rules in force, each after those that restore its inputs."""
+        kinds = pa.schema(
+            [pa.field(r.target, self.rows.columns[r.target].type) for r in self.found]
+        )
+        return TableRules(tuple(in_order(self.found)), kinds)
+
+    def units(self, column: str) -> Units | None:
+        """A number column in whole units; None for what is no number."""
+        if column not in self._units:
+            self._units[column] = numbers(self.rows.columns[column])
+        return self._units[column]
+
+    @cached_property
+    def numeric(self) -> list[str]:
+        """Free columns of numbers that are not all one."""
+        return [c for c in self.free if self._varies(c)]
+
+    @cached_property
+    def datetimes(self) -> list[str]:
+        """Free columns of dates and datetimes."""
+        return [c for c in self.free if is_moment(self.rows.columns[c].type)]
+
+    @cached_property
+    def sample(self) -> Ints:
+        """Some rows, and for each number some in which it is not what it mostly is."""
+        rng = np.random.Generator(np.random.Philox(key=0))
+        rows = self.rows.length
+        some = [rng.permutation(rows)[:_LOOKED_AT] if rows > _LOOKED_AT else np.arange(rows)]
+        if rows > _LOOKED_AT:
+            for column in self.numeric:
+                units = self.units(column)
+                assert units is not None  # noqa: S101 - numeric
+                usual = int(np.median(units.whole[units.valid]))
+                odd = np.flatnonzero((units.whole != usual) & units.valid)
+                some.append(odd[rng.integers(0, len(odd), _ODD)])
+        return np.unique(np.concatenate(some))
+
+    def _varies(self, column: str) -> bool:
+        units = self.units(column)
+        if units is None or units.valid.sum() < FEWEST:
+            return False
+        known = units.whole[units.valid]
+        return bool((known != known[0]).any())
+
+
+def in_order(rules: Iterable[Rule]) -> list[Rule]:
+    """Each rule after those whose targets it reads; as given where that leaves a choice."""
+    waiting, ordered = list(rules), list[Rule]()
+    while waiting:
+        targets = {r.target for r in waiting}
+        ready = [r for r in waiting if not (targets - {r.target}) & set(r.inputs)]
+        ordered += ready
+        waiting = [r for r in waiting if r not in ready]
+        if not ready:
+            raise ValueError(f"circle among {sorted(targets)}")
+    return ordered
+
+
+def _replaces(rule: Rule) -> bool:
+    return getattr(rule, "determines", False)
+
+
+Finder = Callable[[Search], None]
