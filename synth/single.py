@@ -24,7 +24,7 @@ from prefect_synth.synth.hierarchy.extensions import HierarchySettings, extend_t
 from prefect_synth.synth.hierarchy.fitting import fit_part
 from prefect_synth.synth.hierarchy.keys import fill_keys
 from prefect_synth.synth.hierarchy.part import TablePart
-from prefect_synth.synth.hierarchy.sampling import Sample
+from prefect_synth.synth.hierarchy.structure import Sample
 from prefect_synth.synth.inference import as_table, infer_metadata
 from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata, Table

@@ -11,7 +11,7 @@ from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.metadata import Metadata, Relationship
 
 if TYPE_CHECKING:
-    from prefect_synth.synth.hierarchy.sampling import Sample
+    from prefect_synth.synth.hierarchy.structure import Sample
 
 
 def shared_forebear(

@@ -18,7 +18,7 @@ from prefect_synth.synth.hierarchy.uniqueness import KeyPart, combine, move, rep
 from prefect_synth.synth.metadata import Metadata, Relationship
 
 if TYPE_CHECKING:
-    from prefect_synth.synth.hierarchy.sampling import Sample
+    from prefect_synth.synth.hierarchy.structure import Sample
 
 
 def claims(metadata: Metadata, part: TablePart) -> list[tuple[Relationship, list[tuple[str, str]]]]:
