@@ -158,10 +158,7 @@ def fit_lookup(
     ]
     parts += [np.searchsorted(k, rows.codes[r]) for r, k in zip(parents, codes, strict=True)]
     sizes = [len(level) for level in (*levels, *codes)]
-    keys, first, counts = np.unique(
-        _number(parts, range(len(parts)), sizes), return_index=True, return_counts=True
-    )
-    first = first[counts >= RARE]
+    first = _usual(_number(parts, range(len(parts)), sizes), _codes(values))
     # numbers of levels that no stored key has tell of rare rows: number the others anew
     kept = [np.unique(part[first]) for part in parts]
     parts = [np.searchsorted(k, part[first]) for k, part in zip(kept, parts, strict=True)]
@@ -178,6 +175,16 @@ def fit_lookup(
         number[order], values.take(pa.array(first[order])), backoffs,
         pa.schema([("v", values.type)]),
     )  # fmt: skip
+
+
+def _usual(number: Ints, values: Ints) -> Ints:
+    """For each key of `RARE` rows and more, a row that has the value most of them have."""
+    pairs = number * (int(values.max(initial=0)) + 1) + values
+    _, first, counts = np.unique(pairs, return_index=True, return_counts=True)
+    order = np.lexsort((first, -counts, number[first]))
+    first, counts = first[order], counts[order]
+    starts = np.flatnonzero(np.diff(number[first], prepend=-1))
+    return first[starts][np.add.reduceat(counts, starts) >= RARE]
 
 
 def same_within(group: Ints, values: Ints) -> np.ndarray:

@@ -86,13 +86,18 @@ class Search:
             waiting += new
         return seen
 
-    def accept(self, rule: Rule) -> bool:
-        """Keep a rule that holds on every row and closes no circle, with what it leaves open."""
+    def accept(self, rule: Rule, *, nearly: bool = False) -> bool:
+        """Keep a rule that holds on every row and closes no circle, with what it leaves open.
+
+        Args:
+            rule: The rule.
+            nearly: Whether it is known to hold but for a few rows.
+        """
         if rule.target in self.determined or any(
             rule.target == c or rule.target in self.depends(c) for c in rule.inputs
         ):
             return False
-        if not rule.holds(self.rows).all():
+        if not nearly and not rule.holds(self.rows).all():
             return False
         if isinstance(rule, Derivation):
             rest, gap = leftovers(rule.computed(self.rows), self.rows.columns[rule.target])
