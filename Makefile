@@ -39,7 +39,7 @@ browser: ## Install headless Chromium for the browser tests (Debian, as root)
 constraints: $(VENV)/.tested ## Write constraints.txt from the environment
 	@echo "# Exact versions that were tried together; the Makefile and the README install with them." > constraints.new
 	@echo "# Made by 'make constraints'." >> constraints.new
-	@{ $(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(prefect.synth|pip|wheel)\b'; grep '^torch==' constraints.txt; } | sort -fu >> constraints.new
+	@{ $(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(prefect.synth|pip|wheel|torch)\b'; grep '^torch==' constraints.txt; } | sort -fu >> constraints.new
 	@mv constraints.new constraints.txt
 
 clean: ## Remove the environment and the demo

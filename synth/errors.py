@@ -41,6 +41,16 @@ class UnsupportedTypeError(SynthesisError):
         )
 
 
+class MissingTorchError(SynthesisError):
+    """The autoregressive network is asked for, and torch is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The synthesizer 'argn' needs torch, which is not installed. Install it "
+            "(pip install \"prefect-synth[torch]\"), or choose another synthesizer, as 'trees'."
+        )
+
+
 class UniquenessError(SynthesisError):
     """A unique key cannot be filled with as many rows as were asked for."""
 

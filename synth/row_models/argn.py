@@ -1,0 +1,169 @@
+"""The autoregressive network over discretised columns.
+
+Each column's codes are predicted from the context and the columns before it, by one hidden layer
+of its own; all of them are one masked matrix product, as in MADE (Germain et al. 2015) and
+TabularARGN (Tiwald et al. 2025), with the columns in a fixed order. At sampling the shares of each
+column are raked to those of the data, and drawn stratified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
+from prefect_synth.synth.row_models.argn_codes import ColumnCodes, first_embedding, fit_codes
+from prefect_synth.synth.row_models.argn_network import Network, Shape
+from prefect_synth.synth.row_models.argn_training import Training, train
+from prefect_synth.synth.row_models.base import Condition
+from prefect_synth.synth.row_models.importance import Given, sample_held
+from prefect_synth.synth.row_models.raking import inverse, probabilities, raked, stratified
+from prefect_synth.synth.storage import stored
+
+MOST_ROWS = 100_000
+_CHUNK = 50_000
+_HELD_CHUNK = 10_000
+_FEWEST_TRAINED = 20
+_FEWEST_RAKED = 500
+_VALIDATION = 10
+
+
+@stored
+@dataclass
+class ARGNRowModel:
+    """p(row | context) as a product of networks, column by column.
+
+    Args:
+        epochs: Passes over the training rows at most; training stops earlier by itself.
+        most_rows: Rows to train on at most; of more, a random part is taken.
+        layouts: Pieces of the row's columns, learned.
+        context_codes: Codes of the context's columns, learned.
+        codes: Codes of the row's columns, learned.
+        network: The weights, learned.
+    """
+
+    epochs: int = 40
+    most_rows: int = MOST_ROWS
+    layouts: tuple[Layout, ...] = ()
+    context_codes: tuple[ColumnCodes, ...] = ()
+    codes: tuple[ColumnCodes, ...] = ()
+    network: Network | None = None
+
+    def fit(self, rows: Encoded, context: Encoded, rng: np.random.Generator) -> Self:
+        """Train the network.
+
+        Raises:
+            MissingTorchError: torch is not installed.
+        """
+        self.layouts = rows.layouts
+        self.context_codes, self.codes = _fit_columns(context), _fit_columns(rows)
+        if not rows.width:
+            return self
+        if len(rows) > self.most_rows:
+            some = np.sort(rng.choice(len(rows), self.most_rows, replace=False))
+            rows, context = rows.take(some), context.take(some)
+        coded = [*_coded(self.context_codes, context), *_coded(self.codes, rows)]
+        every = (*self.context_codes, *self.codes)
+        shape = Shape(tuple(len(c) for c in every), context.width)
+        shares = [c.shares for c in self.codes]
+        splits = _splits(context, rng)
+        training = Training(epochs=self.epochs)
+        layouts = (*context.layouts, *rows.layouts)
+        tables = [
+            first_embedding(c, layout.nominal, width, rng)
+            for c, layout, width in zip(every, layouts, shape.embedded, strict=True)
+        ]
+        self.network = train(np.column_stack(coded), shape, tables, shares, splits, training, rng)
+        return self
+
+    def sample(
+        self,
+        context: Encoded,
+        rng: np.random.Generator,
+        conditions: Mapping[int, Condition] | None = None,
+    ) -> Encoded:
+        """Draw rows; without conditions each column's shares are met."""
+        size = _HELD_CHUNK if conditions else _CHUNK
+        starts = range(0, max(len(context), 1), size)
+        parts = [context.take(np.arange(s, min(s + size, len(context)))) for s in starts]
+        with threadpool_limits(1, user_api="blas"):  # the same bytes on any number of cores
+            if conditions and self.layouts:
+                drawn = [sample_held(self, self.layouts, p, conditions, rng) for p in parts]
+            else:
+                drawn = [self._sample(p, rng) for p in parts]
+        return Encoded(
+            np.concatenate([d.pieces for d in drawn]),
+            np.concatenate([d.places for d in drawn]),
+            self.layouts,
+        )
+
+    @property
+    def order(self) -> Sequence[int]:
+        """The columns as they stand."""
+        return range(len(self.layouts))
+
+    def draw(self, column: int, given: Given, rng: np.random.Generator) -> tuple[Ints, Floats]:
+        """Draw a column after those before it."""
+        odds = probabilities(self._logits(column, given))
+        codes = inverse(odds, rng.random(len(given)))
+        return self.codes[column].draw(self.layouts[column], codes, rng)
+
+    def likelihood(self, column: int, given: Given, piece: int) -> Floats:
+        """Probability of a piece after the columns before it, [n]."""
+        code = int(self.codes[column].of(np.array([piece]))[0])
+        odds = probabilities(self._logits(column, given))[:, code]
+        return odds * self.codes[column].share_inside(self.layouts[column], piece)
+
+    def _sample(self, context: Encoded, rng: np.random.Generator) -> Encoded:
+        n, d = len(context), len(self.layouts)
+        if not d or not n:
+            return Encoded(np.empty((n, d), np.int64), np.empty((n, d)), self.layouts)
+        network = self._network
+        known = network.embed(_coded(self.context_codes, context), n)
+        pieces, places = np.empty((n, d), np.int64), np.empty((n, d))
+        for j, codes in enumerate(self.codes):
+            odds = probabilities(network.logits(j, known))
+            drawn = stratified(raked(odds, codes.shares) if n >= _FEWEST_RAKED else odds, rng)
+            known = np.hstack([known, network.tables[len(self.context_codes) + j][drawn]])
+            pieces[:, j], places[:, j] = codes.draw(self.layouts[j], drawn, rng)
+        return Encoded(pieces, places, self.layouts)
+
+    def _logits(self, column: int, given: Given) -> Floats:
+        before = [c.of(given.pieces[:, j]) for j, c in enumerate(self.codes[:column])]
+        coded = [*_coded(self.context_codes, given.context), *before]
+        return self._network.logits(column, self._network.embed(coded, len(given)))
+
+    @property
+    def _network(self) -> Network:
+        assert self.network is not None  # noqa: S101 - the frame samples only what it fitted
+        return self.network
+
+
+def _fit_columns(columns: Encoded) -> tuple[ColumnCodes, ...]:
+    return tuple(fit_codes(columns.columns(j, j + 1)) for j in range(columns.width))
+
+
+def _coded(codes: Sequence[ColumnCodes], columns: Encoded) -> Iterator[Ints]:
+    return (c.of(columns.pieces[:, j]) for j, c in enumerate(codes))
+
+
+def _splits(context: Encoded, rng: np.random.Generator) -> list[Ints]:
+    """Rows to train on, and rows to validate on: some of all parents, and all of some parents.
+
+    Rows of one parent share its context. Held out singly they tell when rows are memorised, but
+    not when parents are: their siblings give them away. So parents are held out as well.
+    """
+    n = len(context)
+    if n < _FEWEST_TRAINED:
+        return [np.arange(n)]
+    split = np.where(rng.random(n) * _VALIDATION < 1, 1, 0)
+    if context.width:
+        _, parent = np.unique(context.pieces, axis=0, return_inverse=True)
+        held = rng.random(int(parent.max()) + 1) * _VALIDATION < 1
+        split[held[parent.ravel()]] = 2
+    parts = [np.flatnonzero(split == s) for s in range(3)]
+    return parts[:1] + [p for p in parts[1:] if len(p)]
