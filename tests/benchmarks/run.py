@@ -1,161 +1,99 @@
-"""Measure prefect-synth beside its peers, and write docs/benchmarks.md.
+"""Measure prefect-synth by the rows of its acceptance table, and write docs/benchmarks.md.
 
-    make bench                                     ours, and the peers that bench.py has run
-    python tests/benchmarks/run.py --peers         run SDV's copula and HMA too, in the same run
-    python tests/benchmarks/run.py --only adult    one data set
+    python tests/benchmarks/run.py adult nyc20k-keep --seeds 5      rows by name
+    python tests/benchmarks/run.py planted --row-model fast         one row, another row model
+    python tests/benchmarks/run.py --ceilings                       the unseen halves, once
+    python tests/benchmarks/run.py --page                           rewrite docs/benchmarks.md
+    make bench                                                      every row, then the page
 
-Data sets and peers are made by the scripts in ../shared/bench (setup.sh), under $PEERS
-(default ~/.cache/peers): <name>_A is what a synthesizer is trained on, <name>_B is the holdout.
-Every tool runs on one thread; cpu s is processor time inside fit and sample, imports left out.
-The peers' script gives wall time inside fit and sample, and processor time of its whole worker:
-the smaller of the two stands here, which favours the peer.
+Data sets, peers and the independent scorer come from ../shared/bench (setup.sh) and $PEERS
+(default ~/.cache/peers). Every run is a process of its own on one thread; cpu s is processor time
+inside fit and sample, imports left out. Each run appends a record to $PEERS/out/acceptance.jsonl;
+the page shows, of each row and seed, the newest.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
+import shutil
 import sys
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
-REPO = Path(__file__).resolve().parents[2]
-PEERS = Path(os.environ.get("PEERS", Path.home() / ".cache" / "peers"))
-BENCH = REPO.parent / "shared" / "bench"
-PAGE = REPO / "docs" / "benchmarks.md"
-START, END = "<!-- figures: written by tests/benchmarks/run.py -->", "<!-- end of figures -->"
-SCORES = ("quality", "column_shapes", "column_pair_trends", "cardinality", "intertable_trends")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A data set, how ours runs on it, and the peer that is run beside it."""
-
-    data: str
-    synthesizer: str = "auto"
-    keep: tuple[str, ...] = ()
-    peer: str | None = None
-
-    @property
-    def label(self) -> str:
-        """What the table calls the run."""
-        kept = f", keeping {' and '.join(self.keep)}" if self.keep else ""
-        return f"prefect-synth {self.synthesizer}{kept}"
-
-
-CASES = (
-    Case("adult", peer="sdv-gc"),
-    Case("adult", "independent"),
-    Case("nyc20k", keep=("airlines", "airports"), peer="sdv-hma"),
-    Case("nyc20k"),
-    Case("cj200"),
-    Case("completejourney"),
-)
+from marks import Row
+from places import OUT
+from records import Record, append
+from rows import ROWS
 
 
 def main() -> None:
-    """Run the cases whose data are there."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help="one data set")
-    parser.add_argument("--peers", action="store_true", help="run the peers in this run")
-    arguments = parser.parse_args()
-    cases = [c for c in CASES if arguments.only in (None, c.data)]
-    there = [c for c in cases if (PEERS / "data" / f"{c.data}_A").is_dir()]
-    if not there:
-        sys.exit(f"No data sets under {PEERS / 'data'}. Make them with {BENCH / 'setup.sh'}.")
-    rows = [row for case in there for row in run_case(case, arguments.peers)]
-    table = "\n".join([HEAD, *rows])
-    print(table)
-    if arguments.only is None and PAGE.exists():
-        before, rest = PAGE.read_text().split(START)
-        PAGE.write_text(f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}")
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rows", nargs="*", help=f"of: {', '.join(ROWS)}; none for all")
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from 0 on")
+    parser.add_argument("--row-model", help="another row model than the row's own")
+    parser.add_argument("--ceilings", action="store_true", help="score the unseen halves")
+    parser.add_argument("--page", action="store_true", help="only rewrite docs/benchmarks.md")
+    chosen = parser.parse_args()
+    unknown = set(chosen.rows) - set(ROWS)
+    if unknown:
+        parser.error(f"no such row: {', '.join(sorted(unknown))}; rows: {', '.join(ROWS)}")
+    names = chosen.rows or list(ROWS)
+    if chosen.ceilings:
+        measure_ceilings([ROWS[name] for name in names])
+    elif not chosen.page:
+        failed = [name for name in names if not measure(ROWS[name], chosen)]
+        if failed:
+            sys.exit(f"not measured: {', '.join(failed)}")
+    if chosen.page or not chosen.rows:
+        import page
+
+        page.write()
 
 
-HEAD = (
-    "| data | tool | cpu s (fit + sample) | ratio to ours | peak MB | "
-    "quality | shapes | pairs | cardinality | intertable |\n"
-    "|---|---|---|---|---|---|---|---|---|---|"
-)
+def measure(row: Row, chosen: argparse.Namespace) -> bool:
+    """Measure a row for each seed, record the figures, and print them."""
+    used = replace(row, row_model=chosen.row_model or row.row_model)
+    for seed in range(chosen.seeds):
+        folder = OUT / f"{row.name}-{used.row_model}-{seed}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        load = os.getloadavg()[0]
+        try:
+            figures = row.measure(used, seed, folder)
+        except (RuntimeError, OSError, NotImplementedError) as error:
+            print(f"{row.name}, seed {seed}: {error!r}", flush=True)
+            return False
+        append(Record(row.name, used.row_model, seed, figures, load))
+        show(row, figures, f"{row.name} ({used.row_model}), seed {seed}, load {load:.1f}")
+    return True
 
 
-def run_case(case: Case, with_peer: bool) -> list[str]:
-    """Ours, the peer where there is one, and the ceiling: a table row each."""
-    data = PEERS / "data" / f"{case.data}_A"
-    with tempfile.TemporaryDirectory() as folder:
-        ours = prefect_synth(
-            "synthesize", str(data), folder, "--metadata", str(data / "metadata.json"),
-            "--synthesizer", case.synthesizer, *(w for k in case.keep for w in ("--keep", k)),
-        )  # fmt: skip
-        cpu = ours["fit_cpu_seconds"] + ours["sample_cpu_seconds"]
-        rows = [row(case.data, case.label, cpu, cpu, ours["peak_memory_mb"], score(data, folder))]
-    if case.peer is not None:
-        rows += peer_row(case, cpu, with_peer)
-    if case.synthesizer == "auto" and not case.keep:
-        holdout = PEERS / "data" / f"{case.data}_B"
-        rows.append(
-            row(case.data, "ceiling: the unseen half", None, cpu, None, score(data, holdout))
-        )
-    return rows
+def show(row: Row, figures: dict[str, float], title: str) -> None:
+    """Print the marks of a row first, then whatever else was found."""
+    print(title)
+    marked = {mark.figure: mark for mark in row.marks}
+    others = [name for name in figures if name not in marked and not name.startswith("true ")]
+    for name in [*marked, *others]:
+        mark, value = marked.get(name), figures.get(name)
+        said = "" if mark is None or mark.must is None else f"  must {mark.must}, aim {mark.aim}"
+        if f"true {name}" in figures:
+            said = f"  truth {figures[f'true {name}']:.4f}"
+        print(f"  {name:44s} {'-' if value is None else f'{value:10.4f}'}{said}", flush=True)
 
 
-def peer_row(case: Case, ours: float, run: bool) -> list[str]:
-    """The peer's row, from this run or from an earlier one of bench.py."""
-    assert case.peer is not None
-    data, out = PEERS / "data" / f"{case.data}_A", PEERS / "out" / case.peer / f"{case.data}_A"
-    if run:
-        command = [sys.executable, str(BENCH / "peers.py"), case.peer, str(data), str(out)]
-        subprocess.run([*command, "--timeout", "1800"], check=True, env=one_thread())
-    if not (out / "timing.json").exists():
-        return []
-    timing = json.loads((out / "timing.json").read_text())
-    label = f"{case.peer} ({timing.get('version', '?').split()[0]})"
-    memory = timing.get("peak_rss_mb")
-    # its processor time holds imports and reading, its wall time whatever else the machine did
-    cpu = min(timing["cpu_s"], timing["fit_s"] + timing["sample_s"])
-    return [row(case.data, label, cpu, ours, memory, score(data, out))]
+def measure_ceilings(rows: list[Row]) -> None:
+    """Score the half that no tool saw in the place of synthetic tables."""
+    import halves
+    from places import half
 
-
-def score(real: Path, synthetic: Path | str) -> dict[str, Any]:
-    """Our own `evaluate`, which agrees with SDMetrics."""
-    metadata = str(real / "metadata.json")
-    return prefect_synth("evaluate", str(real), str(synthetic), "--metadata", metadata)
-
-
-def prefect_synth(*arguments: str) -> dict[str, Any]:
-    """Run the command line as a user does and read its JSON."""
-    command = [str(Path(sys.executable).parent / "prefect-synth"), *arguments, "--json"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=one_thread())
-    return json.loads(done.stdout)
-
-
-def one_thread() -> dict[str, str]:
-    """The environment in which every tool uses one thread."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return {**os.environ, **dict.fromkeys(names, "1")}
-
-
-def row(
-    data: str,
-    tool: str,
-    cpu: float | None,
-    ours: float,
-    memory: float | None,
-    scores: dict[str, Any],
-) -> str:
-    """A line of the table."""
-    figures = [
-        data,
-        tool,
-        "-" if cpu is None else f"{cpu:.1f}",
-        "-" if cpu is None else f"{cpu / ours:.0f}x" if cpu > 1.5 * ours else "1",
-        "-" if memory is None else f"{memory:.0f}",
-        *("-" if scores.get(s) is None else f"{scores[s]:.3f}" for s in SCORES),
-    ]
-    return f"| {' | '.join(figures)} |"
+    for row in rows:
+        if row.measure is halves.measure and half(row.data, "B").is_dir():
+            figures = halves.score(row, half(row.data, "B"))
+            append(Record(row.name, "ceiling", 0, figures, os.getloadavg()[0]))
+            show(row, figures, f"{row.name}, ceiling")
 
 
 if __name__ == "__main__":
