@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full test lint bench constraints browser clean
+.PHONY: help demo demo-full test test-slow lint bench constraints browser clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -24,14 +24,18 @@ demo-full: $(VENV)/.installed ## The same with all 2,469 households (1.4 million
 test: $(VENV)/.tested lint ## Lint, type-check and run the tests (under 15 minutes on 2 cores)
 	$(BIN)/python -m pytest
 
+test-slow: $(VENV)/.tested ## The tests that take minutes: every data set, every row model, PostgreSQL
+	$(BIN)/python -m pytest -m slow
+
 lint: $(VENV)/.tested ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed ## Measure on the data sets beside the checkout, if they are there
-	$(BIN)/python tests/benchmarks/run.py
+bench: $(VENV)/.tested ## Measure the acceptance table, five seeds, and write docs/benchmarks.md (hours)
+	$(BIN)/python tests/benchmarks/run.py --ceilings
+	$(BIN)/python tests/benchmarks/run.py --seeds 5
 
 browser: ## Install headless Chromium for the browser tests (Debian, as root)
 	apt-get update -qq && apt-get install -y -qq chromium chromium-driver
