@@ -22,8 +22,9 @@ from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.errors import NotFittedError, SynthesisError
 from prefect_synth.synth.hierarchy.extensions import HierarchySettings, extend_tables
 from prefect_synth.synth.hierarchy.fitting import fit_part
-from prefect_synth.synth.hierarchy.keys import fill_keys
+from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.part import TablePart
+from prefect_synth.synth.hierarchy.repairs import fill_keys
 from prefect_synth.synth.hierarchy.structure import Sample
 from prefect_synth.synth.inference import as_table, infer_metadata
 from prefect_synth.synth.marginal_names import MARGINALS
@@ -149,7 +150,7 @@ class GaussianCopulaSynthesizer:
         drawn = Sample(
             rows={part.name: num_rows}, columns={part.name: columns}, held=tuple(conditions or ())
         )
-        fill_keys(self.metadata, {part.name: part}, (part.name,), drawn, seed)
+        fill_keys(KeyColumns(self.metadata, {part.name: part}, drawn, seed), (part.name,))
         return pa.Table.from_arrays([columns[f.name] for f in part.schema], schema=part.schema)
 
     def save(self, folder: Path) -> None:

@@ -11,6 +11,7 @@ from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.metadata import Metadata, Relationship
 
 if TYPE_CHECKING:
+    from prefect_synth.synth.hierarchy.part import TablePart
     from prefect_synth.synth.hierarchy.structure import Sample
 
 
@@ -83,6 +84,26 @@ def shared_rows(metadata: Metadata, rows: Mapping[str, int], relation: Relations
 
 Place = tuple[str, str]
 """A table and a column."""
+
+
+def claims(metadata: Metadata, part: TablePart) -> list[tuple[Relationship, list[tuple[str, str]]]]:
+    """Which foreign key fills which columns: (child column, parent column) by relationship.
+
+    Where keys share a column, one that is never null fills it, and a table's reference to itself
+    comes after those that it may depend on.
+    """
+    order = sorted(
+        metadata.parents(part.name),
+        key=lambda r: (r.name in part.plan.deferred, part.nulls[r.name] > 0, r.parent == part.name),
+    )
+    taken: set[str] = set()
+    filled = []
+    for relationship in order:
+        pairs = zip(relationship.child_columns, relationship.parent_columns, strict=True)
+        own = [(c, p) for c, p in pairs if c not in taken]
+        taken.update(relationship.child_columns)
+        filled.append((relationship, own))
+    return filled
 
 
 def twin_columns(metadata: Metadata) -> dict[Place, tuple[Place, ...]]:

@@ -11,9 +11,10 @@ import pyarrow as pa
 from prefect_synth.synth.encoding.layout import Encoded
 from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.context import inherit
-from prefect_synth.synth.hierarchy.keys import fill_keys
+from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.links import parent_rows
 from prefect_synth.synth.hierarchy.part import TablePart, split
+from prefect_synth.synth.hierarchy.repairs import fill_keys
 from prefect_synth.synth.hierarchy.structure import Sample, Structure
 from prefect_synth.synth.hierarchy.unique_keys import room
 from prefect_synth.synth.metadata import Metadata
@@ -57,7 +58,8 @@ class Sampler:
             self._rows(name)
         for name in self.order:
             self._late_links(name)
-        fill_keys(self.metadata, self.parts, self.order, self.drawn, self.seed, self.keys)
+        keys = KeyColumns(self.metadata, self.parts, self.drawn, self.seed, self.keys)
+        fill_keys(keys, self.order)
         return {name: self._table(name) for name in self.metadata.tables}
 
     def _rows(self, name: str) -> None:

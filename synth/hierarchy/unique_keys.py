@@ -12,33 +12,21 @@ from prefect_synth.synth.encoding.columns import CategoryEncoder, NumberEncoder
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.encoding.table import AnyEncoder
 from prefect_synth.synth.errors import UniquenessError
-from prefect_synth.synth.hierarchy.overlap import shared_forebear
+from prefect_synth.synth.hierarchy.keys import KeyColumns
+from prefect_synth.synth.hierarchy.overlap import claims, shared_forebear
 from prefect_synth.synth.hierarchy.part import TablePart
-from prefect_synth.synth.hierarchy.uniqueness import KeyPart, combine, move, repair, repeated
+from prefect_synth.synth.hierarchy.uniqueness import (
+    KeyPart,
+    codes_of,
+    combine,
+    move,
+    repair,
+    repeated,
+)
 from prefect_synth.synth.metadata import Metadata, Relationship
 
 if TYPE_CHECKING:
     from prefect_synth.synth.hierarchy.structure import Sample
-
-
-def claims(metadata: Metadata, part: TablePart) -> list[tuple[Relationship, list[tuple[str, str]]]]:
-    """Which foreign key fills which columns: (child column, parent column) by relationship.
-
-    Where keys share a column, one that is never null fills it, and a table's reference to itself
-    comes after those that it may depend on.
-    """
-    order = sorted(
-        metadata.parents(part.name),
-        key=lambda r: (r.name in part.plan.deferred, part.nulls[r.name] > 0, r.parent == part.name),
-    )
-    taken: set[str] = set()
-    filled = []
-    for relationship in order:
-        pairs = zip(relationship.child_columns, relationship.parent_columns, strict=True)
-        own = [(c, p) for c, p in pairs if c not in taken]
-        taken.update(relationship.child_columns)
-        filled.append((relationship, own))
-    return filled
 
 
 def room(metadata: Metadata, part: TablePart, rows: Mapping[str, int]) -> list[dict[str, int]]:
@@ -73,17 +61,14 @@ def room(metadata: Metadata, part: TablePart, rows: Mapping[str, int]) -> list[d
 
 
 def make_unique(
-    metadata: Metadata,
-    part: TablePart,
-    drawn: Sample,
-    key: tuple[str, ...],
-    rng: np.random.Generator,
+    keys: KeyColumns, part: TablePart, key: tuple[str, ...], rng: np.random.Generator
 ) -> None:
     """Exchange parents, or own values, between rows until the key is unique.
 
     Raises:
         UniquenessError: The key has fewer combinations than rows.
     """
+    metadata, drawn = keys.metadata, keys.drawn
     linked = [
         (r, [p for c, p in filled if c in key])
         for r, filled in claims(metadata, part)
@@ -93,7 +78,7 @@ def make_unique(
     whole = _rows_without_null(part, drawn, [r for r, _ in linked], own)
     if not len(whole):
         return
-    parts = [_link_part(metadata, drawn, r, columns, whole) for r, columns in linked]
+    parts = [_link_part(keys, r, columns, whole) for r, columns in linked]
     domains = {c: _Domain(drawn.columns[part.name][c], whole) for c in own}
     parts += [KeyPart(d.choice, np.arange(len(d.values))) for d in domains.values()]
     if not len(repeated([p.row_codes for p in parts])):
@@ -109,7 +94,9 @@ def make_unique(
     if not unique:
         raise UniquenessError(part.name, key, len(whole))
     for (relation, _), repaired in zip(linked, parts, strict=False):
-        drawn.links[relation.name][whole] = repaired.choice
+        changed = drawn.links[relation.name].copy()  # what rows were drawn with stays as it was
+        changed[whole] = repaired.choice
+        drawn.links[relation.name] = changed
     for column, repaired in zip(own, parts[len(linked) :], strict=True):
         domain = domains[column]
         drawn.columns[part.name][column] = domain.write(repaired.choice, whole)
@@ -147,12 +134,13 @@ def _rows_without_null(
 
 
 def _link_part(
-    metadata: Metadata, drawn: Sample, relation: Relationship, columns: Sequence[str], rows: Ints
+    keys: KeyColumns, relation: Relationship, columns: Sequence[str], rows: Ints
 ) -> KeyPart:
-    parent = drawn.columns[relation.parent]
-    codes = combine([codes_of(parent[c]) for c in columns])
+    drawn = keys.drawn
+    parts = [keys.codes(relation.parent, c) for c in columns]
+    codes = parts[0] if len(parts) == 1 else combine(parts)
     link = drawn.links[relation.name][rows]
-    shared = shared_forebear(metadata, drawn, relation)
+    shared = shared_forebear(keys.metadata, drawn, relation)
     if shared is None:
         return KeyPart(link, codes)
     return KeyPart(link, codes, shared[0][rows], shared[1])
@@ -196,13 +184,3 @@ def _more_values(encoder: AnyEncoder, seen: pa.Array, needed: int) -> pa.Array:
         after = encoder.scale.to_ticks(seen).max() + 1 + np.arange(needed)
         return encoder.scale.from_ticks(after, seen.type)
     return seen.slice(0, 0)
-
-
-def codes_of(values: pa.Array) -> Ints:
-    """One integer for each value, -1 for null, [n]."""
-    if isinstance(values, pa.ExtensionArray):
-        values = values.storage
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    codes = values.dictionary_encode().indices.fill_null(-1)
-    return np.asarray(codes).astype(np.int64)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Ints
 
@@ -39,6 +40,16 @@ class KeyPart:
     def row_codes(self) -> Ints:
         """The code of each row's option, [n]."""
         return np.asarray(self.codes[self.choice])
+
+
+def codes_of(values: pa.Array) -> Ints:
+    """One integer for each value, -1 for null, [n]."""
+    if isinstance(values, pa.ExtensionArray):
+        values = values.storage
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    codes = values.dictionary_encode().indices.fill_null(-1)
+    return np.asarray(codes).astype(np.int64)
 
 
 def repeated(parts: Sequence[Ints]) -> Ints:
