@@ -147,6 +147,7 @@ class GaussianCopulaSynthesizer:
             if value is not None:  # exactly what was asked for, not its piece's centre
                 kind = part.schema.field(column).type
                 columns[column] = pa.array([value], kind).take(pa.array(np.zeros(num_rows, int)))
+        columns = part.rules.backward(columns, {}, stream(seed, "rules", part.name))
         drawn = Sample(
             rows={part.name: num_rows}, columns={part.name: columns}, held=tuple(conditions or ())
         )

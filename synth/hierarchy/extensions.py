@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,8 @@ from prefect_synth.synth.hierarchy.roles import KeyRoles, key_roles, narrow_colu
 from prefect_synth.synth.inference import as_table
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
+from prefect_synth.synth.rules.applying import Rules, parent_codes, take_out
+from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.storage import (
     fingerprint_of,
     folder_name,
@@ -53,6 +55,7 @@ class HierarchySettings:
         on_orphan: What to do with a foreign key whose parent does not exist.
         encoding: Locale and marginals.
         keys: Whether minted keys are `fresh` with every seed, or `stable` from run to run.
+        rules: `infer`, or `none`, or a rule set.
     """
 
     row_model: str = "copula"
@@ -61,6 +64,7 @@ class HierarchySettings:
     on_orphan: OnOrphan = "error"
     encoding: EncodingSettings = field(default_factory=EncodingSettings)
     keys: Keys = "fresh"
+    rules: Rules = "infer"
 
 
 @stored
@@ -83,6 +87,7 @@ class Extended:
         unique: Keys to repair.
         one_to_one: Relations with at most one row a parent.
         kept: The raw rows, where the table is published as it is.
+        rules: What restores the columns that rules determine.
     """
 
     rows: int
@@ -99,6 +104,7 @@ class Extended:
     unique: tuple[tuple[str, ...], ...]
     one_to_one: tuple[str, ...]
     kept: dict[str, pa.Array] | None
+    rules: TableRules = field(default_factory=TableRules)
 
 
 @dataclass(frozen=True)
@@ -164,8 +170,13 @@ def extend_tables(
     narrow = narrow_columns(loaded)
     extended: dict[str, Extended] = {}
     for name in reversed(plan.order):
-        roles = key_roles(metadata, name, loaded, narrow, stable=settings.keys == "stable")
-        extended[name] = _extend(metadata, plan, name, loaded, links, extended, roles, settings)
+        codes = parent_codes(metadata, plan.tables[name], links, settings.keep)
+        chosen = settings.rules if name not in settings.keep else "none"
+        rules, seen, data = take_out(metadata, name, loaded[name], codes, chosen)
+        left = {**loaded, name: data}
+        roles = key_roles(seen, name, left, narrow, stable=settings.keys == "stable")
+        made = _extend(seen, plan, name, left, links, extended, roles, settings)
+        extended[name] = replace(made, schema=loaded[name].schema, rules=rules)
     return Extensions(plan, {name: extended[name] for name in plan.order})
 
 

@@ -46,7 +46,7 @@ def fit_part(
     return TablePart(
         name, table.rows, table.schema, plan, table.codec, table.relations, table.levels,
         table.references, nulls, table.one_to_one, structure, row_model, table.keys,
-        table.counters, table.unique, kept,
+        table.counters, table.unique, kept, table.rules,
     )  # fmt: skip
 
 

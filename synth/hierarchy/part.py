@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +14,8 @@ from prefect_synth.synth.hierarchy.encoders import NumbersCodec, Traits
 from prefect_synth.synth.hierarchy.plan import TablePlan
 from prefect_synth.synth.row_models import factory  # noqa: F401 - a part on disk names its model
 from prefect_synth.synth.row_models.base import RowModel
+from prefect_synth.synth.rules import catalogue  # noqa: F401 - a part on disk names its rules
+from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.storage import load_state, save_state, stored
 
 
@@ -77,6 +79,7 @@ class TablePart:
         counters: First number of key columns that count within their parent.
         unique: Keys of several columns that must be unique.
         kept: The rows, where the table is published as it is.
+        rules: What restores the columns that rules determine.
     """
 
     name: str
@@ -95,6 +98,7 @@ class TablePart:
     counters: dict[str, int]
     unique: tuple[tuple[str, ...], ...]
     kept: KeptRows | None
+    rules: TableRules = field(default_factory=TableRules)
 
     def save(self, folder: Path) -> None:
         """Write the part into `folder` as `part.json` and `part.safetensors`."""

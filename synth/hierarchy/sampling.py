@@ -19,6 +19,7 @@ from prefect_synth.synth.hierarchy.structure import Sample, Structure
 from prefect_synth.synth.hierarchy.unique_keys import room
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
+from prefect_synth.synth.rules.applying import parent_codes
 
 
 class Sampler:
@@ -81,6 +82,14 @@ class Sampler:
         for relation, layout in part.references.items():
             piece = blocks.references[relation].pieces[:, 0]
             self.drawn.links[relation] = piece - int(layout.has_null)
+        self.drawn.columns[name] = self._restored(part)
+
+    def _restored(self, part: TablePart) -> dict[str, pa.Array]:
+        """The columns with what rules determine."""
+        kept = [name for name, other in self.parts.items() if other.kept is not None]
+        codes = parent_codes(self.metadata, part.plan, self.drawn.links, kept)
+        rng = stream(self.seed, "rules", part.name)
+        return part.rules.backward(self.drawn.columns[part.name], codes, rng)
 
     def _keep(self, part: TablePart) -> None:
         assert part.kept is not None  # noqa: S101 - asked by the caller

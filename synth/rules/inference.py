@@ -61,8 +61,8 @@ def _find_constants(search: Search) -> None:
     for column in list(search.free):
         values = search.rows.columns[column]
         different = pc.count_distinct(values, "only_valid").as_py()
-        if different == 1 and len(values) - values.null_count >= RARE:
-            value = values.drop_null().slice(0, 1)
+        if different == 1 and not values.null_count and len(values) >= RARE:
+            value = values.slice(0, 1)
             search.accept(Constant(column, value, pa.schema([("v", values.type)])))
         if different < 2:
             search.free.remove(column)

@@ -1,0 +1,11 @@
+"""Every kind of rule, so that a model on disk may name any of them."""
+
+from __future__ import annotations
+
+from prefect_synth.synth.rules.calendar import Composed, DayOfMonth, Part
+from prefect_synth.synth.rules.clock import Clock, ClockSum
+from prefect_synth.synth.rules.formulas import Product, Sum
+from prefect_synth.synth.rules.lookup import Lookup
+from prefect_synth.synth.rules.single import Constant
+
+KINDS = (Clock, ClockSum, Composed, Constant, DayOfMonth, Lookup, Part, Product, Sum)
