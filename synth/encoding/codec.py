@@ -62,7 +62,7 @@ class TableCodec:
         rows = Encoded(
             np.zeros((table.num_rows, len(at)), np.int32 if compact else np.int64),
             np.full((table.num_rows, len(at)), 0.5, np.float32 if compact else np.float64),
-            self._layouts(),
+            self.layouts,
         )
         for name in self.columns or self.encoders:
             for leaf, values in self._leaves(name, whole(table.column(name))):
@@ -90,7 +90,7 @@ class TableCodec:
             held: Columns that a condition holds at a value, and whether that value is null.
         """
         at = {name: j for j, name in enumerate(self.modelled)}
-        rows = Encoded(rows.pieces.copy(), rows.places.copy(), self._layouts())
+        rows = Encoded(rows.pieces.copy(), rows.places.copy(), self.layouts)
         known = {c: null for c, null in (held or {}).items() if c in at}
         for i, patterns in enumerate(self.patterns):
             rows.pieces[:, i] = patterns.redrawn(rows.pieces[:, i], known, rng)
@@ -120,7 +120,9 @@ class TableCodec:
         layout = self.encoders[column].layout
         return layout is not None and layout.has_null and piece == 0
 
-    def _layouts(self) -> tuple[Layout, ...]:
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The pieces of what a row model sees."""
         own = [e.layout for e in self.encoders.values() if e.layout is not None]
         return (*(p.layout for p in self.patterns), *own)
 

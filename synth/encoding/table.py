@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,8 @@ from prefect_synth.synth.encoding.choice import AnyEncoder, EncodingSettings, fi
 from prefect_synth.synth.encoding.codec import TableCodec
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.encoding.patterns import fit_patterns, implications
-from prefect_synth.synth.encoding.shapes import Shape, fit_shape
+from prefect_synth.synth.encoding.shapes import Shape, describe_leaf, leaf_name
+from prefect_synth.synth.encoding.shaping import fit_shape
 from prefect_synth.synth.encoding.sources import ColumnSource, whole
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.metadata import Column
@@ -75,11 +77,11 @@ class _Fitting:
     def add(self, column: Column, values: pa.Array) -> None:
         """Fit one column, or the leaves that it is taken apart into."""
         single = column.name in self.unique
-        shape = None if single else fit_shape(self.table, column, values, self.settings, self.units)
+        shape = None if single else fit_shape(column, values, self.settings, self.units)
         if shape is not None:
             self.shapes[column.name] = shape
             for name, leaf in shape.flatten(column.name, values).items():
-                self.add(shape.leaf(column.name, name, leaf), leaf)
+                self.add(_leaf_column(column, name, leaf), leaf)
             return
         encoder = fit_column(self.table, column, values, single, self.settings, self.units)
         self.encoders[column.name] = encoder
@@ -106,3 +108,10 @@ def _absent(values: pa.Array) -> np.ndarray:
     elif pa.types.is_dictionary(values.type):
         absent = ~np.asarray(values.dictionary.take(values.indices).is_valid())
     return absent
+
+
+def _leaf_column(column: Column, leaf: str, values: pa.Array) -> Column:
+    """What a leaf means: the same as its column where it is only of another type."""
+    if leaf == leaf_name(column.name, "~"):
+        return replace(column, name=leaf)
+    return describe_leaf(leaf, values)
