@@ -29,11 +29,14 @@ class RelationExtension:
 
     Args:
         counts: Children of each parent row, [parents].
-        effects: What siblings share, [parents, k]; k may be 0.
+        effects: What siblings share, [parents, k], drawn with the doubt that few children leave;
+            k may be 0.
+        means: The same without the doubt, [parents, k].
     """
 
     counts: Ints
     effects: Floats
+    means: Floats
 
 
 def extend_relation(
@@ -49,11 +52,11 @@ def extend_relation(
     """
     linked, parents = link >= 0, len(own)
     counts = np.bincount(link[linked], minlength=parents).astype(np.int64)
-    effects = np.zeros((parents, 0))
+    effects = means = np.zeros((parents, 0))
     if (counts > 0).sum() >= _FEWEST_PARENTS and (counts > 1).sum() >= _FEWEST_PARENTS:
         features = _features(children.take(np.flatnonzero(linked)))
-        effects = _random_effects(features, link[linked], counts, _features(own), rng)
-    return RelationExtension(counts, effects)
+        effects, means = _random_effects(features, link[linked], counts, _features(own), rng)
+    return RelationExtension(counts, effects, means)
 
 
 def _features(children: Encoded) -> Floats:
@@ -76,9 +79,9 @@ def _features(children: Encoded) -> Floats:
 
 def _random_effects(
     features: Floats, link: Ints, counts: Ints, own: Floats, rng: np.random.Generator
-) -> Floats:
+) -> tuple[Floats, Floats]:
     if not features.shape[1]:
-        return np.zeros((len(counts), 0))
+        return np.zeros((len(counts), 0)), np.zeros((len(counts), 0))
     ratios, axes, means = _components(features, link, counts)
     by_chance = _components(features, rng.permutation(link), counts)[0]
     keep = np.flatnonzero((ratios > by_chance[0]) & (ratios / (1 + ratios) > _SMALLEST_ICC))
@@ -88,7 +91,8 @@ def _random_effects(
     shrink = counts[:, None] * ratio / (1 + counts[:, None] * ratio)
     left_over = ratio / (1 + counts[:, None] * ratio)
     noise = rng.standard_normal(seen.shape) * np.sqrt(left_over)
-    return np.asarray(expected + shrink * (seen - expected) + noise)
+    best = expected + shrink * (seen - expected)
+    return np.asarray(best + noise), np.asarray(best)
 
 
 def _expected(seen: Floats, ratio: Floats, counts: Ints, own: Floats) -> tuple[Floats, Floats]:

@@ -19,17 +19,16 @@ from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.generation.keys import KeyGenerator, Keys
 from prefect_synth.synth.hierarchy.encoders import (
     NumbersCodec,
-    fit_counts,
     fit_levels,
-    fit_numbers,
     reference_layout,
 )
-from prefect_synth.synth.hierarchy.extension import extend_relation
 from prefect_synth.synth.hierarchy.levels import levels
 from prefect_synth.synth.hierarchy.links import OnOrphan, link_tables
 from prefect_synth.synth.hierarchy.part import Blocks, RelationCodec
 from prefect_synth.synth.hierarchy.plan import Plan, make_plan
+from prefect_synth.synth.hierarchy.relations import Named, extend_relations, name_rows
 from prefect_synth.synth.hierarchy.roles import KeyRoles, key_roles, narrow_columns
+from prefect_synth.synth.hierarchy.styles import StyleCodec
 from prefect_synth.synth.inference import as_table
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
@@ -56,6 +55,8 @@ class HierarchySettings:
         encoding: Locale and marginals.
         keys: Whether minted keys are `fresh` with every seed, or `stable` from run to run.
         rules: `infer`, or `none`, or a rule set.
+        unit: The table whose rows are people, where it is known: no row of it or below it is ever
+            modelled by itself.
     """
 
     row_model: str = "copula"
@@ -65,6 +66,12 @@ class HierarchySettings:
     encoding: EncodingSettings = field(default_factory=EncodingSettings)
     keys: Keys = "fresh"
     rules: Rules = "infer"
+    unit: str | None = None
+
+    @property
+    def with_styles(self) -> bool:
+        """Whether parents have styles; a Gaussian takes numbers better."""
+        return self.row_model not in ("copula", "independent")
 
 
 @stored
@@ -80,6 +87,7 @@ class Extended:
         links: Parent row of each row, by relation.
         counts: Children of each row, by relation.
         relations: Encoders of what the rows know of their children.
+        styles: Styles of the rows, as their children are told them.
         levels: Encoders of the level, by relation to itself.
         references: Layouts of keys to kept tables.
         keys: Makers of minted columns.
@@ -97,6 +105,7 @@ class Extended:
     links: dict[str, Ints]
     counts: dict[str, Ints]
     relations: dict[str, RelationCodec]
+    styles: dict[str, StyleCodec]
     levels: dict[str, NumbersCodec]
     references: dict[str, Layout]
     keys: dict[str, KeyGenerator]
@@ -168,6 +177,11 @@ def extend_tables(
     _check_kept(metadata, settings.keep)
     loaded, links = link_tables(metadata, loaded, plan.order, settings.on_orphan)
     narrow = narrow_columns(loaded)
+    named = (
+        name_rows(metadata, plan, loaded, links, tuple(settings.keep), settings.unit)
+        if settings.with_styles
+        else {}
+    )
     extended: dict[str, Extended] = {}
     for name in reversed(plan.order):
         codes = parent_codes(metadata, plan.tables[name], links, settings.keep)
@@ -175,7 +189,7 @@ def extend_tables(
         rules, seen, data = take_out(metadata, name, loaded[name], codes, chosen)
         left = {**loaded, name: data}
         roles = key_roles(seen, name, left, narrow, stable=settings.keys == "stable")
-        made = _extend(seen, plan, name, left, links, extended, roles, settings)
+        made = _extend(seen, plan, name, left, links, extended, named, roles, settings)
         extended[name] = replace(made, schema=loaded[name].schema, rules=rules)
     return Extensions(plan, {name: extended[name] for name in plan.order})
 
@@ -222,6 +236,7 @@ def _extend(
     loaded: Mapping[str, pa.Table],
     links: Mapping[str, Ints],
     done: Mapping[str, Extended],
+    named: Named,
     roles: KeyRoles,
     settings: HierarchySettings,
 ) -> Extended:
@@ -229,7 +244,10 @@ def _extend(
     codec = fit_codec(name, data, roles.own, roles.unique, settings.encoding)
     own = codec.encode(data, rng)
     own_links = {r.name: links[r.name] for r in metadata.parents(name)}
-    counts, relations, encoded = _relations(metadata, plan, own, name, done, links, settings)
+    known = extend_relations(
+        metadata, plan, name, own, done, links, named, settings.seed,
+        with_styles=settings.with_styles,
+    )  # fmt: skip
     level_numbers = {r: levels(links[r]).astype(float)[:, None] for r in plan.tables[name].itself}
     level_codecs = {r: fit_levels(numbers[:, 0]) for r, numbers in level_numbers.items()}
     references = {
@@ -238,60 +256,19 @@ def _extend(
         if r.name in plan.tables[name].as_category
     }
     blocks = Blocks(
-        encoded,
+        known.encoded,
         {r: level_codecs[r].encode(level_numbers[r]) for r in level_codecs},
         own,
         {r: _encode_reference(links[r], layout) for r, layout in references.items()},
+        known.style_columns,
+        known.style_of,
     )
     kept = {c: data[c].combine_chunks() for c in data.column_names}
     return Extended(
-        len(data), data.schema, codec, blocks.compact(), own_links, counts, relations,
-        level_codecs, references, roles.keys, roles.counters, roles.repaired, roles.one_to_one,
-        kept if name in settings.keep else None,
+        len(data), data.schema, codec, blocks.compact(), own_links, known.counts, known.codecs,
+        known.styles, level_codecs, references, roles.keys, roles.counters, roles.repaired,
+        roles.one_to_one, kept if name in settings.keep else None,
     )  # fmt: skip
-
-
-def _relations(
-    metadata: Metadata,
-    plan: Plan,
-    own: Encoded,
-    name: str,
-    done: Mapping[str, Extended],
-    links: Mapping[str, Ints],
-    settings: HierarchySettings,
-) -> tuple[dict[str, Ints], dict[str, RelationCodec], dict[str, Encoded]]:
-    """What the rows of `name` know of each relation to their children."""
-    counts: dict[str, Ints] = {}
-    codecs: dict[str, RelationCodec] = {}
-    encoded: dict[str, Encoded] = {}
-    for relation in metadata.children(name):
-        role = plan.tables[relation.child]
-        if relation.name in role.as_category:
-            continue
-        link = links[relation.name]
-        children = _siblings(relation, done, len(link), role.deferred)
-        rng = stream(settings.seed, "extend", relation.name)
-        known = extend_relation(children, link, own, rng)
-        counts[relation.name] = known.counts
-        codec = RelationCodec(fit_counts(known.counts), fit_numbers(known.effects, whole=False))
-        codecs[relation.name] = codec
-        encoded[relation.name] = Encoded.beside(
-            [
-                codec.counts.encode(known.counts.astype(float)[:, None]),
-                codec.effects.encode(known.effects),
-            ],
-            len(own),
-        )
-    return counts, codecs, encoded
-
-
-def _siblings(
-    relation: Relationship, done: Mapping[str, Extended], rows: int, deferred: Collection[str]
-) -> Encoded:
-    """The child rows to compare; without columns where the relation carries no context."""
-    if relation.child not in done or relation.name in deferred:
-        return Encoded.empty(rows)
-    return done[relation.child].blocks.joined()
 
 
 def _encode_reference(link: Ints, layout: Layout) -> Encoded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,14 +11,21 @@ from prefect_synth.synth.encoding.layout import Encoded, Ints
 from prefect_synth.synth.hierarchy.context import inherit, parent_context
 from prefect_synth.synth.hierarchy.encoders import fit_numbers, fit_traits
 from prefect_synth.synth.hierarchy.extensions import Extended, Extensions, HierarchySettings
-from prefect_synth.synth.hierarchy.part import KeptRows, StructureModel, TablePart
+from prefect_synth.synth.hierarchy.part import KeptRows, StructureModel, StyleModel, TablePart
+from prefect_synth.synth.hierarchy.styles import link_styles
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
+from prefect_synth.synth.row_models.base import RowModel
+from prefect_synth.synth.row_models.choice import choose
 from prefect_synth.synth.row_models.factory import make_row_model
 
 
 def fit_part(
-    metadata: Metadata, extensions: Extensions, name: str, settings: HierarchySettings
+    metadata: Metadata,
+    extensions: Extensions,
+    name: str,
+    settings: HierarchySettings,
+    row_model: RowModel | None = None,
 ) -> TablePart:
     """Fit the part of table `name`.
 
@@ -26,9 +34,12 @@ def fit_part(
         extensions: The bottom-up pass over all tables.
         name: The table.
         settings: Row model and seed.
+        row_model: The row model to fit; one of the settings' name where None.
     """
     table, plan = extensions.tables[name], extensions.plan.tables[name]
-    rng = stream(settings.seed, "fit", name)
+    rng, own = stream(settings.seed, "fit", name), table.blocks.joined()
+    choice = choose(table.rows, own.width, name=settings.row_model)
+    settings = replace(settings, row_model=choice.row_model)
     nulls = {r: _null_share(link) for r, link in table.links.items()}
     contexts: list[Encoded] = []
     structure = {}
@@ -39,15 +50,29 @@ def fit_part(
                 metadata, extensions, relation, table.links[relation], known, settings, rng
             )
         contexts.append(_context(metadata, extensions, table, relation, nulls, rng))
-    row_model = make_row_model(settings.row_model).fit(
-        table.blocks.joined(), Encoded.beside(contexts, table.rows), rng
-    )
-    kept = None if table.kept is None else KeptRows(table.kept, table.blocks.joined())
+    styles = _fit_styles(table, contexts, settings, rng)
+    row_model = row_model or make_row_model(settings.row_model)
+    row_model = row_model.fit(own, Encoded.beside(contexts, table.rows), rng)
+    kept = None if table.kept is None else KeptRows(table.kept, table.blocks)
     return TablePart(
-        name, table.rows, table.schema, plan, table.codec, table.relations, table.levels,
+        name, table.rows, table.schema, plan, table.codec, table.relations, styles,
+        table.blocks.style_of, table.levels,
         table.references, nulls, table.one_to_one, structure, row_model, table.keys,
-        table.counters, table.unique, kept, table.rules,
+        table.counters, table.unique, kept, table.rules, choice,
     )  # fmt: skip
+
+
+def _fit_styles(
+    table: Extended, contexts: list[Encoded], settings: HierarchySettings, rng: np.random.Generator
+) -> dict[str, StyleModel]:
+    """Fit each style given what stands before it; the styles join the contexts."""
+    models = {}
+    for name, column in table.blocks.styles.items():
+        known = Encoded.beside(contexts, table.rows)
+        model = make_row_model(settings.row_model).fit(column, known, rng)
+        models[name] = StyleModel(table.styles[name], model)
+        contexts.append(column)
+    return models
 
 
 def _null_share(link: Ints) -> float:
@@ -106,13 +131,19 @@ def _fit_structure(
     rng: np.random.Generator,
 ) -> StructureModel:
     parent = extensions.tables[_parent(metadata, relation)]
+    if relation in parent.blocks.style_of:
+        style = parent.blocks.style_of[relation]
+        codes = parent.blocks.styles[style].pieces[:, 0]
+        wanted, layout = link_styles(link, codes, len(parent.styles[style].layout.ranges))
+        model = make_row_model(settings.row_model).fit(wanted, known, rng)
+        return StructureModel(None, None, layout, model)
     seen = parent.blocks.for_child(relation)
     traits = fit_traits(seen, parent.counts[relation])
-    wanted = np.full((len(link), traits.axes.shape[1]), np.nan)
-    wanted[link >= 0] = traits.of(seen)[link[link >= 0]]
-    codec = fit_numbers(wanted, whole=False)
-    row_model = make_row_model(settings.row_model).fit(codec.encode(wanted), known, rng)
-    return StructureModel(traits, codec, row_model)
+    numbers = np.full((len(link), traits.axes.shape[1]), np.nan)
+    numbers[link >= 0] = traits.of(seen)[link[link >= 0]]
+    codec = fit_numbers(numbers, whole=False)
+    row_model = make_row_model(settings.row_model).fit(codec.encode(numbers), known, rng)
+    return StructureModel(traits, codec, None, row_model)
 
 
 def _parent(metadata: Metadata, relation: str) -> str:

@@ -32,6 +32,36 @@ def match(wanted: Floats, slots: Ints, traits: Floats, rng: np.random.Generator)
     return result
 
 
+def match_styles(wanted: Ints, slots: Ints, styles: Ints, rng: np.random.Generator) -> Ints:
+    """Give each child row one slot, of the style that it looks for while there are any.
+
+    Args:
+        wanted: Style that each child row looks for, [n].
+        slots: Parent row of each place to fill, [n].
+        styles: Style of each parent row, [parents]; neighbours in number are alike.
+        rng: Source of the choice inside a style.
+
+    Returns:
+        Parent row of each child row, [n]; every slot is used once.
+    """
+    offered = styles[slots]
+    count = int(max(wanted.max(initial=0), offered.max(initial=0))) + 1
+    rows, places = (np.bincount(side, minlength=count) for side in (wanted, offered))
+    met = np.minimum(rows, places)
+    seekers, offers = (np.lexsort((rng.random(len(side)), side)) for side in (wanted, offered))
+    early_rows = _ranks(rows) < np.repeat(met, rows)
+    early_places = _ranks(places) < np.repeat(met, places)
+    result = np.empty(len(slots), np.int64)
+    result[seekers[early_rows]] = slots[offers[early_places]]
+    result[seekers[~early_rows]] = slots[offers[~early_places]]
+    return result
+
+
+def _ranks(sizes: Ints) -> Ints:
+    """0, 1, 2 ... in each of the groups of these sizes, one after the other."""
+    return np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+
+
 def _blocks(points: Floats, rng: np.random.Generator) -> Ints:
     """Row numbers by block of the first axis, then by the second axis inside it."""
     n = len(points)

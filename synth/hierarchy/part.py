@@ -12,8 +12,10 @@ from prefect_synth.synth.encoding.table import TableCodec
 from prefect_synth.synth.generation.keys import KeyGenerator
 from prefect_synth.synth.hierarchy.encoders import NumbersCodec, Traits
 from prefect_synth.synth.hierarchy.plan import TablePlan
+from prefect_synth.synth.hierarchy.styles import StyleCodec
 from prefect_synth.synth.row_models import factory  # noqa: F401 - a part on disk names its model
 from prefect_synth.synth.row_models.base import RowModel
+from prefect_synth.synth.row_models.choice import Choice
 from prefect_synth.synth.rules import catalogue  # noqa: F401 - a part on disk names its rules
 from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.storage import load_state, save_state, stored
@@ -36,10 +38,32 @@ class RelationCodec:
 @stored
 @dataclass(frozen=True)
 class StructureModel:
-    """Which parent a child row looks for, given what is known before: an assigned relation."""
+    """Which parent a child row looks for, given what is known before: an assigned relation.
 
-    traits: Traits
-    codec: NumbersCodec
+    Args:
+        traits: Main axes of the parents' columns; None where a style is looked for.
+        codec: Encoder of the traits.
+        style: Styles of the parents as the child rows have them; null first if any has no parent.
+        row_model: p(traits, or style | what is known).
+    """
+
+    traits: Traits | None
+    codec: NumbersCodec | None
+    style: Layout | None
+    row_model: RowModel
+
+
+@stored
+@dataclass(frozen=True)
+class StyleModel:
+    """How the rows of a table come by a style.
+
+    Args:
+        codec: The styles.
+        row_model: p(style | context, earlier styles).
+    """
+
+    codec: StyleCodec
     row_model: RowModel
 
 
@@ -50,11 +74,11 @@ class KeptRows:
 
     Args:
         columns: Its rows, column by column.
-        encoded: Its columns and extensions as its row model would see them.
+        blocks: Its columns and extensions as its row model would see them.
     """
 
     columns: dict[str, pa.Array]
-    encoded: Encoded
+    blocks: Blocks
 
 
 @stored
@@ -69,6 +93,8 @@ class TablePart:
         plan: Roles of its foreign keys.
         codec: Encoders of its own columns.
         relations: What its rows know of their children, by relation.
+        styles: How its rows come by their styles, in the order of drawing.
+        style_of: Which style the children through a relation are told.
         levels: Level encoder for each relation of the table to itself.
         references: Layout of each foreign key to a kept table.
         nulls: Share of rows without a parent, by relation.
@@ -80,6 +106,7 @@ class TablePart:
         unique: Keys of several columns that must be unique.
         kept: The rows, where the table is published as it is.
         rules: What restores the columns that rules determine.
+        choice: The row model's name, and why it was chosen.
     """
 
     name: str
@@ -88,6 +115,8 @@ class TablePart:
     plan: TablePlan
     codec: TableCodec
     relations: dict[str, RelationCodec]
+    styles: dict[str, StyleModel]
+    style_of: dict[str, str]
     levels: dict[str, NumbersCodec]
     references: dict[str, Layout]
     nulls: dict[str, float]
@@ -99,6 +128,7 @@ class TablePart:
     unique: tuple[tuple[str, ...], ...]
     kept: KeptRows | None
     rules: TableRules = field(default_factory=TableRules)
+    choice: Choice | None = None
 
     def save(self, folder: Path) -> None:
         """Write the part into `folder` as `part.json` and `part.safetensors`."""
@@ -125,9 +155,11 @@ class Blocks:
     levels: dict[str, Encoded]
     own: Encoded
     references: dict[str, Encoded]
+    styles: dict[str, Encoded]
+    style_of: dict[str, str]
 
     def joined(self) -> Encoded:
-        """All columns side by side."""
+        """The columns that a row model draws, side by side: all but the styles."""
         parts = [
             *self.relations.values(),
             *self.levels.values(),
@@ -138,7 +170,10 @@ class Blocks:
 
     def for_child(self, relation: str) -> Encoded:
         """What a child row through `relation` sees of its parent."""
-        parts = [self.own]
+        style = [self.styles[self.style_of[relation]]] if relation in self.style_of else []
+        if style and relation not in self.relations:  # the style names the row
+            return style[0]
+        parts = [*style, self.own]
         if relation in self.relations:
             parts.append(self.relations[relation])
         return Encoded.beside(parts, len(self.own))
@@ -150,11 +185,19 @@ class Blocks:
             {name: e.compact() for name, e in self.levels.items()},
             self.own.compact(),
             {name: e.compact() for name, e in self.references.items()},
+            {name: e.compact() for name, e in self.styles.items()},
+            self.style_of,
         )
 
 
-def split(rows: Encoded, part: TablePart) -> Blocks:
-    """The inverse of `Blocks.joined`, for rows that the part's row model has drawn."""
+def split(rows: Encoded, part: TablePart, styles: dict[str, Encoded]) -> Blocks:
+    """The inverse of `Blocks.joined`, for rows that the part's row model has drawn.
+
+    Args:
+        rows: The rows.
+        part: Their table's part.
+        styles: Their styles.
+    """
     at = 0
 
     def take(width: int) -> Encoded:
@@ -167,4 +210,6 @@ def split(rows: Encoded, part: TablePart) -> Blocks:
         {name: take(1) for name in part.levels},
         take(len(part.codec.modelled)),
         {name: take(1) for name in part.references},
+        styles,
+        part.style_of,
     )

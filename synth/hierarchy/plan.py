@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.storage import stored
 
+_SMALL = 200
+_FANNED_OUT = 20
+
 
 @stored
 @dataclass(frozen=True)
@@ -79,12 +82,14 @@ def make_plan(
 
 def _rank(
     metadata: Metadata, relationship: Relationship, rows: Mapping[str, int]
-) -> tuple[bool, bool, int, str]:
-    """Smallest is primary: one to one first, then never null, then the largest parent."""
+) -> tuple[bool, bool, bool, int, str]:
+    """Smallest is primary: one to one, then no small reference, never null, the largest."""
     child = metadata.tables[relationship.child]
     one_to_one = _is_one_to_one(metadata, relationship)
+    # a handful of airlines says less of a flight than its plane does
+    small = rows[relationship.parent] <= min(_SMALL, rows[relationship.child] / _FANNED_OUT)
     nullable = any(child.columns[c].nullable for c in relationship.child_columns)
-    return (not one_to_one, nullable, -rows[relationship.parent], relationship.name)
+    return (not one_to_one, small, nullable, -rows[relationship.parent], relationship.name)
 
 
 def _is_one_to_one(metadata: Metadata, relationship: Relationship) -> bool:

@@ -72,7 +72,8 @@ class Sampler:
         rows = self._target(part)
         context = self.structure.choose(part, rows, rng)
         self.drawn.rows[name] = rows
-        blocks = split(part.row_model.sample(context, rng), part)
+        styles, context = self._styles(part, context, rng)
+        blocks = split(part.row_model.sample(context, rng), part, styles)
         self.drawn.blocks[name] = blocks
         self.drawn.columns[name] = part.codec.decode(blocks.own, stream(self.seed, "values", name))
         self._inherit(part, rng)
@@ -84,6 +85,17 @@ class Sampler:
             self.drawn.links[relation] = piece - int(layout.has_null)
         self.drawn.columns[name] = self._restored(part)
 
+    @staticmethod
+    def _styles(
+        part: TablePart, context: Encoded, rng: np.random.Generator
+    ) -> tuple[dict[str, Encoded], Encoded]:
+        """Draw the styles of the rows; they join the context."""
+        styles = {}
+        for name, model in part.styles.items():
+            styles[name] = model.row_model.sample(context, rng)
+            context = Encoded.beside([context, styles[name]], len(context))
+        return styles, context
+
     def _restored(self, part: TablePart) -> dict[str, pa.Array]:
         """The columns with what rules determine."""
         kept = [name for name, other in self.parts.items() if other.kept is not None]
@@ -94,7 +106,7 @@ class Sampler:
     def _keep(self, part: TablePart) -> None:
         assert part.kept is not None  # noqa: S101 - asked by the caller
         self.drawn.rows[part.name] = part.rows
-        self.drawn.blocks[part.name] = split(part.kept.encoded, part)
+        self.drawn.blocks[part.name] = part.kept.blocks
         self.drawn.columns[part.name] = dict(part.kept.columns)
         self.drawn.inherited[part.name] = Encoded.empty(part.rows)
         for relation in self.metadata.parents(part.name):  # its parents are kept too

@@ -14,9 +14,9 @@ from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.hierarchy.context import parent_context
 from prefect_synth.synth.hierarchy.counts import calibrate
 from prefect_synth.synth.hierarchy.levels import assign_by_level
-from prefect_synth.synth.hierarchy.matching import match, match_within
+from prefect_synth.synth.hierarchy.matching import match, match_styles, match_within
 from prefect_synth.synth.hierarchy.overlap import shared_forebear, shared_rows
-from prefect_synth.synth.hierarchy.part import Blocks, TablePart
+from prefect_synth.synth.hierarchy.part import Blocks, StructureModel, TablePart
 from prefect_synth.synth.hierarchy.unique_keys import room
 from prefect_synth.synth.metadata import Metadata
 
@@ -87,6 +87,9 @@ class Structure:
         self, part: TablePart, relation: str, known: Encoded, rng: np.random.Generator
     ) -> Ints:
         model = part.structure[relation]
+        if model.style is not None:
+            return self._by_style(part, relation, model, known, rng)
+        assert model.codec is not None and model.traits is not None  # noqa: S101, PT018
         wanted = model.codec.decode(model.row_model.sample(known, rng))
         null = self._nulls(part, relation, wanted, len(known), rng)
         link = np.full(len(known), -1, np.int64)
@@ -103,6 +106,52 @@ class Structure:
         link[~null] = match(wanted[~null], slots, model.traits.of(parent), rng)
         return link
 
+    def _by_style(
+        self,
+        part: TablePart,
+        relation: str,
+        model: StructureModel,
+        known: Encoded,
+        rng: np.random.Generator,
+    ) -> Ints:
+        """Parents of the style that each row looks for, in proportion to their children."""
+        assert model.style is not None  # noqa: S101 - asked by the caller
+        wanted = model.row_model.sample(known, rng).pieces[:, 0] - int(model.style.has_null)
+        shared = shared_forebear(self.metadata, self.drawn, self.relations[relation])
+        link = np.full(len(known), -1, np.int64)
+        linked = np.flatnonzero(wanted >= 0)
+        if shared is not None:
+            weights = self._wanted(relation)
+            link[linked] = match_within(shared[0][linked], shared[1], weights, rng)
+            return link
+        total = self._linked(part, relation, len(known), len(linked))
+        linked = np.sort(rng.permutation(linked)[:total])
+        styles = self._styles(relation)
+        counts = self._counts(part, relation, total, rng, self._by_name(relation, wanted[linked]))
+        slots = np.repeat(np.arange(len(counts)), counts)
+        link[linked] = match_styles(wanted[linked], slots, styles, rng)
+        return link
+
+    def _styles(self, relation: str) -> Ints:
+        """Style of each parent row that the children through a relation are told, [parents]."""
+        blocks = self.drawn.blocks[self.relations[relation].parent]
+        return blocks.styles[blocks.style_of[relation]].pieces[:, 0]
+
+    def _by_name(self, relation: str, wanted: Ints) -> Floats | None:
+        """Children of each parent row whose style is a row of its own, [parents].
+
+        Args:
+            relation: The relation.
+            wanted: Style that each child row looks for, [n].
+        """
+        parent = self.parts[self.relations[relation].parent]
+        if not parent.styles[parent.style_of[relation]].codec.named:
+            return None
+        styles, able = self._styles(relation), self._able(relation)
+        asked = np.bincount(wanted, minlength=int(styles.max(initial=0)) + 1)
+        alike = np.bincount(styles[able], minlength=len(asked))
+        return np.where(able, asked[styles] / np.maximum(alike[styles], 1), 0.0)
+
     def _nulls(
         self,
         part: TablePart,
@@ -117,9 +166,16 @@ class Structure:
         null[rng.permutation(rows)[: round(part.nulls[relation] * rows)]] = True
         return null
 
-    def _counts(self, part: TablePart, relation: str, total: int, rng: np.random.Generator) -> Ints:
+    def _counts(
+        self,
+        part: TablePart,
+        relation: str,
+        total: int,
+        rng: np.random.Generator,
+        wanted: Floats | None = None,
+    ) -> Ints:
         most = self._most(part, relation)
-        wanted = self._wanted(relation)
+        wanted = self._wanted(relation) if wanted is None else wanted
         able = self._able(relation)
         counts = np.zeros(len(wanted), np.int64)
         try:
@@ -162,6 +218,9 @@ class Structure:
     def _wanted(self, relation: str) -> Floats:
         """Children that each parent row should have by what it was drawn with, [parents]."""
         parent = self.relations[relation].parent
+        if relation not in self.parts[parent].relations:  # its style says it all
+            style = self.parts[parent].styles[self.parts[parent].style_of[relation]]
+            return np.asarray(style.codec.children[relation][self._styles(relation)])
         codec = self.parts[parent].relations[relation]
         return codec.counts.decode(self.drawn.blocks[parent].relations[relation].columns(0, 1))[
             :, 0
