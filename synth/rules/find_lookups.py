@@ -25,6 +25,7 @@ _STORED = 0.5
 _BROKEN = 30
 _MOST_KEYS = 20_000
 _WIDEST = 24
+_FIRST = 1500
 _SLIPS = 0.001
 _OF_CHANCE = 0.01
 
@@ -33,6 +34,7 @@ def find_lookups(search: Search) -> None:
     """Accept dependencies, those of fewer determinants first, and of fewer keys among them."""
     codes = _codes(search)
     rows = _screened(search.rows.length)
+    few = {name: code[rows[:: len(rows) // _FIRST + 1]] for name, code in codes.items()}
     seen = {name: code[rows] for name, code in codes.items()}
     targets = [c for c in search.free if c in codes]
     done: dict[str, list[set[str]]] = {c: [] for c in targets}
@@ -47,7 +49,8 @@ def find_lookups(search: Search) -> None:
                 for t in search.open(targets)
                 if t not in chosen and not any(d <= set(chosen) for d in done[t])
             ]
-            for target in _unbroken(seen, chosen, wanted):
+            left = _unbroken(few, chosen, wanted, 0)
+            for target in _unbroken(seen, chosen, left, _BROKEN):
                 done[target].append(set(chosen))
                 if _is_map(codes, chosen) and _is_telling(codes, chosen, target):
                     _accept(search, chosen, target)
@@ -79,17 +82,26 @@ def _screened(rows: int) -> Ints:
     return np.unique(rng.integers(0, rows, _SCREENED))
 
 
-def _unbroken(codes: dict[str, Ints], chosen: Sequence[str], targets: Sequence[str]) -> list[str]:
-    """Those of `targets` about which hardly any two rows of one key disagree."""
+def _unbroken(
+    codes: dict[str, Ints], chosen: Sequence[str], targets: Sequence[str], fewest: int
+) -> list[str]:
+    """Those of `targets` about which hardly any two rows of one key disagree.
+
+    Args:
+        codes: Numbers of each column's values.
+        chosen: The determinants.
+        targets: Columns that they may determine.
+        fewest: Pairs of rows of one key that are asked for.
+    """
     if not targets:
         return []
     number = _number(codes, chosen)
     order = np.argsort(number, kind="stable")
     same = np.diff(number[order]) == 0
     first, second = order[:-1][same], order[1:][same]
-    if len(first) < _BROKEN:
+    if len(first) < fewest:
         return []
-    most = _SLIPS * len(number)
+    most = max(_SLIPS * len(number), 2)
     return [t for t in targets if (codes[t][first] != codes[t][second]).sum() <= most]
 
 

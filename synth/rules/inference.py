@@ -12,12 +12,15 @@ from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.rules.find_calendar import find_composed, find_parts
 from prefect_synth.synth.rules.find_clocks import find_clock_sums, find_clocks
 from prefect_synth.synth.rules.find_formulas import find_products, find_sums
+from prefect_synth.synth.rules.find_groups import find_one_hot
 from prefect_synth.synth.rules.find_lookups import find_lookups
+from prefect_synth.synth.rules.find_order import find_inequalities
 from prefect_synth.synth.rules.ruleset import RuleSet, TableRules
 from prefect_synth.synth.rules.search import FEWEST, Search
 from prefect_synth.synth.rules.single import Constant
 
 _FINDERS = (
+    find_one_hot,
     find_composed,
     find_sums,
     find_clock_sums,
@@ -25,6 +28,7 @@ _FINDERS = (
     find_parts,
     find_lookups,
     find_clocks,
+    find_inequalities,
 )
 
 

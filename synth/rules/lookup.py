@@ -66,6 +66,7 @@ class Lookup:
     values: pa.Array
     backoffs: tuple[Backoff, ...]
     kind: pa.Schema
+    determines: bool = True
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ class Search:
             rule: The rule.
             nearly: Whether it is known to hold but for a few rows.
         """
-        if rule.target in self.determined or any(
+        if any(rule.target == r.target for r in self.found) or any(
             rule.target == c or rule.target in self.depends(c) for c in rule.inputs
         ):
             return False
