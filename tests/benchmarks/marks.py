@@ -48,13 +48,13 @@ class Mark:
     over: bool = False
 
     def reached(self, value: float, ceiling: float | None = None) -> str:
-        """`aim`, `must`, `no`, or nothing where there is no mark."""
+        """`aim`, `must` (`yes` where there is no aim), `no`, or nothing where there is no mark."""
         start = (ceiling or 0.0) if self.over else 0.0
         for name, mark in (("aim", self.aim), ("must", self.must)):
             if mark is not None:
                 room = start + mark - value if self.most else value - start - mark
                 if room >= -1e-9:
-                    return name
+                    return name if self.aim is not None else "yes"
         return "" if self.must is None else "**no**"
 
 

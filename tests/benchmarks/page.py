@@ -29,12 +29,13 @@ def write() -> None:
 def tables() -> str:
     """A line for each mark of each row, and which runs stand behind them."""
     lines = [line for row in ROWS.values() for line in lines_of(row)]
+    truth = list(truths(ROWS["planted"]))
     runs = [line for row in ROWS.values() for line in run_of(row)]
     about = (
         "Which runs these are (`+` after a commit: the library's files had changes on top of it):"
     )
     head = "| row | row model | seeds | commit | when (UTC) | load |\n|---|---|---|---|---|---|"
-    return "\n".join([HEAD, *lines, "", about, "", head, *runs])
+    return "\n".join([HEAD, *lines, "", *truth, "", about, "", head, *runs])
 
 
 def lines_of(row: Row) -> Iterator[str]:
@@ -77,6 +78,17 @@ def favoured(peer: Peer, row_seconds: float) -> float:
         if timing["status"] == "ok":
             seconds.append(min(timing["cpu_s"], timing["fit_s"] + timing["sample_s"]))
     return min(seconds)
+
+
+def truths(row: Row) -> Iterator[str]:
+    """Each planted statistic beside what came back."""
+    records = newest(row.name, row.row_model)
+    if records:
+        yield "The planted statistics one by one, mean over the seeds:\n"
+        yield "| statistic | truth | synthetic |\n|---|---|---|"
+        for name in [n for n in records[0].figures if f"true {n}" in records[0].figures]:
+            found = fmean(r.figures[name] for r in records)
+            yield f"| {name} | {records[0].figures[f'true {name}']:.3f} | {found:.3f} |"
 
 
 def _bound(mark: Mark, value: float | None) -> str:
