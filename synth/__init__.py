@@ -1,6 +1,6 @@
 """The mathematics: usable in a notebook with nothing else of this package.
 
->>> from prefect_synth.synth import GaussianCopulaSynthesizer, HMASynthesizer, Metadata
+>>> from prefect_synth.synth import HMASynthesizer, Metadata, TreesSynthesizer
 """
 
 from __future__ import annotations
@@ -11,14 +11,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from prefect_synth.synth.hierarchy.hma import HMASynthesizer
     from prefect_synth.synth.metadata import Metadata
-    from prefect_synth.synth.single import GaussianCopulaSynthesizer
+    from prefect_synth.synth.single import (
+        ARGNSynthesizer,
+        GaussianCopulaSynthesizer,
+        TreesSynthesizer,
+    )
+    from prefect_synth.synth.single_table import SingleTableSynthesizer
 
-__all__ = ["GaussianCopulaSynthesizer", "HMASynthesizer", "Metadata"]
+__all__ = [
+    "ARGNSynthesizer",
+    "GaussianCopulaSynthesizer",
+    "HMASynthesizer",
+    "Metadata",
+    "SingleTableSynthesizer",
+    "TreesSynthesizer",
+]
 
 _HOMES = {
+    "ARGNSynthesizer": "prefect_synth.synth.single",
     "GaussianCopulaSynthesizer": "prefect_synth.synth.single",
     "HMASynthesizer": "prefect_synth.synth.hierarchy.hma",
     "Metadata": "prefect_synth.synth.metadata",
+    "SingleTableSynthesizer": "prefect_synth.synth.single_table",
+    "TreesSynthesizer": "prefect_synth.synth.single",
 }
 
 

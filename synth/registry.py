@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 SYNTHESIZERS = {
-    "auto": "copula",
+    "auto": "auto",
     "fast": "copula",
     "copula": "copula",
     "trees": "trees",
+    "argn": "argn",
     "independent": "independent",
 }
-"""Row model by name; `independent` draws columns alone, the floor that others must beat."""
+"""Row model by name: `auto` is chosen for each table when it is fitted (`row_models.choice`);
+`independent` draws columns alone, the floor that others must beat."""
 
 
 def resolve(name: str) -> str:

@@ -25,6 +25,7 @@ from prefect_synth.synth.row_models.raking import inverse, probabilities, raked,
 from prefect_synth.synth.storage import stored
 
 MOST_ROWS = 100_000
+EPOCHS = 40
 _CHUNK = 50_000
 _HELD_CHUNK = 10_000
 _FEWEST_TRAINED = 20
@@ -46,7 +47,7 @@ class ARGNRowModel:
         network: The weights, learned.
     """
 
-    epochs: int = 40
+    epochs: int = EPOCHS
     most_rows: int = MOST_ROWS
     layouts: tuple[Layout, ...] = ()
     context_codes: tuple[ColumnCodes, ...] = ()

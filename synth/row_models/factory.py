@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from prefect_synth.synth.row_models.argn import ARGNRowModel
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.copula import CopulaRowModel
 from prefect_synth.synth.row_models.trees import TreesRowModel
@@ -12,6 +13,7 @@ from prefect_synth.synth.row_models.trees import TreesRowModel
 MAKERS: Mapping[str, Callable[[], RowModel]] = {
     "copula": CopulaRowModel,
     "trees": TreesRowModel,
+    "argn": ARGNRowModel,
     "independent": partial(CopulaRowModel, independent=True),
 }
 """How a row model is made, by the names that `registry.SYNTHESIZERS` resolves to."""

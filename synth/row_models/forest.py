@@ -89,14 +89,18 @@ class Leaves:
     pieces: Ints
     before: Ints
 
-    def density(self, leaf: Ints, piece: int) -> Floats:
-        """Share of one piece in each leaf, [n]."""
-        keys = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-        hit = self.pieces == piece
-        found = np.zeros(len(self.starts) - 1)
-        found[keys[hit]] = np.diff(self.before)[hit]
-        total = self.before[self.starts[1:]] - self.before[self.starts[:-1]]
-        return np.asarray((found / np.maximum(total, 1))[leaf])
+    def share(self, leaf: Ints, among: np.ndarray) -> Floats:
+        """Share of each leaf's rows that are on certain pieces, [n].
+
+        Args:
+            leaf: Leaf of each row, [n].
+            among: Which pieces count, [pieces] bool.
+        """
+        counted = np.where(among[self.pieces], np.diff(self.before), 0)
+        found = np.concatenate([[0], np.cumsum(counted)])
+        first, stop = self.starts[leaf], self.starts[leaf + 1]
+        total = self.before[stop] - self.before[first]
+        return np.asarray((found[stop] - found[first]) / np.maximum(total, 1))
 
     def draw(self, leaf: Ints, u: Floats, layout: Layout) -> tuple[Ints, Floats]:
         """The piece and place at quantile `u` of each leaf, [n] each."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
 from prefect_synth.synth.row_models.base import Condition
@@ -27,6 +28,8 @@ _GROWTH = 50
 _SMALLEST_POOL = 256
 _PER_CONTEXT = 32
 _MOST_ROWS = 1_000_000
+_NEAR = 0.05
+_IMPOSSIBLE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class Given:
     def take(self, rows: Ints) -> Given:
         """The given rows, in the given order."""
         return Given(self.context.take(rows), self.pieces[rows], self.places[rows])
+
+    def beside(self, layouts: tuple[Layout, ...]) -> Encoded:
+        """Context and row side by side, [n, c + d]."""
+        own = Encoded(self.pieces, self.places, layouts)
+        return Encoded.beside([self.context, own], len(self))
 
     def followed_by(self, other: Given) -> Given:
         """These rows, and those of `other` below them."""
@@ -118,6 +126,23 @@ def sample_held(
     return Encoded(rows.pieces, rows.places, layouts)
 
 
+def neighbours(layout: Layout, piece: int) -> NDArray[np.bool_]:
+    """The pieces that a model of few rows may count for one piece, [pieces].
+
+    Of ordered pieces the near ones are as likely, and a leaf of ten rows would give most of them
+    nothing. Null, categories and pieces that are frequent themselves stand alone.
+    """
+    alone = np.arange(len(layout.probabilities)) == piece
+    frequent = layout.probabilities >= _NEAR
+    if layout.nominal or frequent[piece] or (layout.has_null and piece == 0):
+        return alone
+    edges = layout.edges
+    middles = (edges[1:] + edges[:-1]) / 2
+    near = (np.abs(middles - middles[piece]) <= _NEAR / 2) & ~frequent
+    near[0] &= not layout.has_null
+    return np.asarray(near)
+
+
 def systematic(weights: Floats, group: Ints, draws: int, rng: np.random.Generator) -> Ints:
     """Resample rows within groups, in proportion to their weights.
 
@@ -149,10 +174,8 @@ class _Pool:
     log_weights: Floats
 
     def weights(self) -> Floats:
-        """Weights, the greatest of each group being 1; all 1 in a group that is impossible."""
-        top = self._greatest()[self.group]
-        with np.errstate(invalid="ignore"):
-            return np.where(np.isfinite(top), np.exp(self.log_weights - top), 1.0)
+        """Weights, the greatest of each group being 1."""
+        return np.exp(self.log_weights - self._greatest()[self.group])
 
     def effective(self) -> float:
         """Mean over groups of the effective sample size (Kong 1992): (sum w)^2 / sum w^2."""
@@ -163,9 +186,8 @@ class _Pool:
     def resampled(self, size: int, rng: np.random.Generator) -> _Pool:
         """Rows of equal weight in each group: the mean of the weights that they had."""
         chosen = systematic(self.weights(), self.group, size, rng)
-        greatest = self._greatest()
-        mean = np.log(np.bincount(self.group, self.weights()) / np.bincount(self.group))
-        level = np.where(np.isfinite(greatest), greatest + mean, 0.0)
+        mean = np.bincount(self.group, self.weights()) / np.bincount(self.group)
+        level = self._greatest() + np.log(mean)
         return _Pool(self.rows.take(chosen), self.group[chosen], level[self.group[chosen]])
 
     def joined(self, other: _Pool) -> _Pool:
@@ -215,8 +237,8 @@ class _Search:
                 pool.rows.put(column, *self.model.draw(column, pool.rows, rng))
                 continue
             piece, place = self.held[column]
-            with np.errstate(divide="ignore"):
-                pool.log_weights += np.log(self.model.likelihood(column, pool.rows, piece))
+            odds = self.model.likelihood(column, pool.rows, piece)
+            pool.log_weights += np.log(np.maximum(odds, _IMPOSSIBLE))
             pool.rows.put(column, piece, place)
             if column != self.order[-1] and pool.effective() < size / 2:
                 pool = pool.resampled(size, rng)

@@ -8,7 +8,7 @@ stratified and smoothed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -24,6 +24,7 @@ from prefect_synth.synth.row_models.column_order import (
 from prefect_synth.synth.row_models.features import FeatureSet, TrainingColumns, fit_features
 from prefect_synth.synth.row_models.forest import Forest, Leaves, fill_leaves, stratified
 from prefect_synth.synth.row_models.growth import Target, grow_tree, make_target
+from prefect_synth.synth.row_models.importance import Given, neighbours, sample_held
 from prefect_synth.synth.storage import stored
 
 _SUBSAMPLE = 0.63
@@ -93,6 +94,8 @@ class TreesRowModel:
         conditions: Mapping[int, Condition] | None = None,
     ) -> Encoded:
         """Draw rows, column by column."""
+        if conditions and self.columns:
+            return sample_held(self, self.layouts, context, conditions, rng)
         n = len(context)
         known = _Known(context, self.layouts)
         trees = rng.integers(0, self.trees, n) if self.trees > 1 else np.zeros(n, np.int64)
@@ -101,6 +104,43 @@ class TreesRowModel:
             layout = self.layouts[model.column]
             known.put(model.column, *model.leaves.draw(leaf, stratified(leaf, rng), layout))
         return known.rows()
+
+    @property
+    def order(self) -> Sequence[int]:
+        """The columns as they are drawn."""
+        return [model.column for model in self.columns]
+
+    def draw(self, column: int, given: Given, rng: np.random.Generator) -> tuple[Ints, Floats]:
+        """Draw a column after those before it, each row by a tree of its own."""
+        model = self._model(column)
+        leaf = model.find(*self._seen(model, given), rng.integers(0, self.trees, len(given)))
+        return model.leaves.draw(leaf, stratified(leaf, rng), self.layouts[column])
+
+    def likelihood(self, column: int, given: Given, piece: int) -> Floats:
+        """Probability of a piece after the columns before it, as the trees see it together, [n]."""
+        model, layout = self._model(column), self.layouts[column]
+        among = neighbours(layout, piece)
+        pieces, middles = self._seen(model, given)
+        found = np.zeros(len(given))
+        for tree in range(self.trees):
+            leaf = model.find(pieces, middles, np.full(len(given), tree))
+            found += model.leaves.share(leaf, among) / self.trees
+        near = layout.probabilities[among].sum()
+        inside = layout.probabilities[piece] / near if near > 0 else 1.0
+        return found * inside
+
+    def _model(self, column: int) -> ColumnModel:
+        return next(model for model in self.columns if model.column == column)
+
+    def _seen(self, model: ColumnModel, given: Given) -> tuple[Ints, Floats]:
+        """Pieces of context and row, and the middles that the model's features need, [n, c + d]."""
+        both, wanted = given.beside(self.layouts), list(model.features.columns)
+        layouts = tuple(both.layouts[j] for j in wanted)
+        middles = np.zeros(both.pieces.shape)
+        middles[:, wanted] = middles_of(
+            Encoded(both.pieces[:, wanted], both.places[:, wanted], layouts)
+        )
+        return both.pieces, middles
 
     def _column(
         self,

@@ -1,0 +1,198 @@
+"""What all synthesizers of one table share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pyarrow as pa
+
+from prefect_synth.synth.encoding.table import EncodingSettings
+from prefect_synth.synth.errors import NotFittedError, SynthesisError
+from prefect_synth.synth.hierarchy.extensions import HierarchySettings, extend_tables
+from prefect_synth.synth.hierarchy.fitting import fit_part
+from prefect_synth.synth.hierarchy.part import TablePart
+from prefect_synth.synth.inference import as_table, infer_metadata
+from prefect_synth.synth.metadata import Metadata, Table
+from prefect_synth.synth.row_models.base import RowModel
+from prefect_synth.synth.single_drawing import BLOCK, Drawing, rebatched
+from prefect_synth.synth.storage import StorageError, load_state, save_state
+
+_NAME = "table"
+
+
+class SingleTableSynthesizer:
+    """Synthesize one table; a class for each row model derives from this one.
+
+    Args:
+        metadata: Metadata of exactly one table; inferred from the data where None.
+        seed: Of fitting, and of `sample` where it is given none.
+        locale: Faker's locale for personal data.
+
+    Raises:
+        SynthesisError: The metadata has several tables, or relations.
+    """
+
+    row_model: ClassVar[str]
+    classes: ClassVar[dict[str, type[SingleTableSynthesizer]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        SingleTableSynthesizer.classes[cls.__name__] = cls
+
+    def __init__(
+        self, metadata: Metadata | None = None, *, seed: int = 0, locale: str = "en_US"
+    ) -> None:
+        name = type(self).__name__
+        if metadata is not None and len(metadata.tables) != 1:
+            raise SynthesisError(
+                f"{name} takes one table, and the metadata has {len(metadata.tables)}. "
+                "Use HMASynthesizer for several."
+            )
+        if metadata is not None and metadata.relationships:
+            raise SynthesisError(
+                f"{name} takes no relations, and the metadata has "
+                f"'{metadata.relationships[0]}'. Use HMASynthesizer."
+            )
+        self.metadata = metadata
+        self.seed, self.locale = seed, locale
+        self.part_: TablePart | None = None
+
+    def fit(self, table: pa.Table | Path) -> Self:
+        """Learn from an Arrow table, or from a Parquet file.
+
+        Raises:
+            SynthesisError: The table and the metadata do not fit, or a type is not known.
+        """
+        data = as_table(table)
+        if self.metadata is None:
+            self.metadata = replace(infer_metadata({_NAME: data}), relationships=())
+        (name,) = self.metadata.tables
+        if not len(data):
+            raise SynthesisError(f"Table '{name}' has no rows to learn from.")
+        settings = HierarchySettings(
+            row_model=self.row_model, seed=self.seed, encoding=self._encoding(name)
+        )
+        extensions = extend_tables(self.metadata, {name: data}, settings)
+        self.part_ = fit_part(self.metadata, extensions, name, settings, self._new_row_model())
+        return self
+
+    def sample(
+        self,
+        num_rows: int,
+        seed: int | None = None,
+        conditions: Mapping[str, Any] | None = None,
+    ) -> pa.Table:
+        """Draw rows.
+
+        Args:
+            num_rows: Rows to draw, at least 1.
+            seed: Of this sample; the synthesizer's own where None.
+            conditions: Values that columns are held at, as `{"vip": True}`; None is null.
+
+        Returns:
+            A table of exactly the schema that was fitted.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            SynthesisError: `num_rows` is too small, or a condition cannot be met.
+        """
+        tables = self._tables(num_rows, seed, conditions)
+        return pa.concat_tables(list(tables)).unify_dictionaries().combine_chunks()
+
+    def sample_batches(
+        self,
+        num_rows: int,
+        seed: int | None = None,
+        conditions: Mapping[str, Any] | None = None,
+        rows_per_batch: int = BLOCK,
+    ) -> Iterator[pa.Table]:
+        """Draw rows little by little: one after the other the batches are what `sample` gives.
+
+        Memory holds one batch and one block of rows; a table with a unique key of several columns
+        is held whole, as its keys are made unique over all rows.
+
+        Args:
+            num_rows: Rows to draw, at least 1.
+            seed: Of this sample; the synthesizer's own where None.
+            conditions: Values that columns are held at.
+            rows_per_batch: Rows of each batch, at least 1; the last one has what is left.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            SynthesisError: A number is too small, or a condition cannot be met.
+        """
+        if rows_per_batch < 1:
+            raise SynthesisError(f"rows_per_batch must be at least 1, got {rows_per_batch}.")
+        return rebatched(self._tables(num_rows, seed, conditions), rows_per_batch)
+
+    def save(self, folder: Path) -> None:
+        """Write the model into `folder`.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
+        part = self._fitted()
+        assert self.metadata is not None  # noqa: S101 - set by fit
+        model = {"synthesizer": type(self).__name__, "metadata": self.metadata.to_dict()}
+        save_state(folder, "model", {**model, "settings": self._settings()})
+        part.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a model that `save` wrote; it can be sampled at once.
+
+        `SingleTableSynthesizer.load` reads a model of any class.
+
+        Raises:
+            StorageError: There is no model, it is of another format, or of another class.
+        """
+        model = load_state(folder, "model")
+        found = cls.classes.get(model.get("synthesizer", ""))
+        if found is None or not issubclass(found, cls):
+            raise StorageError(
+                f"The model at '{folder}' is no {cls.__name__}, but a "
+                f"{model.get('synthesizer', 'hierarchy')}. Load it by that class."
+            )
+        synthesizer = found(Metadata.from_dict(model["metadata"]), **model["settings"])
+        synthesizer.part_ = TablePart.load(folder)
+        return synthesizer
+
+    @property
+    def table(self) -> Table:
+        """The table's metadata.
+
+        Raises:
+            NotFittedError: It is to be inferred, and `fit` was not called.
+        """
+        if self.metadata is None:
+            raise NotFittedError(type(self).__name__)
+        return next(iter(self.metadata.tables.values()))
+
+    def _settings(self) -> dict[str, Any]:
+        """Arguments of `__init__` but the metadata."""
+        return {"seed": self.seed, "locale": self.locale}
+
+    def _encoding(self, name: str) -> EncodingSettings:
+        return EncodingSettings(self.locale)
+
+    def _new_row_model(self) -> RowModel | None:
+        """The row model to fit; by the class' name for it where None."""
+        return None
+
+    def _fitted(self) -> TablePart:
+        if self.part_ is None:
+            raise NotFittedError(type(self).__name__)
+        return self.part_
+
+    def _tables(
+        self, num_rows: int, seed: int | None, conditions: Mapping[str, Any] | None
+    ) -> Iterator[pa.Table]:
+        """Check the arguments, and begin to draw."""
+        part = self._fitted()
+        assert self.metadata is not None  # noqa: S101 - set by fit
+        if num_rows < 1:
+            raise SynthesisError(f"num_rows must be at least 1, got {num_rows}.")
+        seed = self.seed if seed is None else seed
+        return Drawing(self.metadata, part, num_rows, seed, conditions or {}).tables()
