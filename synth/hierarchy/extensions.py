@@ -32,7 +32,7 @@ from prefect_synth.synth.hierarchy.styles import StyleCodec
 from prefect_synth.synth.inference import as_table
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
-from prefect_synth.synth.rules.applying import Rules, parent_codes, take_out
+from prefect_synth.synth.rules.applying import Rules, own_codes, parent_codes, take_out
 from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.storage import (
     fingerprint_of,
@@ -182,9 +182,11 @@ def extend_tables(
         if settings.with_styles
         else {}
     )
+    rows = {n: np.arange(len(loaded[n])) for n in settings.keep}
+    rows |= {n: own_codes(s, codec.layout.probabilities, len(s)) for n, (s, codec) in named.items()}
     extended: dict[str, Extended] = {}
     for name in reversed(plan.order):
-        codes = parent_codes(metadata, plan.tables[name], links, settings.keep)
+        codes = parent_codes(metadata, plan.tables[name], links, rows)
         chosen = settings.rules if name not in settings.keep else "none"
         rules, seen, data = take_out(metadata, name, loaded[name], codes, chosen)
         left = {**loaded, name: data}

@@ -8,18 +8,19 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from prefect_synth.synth.encoding.layout import Encoded
+from prefect_synth.synth.encoding.layout import Encoded, Ints
 from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.context import inherit
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.links import parent_rows
 from prefect_synth.synth.hierarchy.part import TablePart, split
+from prefect_synth.synth.hierarchy.relations import NAMED
 from prefect_synth.synth.hierarchy.repairs import fill_keys
 from prefect_synth.synth.hierarchy.structure import Sample, Structure
 from prefect_synth.synth.hierarchy.unique_keys import room
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
-from prefect_synth.synth.rules.applying import parent_codes
+from prefect_synth.synth.rules.applying import own_codes, parent_codes
 
 
 class Sampler:
@@ -98,10 +99,21 @@ class Sampler:
 
     def _restored(self, part: TablePart) -> dict[str, pa.Array]:
         """The columns with what rules determine."""
-        kept = [name for name, other in self.parts.items() if other.kept is not None]
-        codes = parent_codes(self.metadata, part.plan, self.drawn.links, kept)
+        codes = parent_codes(self.metadata, part.plan, self.drawn.links, self._codes())
         rng = stream(self.seed, "rules", part.name)
         return part.rules.backward(self.drawn.columns[part.name], codes, rng)
+
+    def _codes(self) -> dict[str, Ints]:
+        """What stands for the rows of the tables that are drawn, for rules."""
+        codes = {}
+        for name, blocks in self.drawn.blocks.items():
+            part = self.parts[name]
+            if part.kept is not None:
+                codes[name] = np.arange(part.rows)
+            elif NAMED in part.styles:
+                shares = part.styles[NAMED].codec.layout.probabilities
+                codes[name] = own_codes(blocks.styles[NAMED].pieces[:, 0], shares, part.rows)
+        return codes
 
     def _keep(self, part: TablePart) -> None:
         assert part.kept is not None  # noqa: S101 - asked by the caller

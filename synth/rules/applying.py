@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 
-from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.encoding.layout import Floats, Ints
 from prefect_synth.synth.hierarchy.plan import TablePlan
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.rules.inference import infer_rules
+from prefect_synth.synth.rules.rule import ALONE
 from prefect_synth.synth.rules.ruleset import RuleSet, TableRules
 
 Rules = RuleSet | Literal["infer", "none"]
 """Rules as a synthesizer takes them."""
 
 
+def own_codes(styles: Ints, shares: Floats, rows: int) -> Ints:
+    """What stands for each row of a table whose rows have a style each.
+
+    Args:
+        styles: Style of each row.
+        shares: Share of each style among the rows that were fitted.
+        rows: How many these were.
+
+    Returns:
+        The style where it stood for one row; else a negative number of the row's own, [n].
+    """
+    single = np.rint(shares * rows) <= 1
+    return np.where(single[styles], styles, ALONE - np.arange(len(styles)))
+
+
 def parent_codes(
-    metadata: Metadata, plan: TablePlan, links: Mapping[str, Ints], kept: Collection[str]
+    metadata: Metadata,
+    plan: TablePlan,
+    links: Mapping[str, Ints],
+    codes: Mapping[str, Ints],
 ) -> dict[str, Ints]:
-    """What stands for the parents of a table's rows: the row of each that is kept."""
+    """What stands for the parents of a table's rows, by relation: -1 where there is none.
+
+    Args:
+        metadata: The schema.
+        plan: The roles of the table's foreign keys.
+        links: Parent row of each row, by relation.
+        codes: What stands for each row of a table, by table: the row itself where it is kept,
+            `own_codes` where it has a style of its own. Other tables determine nothing.
+    """
     early = {plan.primary, *plan.assigned, *plan.as_category}
     return {
-        r.name: links[r.name]
+        r.name: np.where(links[r.name] < 0, -1, codes[r.parent][np.maximum(links[r.name], 0)])
         for r in metadata.relationships
-        if r.name in early and r.name in links and r.parent in kept
+        if r.name in early and r.name in links and len(codes.get(r.parent, ()))
     }
 
 

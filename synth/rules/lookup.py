@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from prefect_synth.synth.encoding.layout import RARE, Ints
 from prefect_synth.synth.metrics.hashing import Hashes, combine, hash_values, mix
 from prefect_synth.synth.rules.formulas import quoted
-from prefect_synth.synth.rules.rule import Rows
+from prefect_synth.synth.rules.rule import ALONE, Rows
 from prefect_synth.synth.storage import stored
 
 
@@ -160,6 +160,8 @@ def fit_lookup(
     parts += [np.searchsorted(k, rows.codes[r]) for r, k in zip(parents, codes, strict=True)]
     sizes = [len(level) for level in (*levels, *codes)]
     first = _usual(_number(parts, range(len(parts)), sizes), _codes(values))
+    shared = [rows.codes[r][first] > ALONE for r in parents]
+    first = first[np.all(shared, axis=0)] if shared else first
     # numbers of levels that no stored key has tell of rare rows: number the others anew
     kept = [np.unique(part[first]) for part in parts]
     parts = [np.searchsorted(k, part[first]) for k, part in zip(kept, parts, strict=True)]

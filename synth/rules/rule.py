@@ -19,6 +19,8 @@ from prefect_synth.synth.encoding.layout import Ints
 
 GAP = "\x1fgap"
 """Ends the name of the column that says where a derived column is null without need."""
+ALONE = -2
+"""From here down a code stands for one parent that is like no other: nothing is stored of it."""
 
 
 @dataclass
@@ -28,7 +30,8 @@ class Rows:
     Args:
         columns: Arrow arrays by column name, each [n].
         codes: By relation, what stands for the parent of each row: the row of a kept table, or
-            the parent's style; -1 where there is none, [n].
+            the parent's style; -1 where there is none, [n]. A parent that no style stands for has
+            a number of its own, `ALONE` or less.
         length: n.
     """
 
