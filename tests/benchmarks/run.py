@@ -65,7 +65,7 @@ def measure(row: Row, chosen: argparse.Namespace) -> bool:
         try:
             figures = row.measure(used, seed, folder)
         except (RuntimeError, OSError, NotImplementedError) as error:
-            print(f"{row.name}, seed {seed}: {error!r}", flush=True)
+            print(f"{row.name}, seed {seed}: {type(error).__name__}: {error}", flush=True)
             return False
         append(Record(row.name, used.row_model, seed, figures, load))
         show(row, figures, f"{row.name} ({used.row_model}), seed {seed}, load {load:.1f}")
