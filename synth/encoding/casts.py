@@ -14,6 +14,7 @@ from prefect_synth.synth.encoding.shapes import Leaf, leaf_name, presence, prese
 from prefect_synth.synth.storage import stored
 
 _INTERVAL = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
+_PARTS = ("months", "days", "nanoseconds")
 
 
 @stored
@@ -71,7 +72,7 @@ class IntervalShape:
         raw = np.frombuffer(values.buffers()[1], _INTERVAL)[values.offset :][: len(values)]
         gone = ~np.asarray(values.is_valid())
         return {**presence(name, values)} | {
-            leaf_name(name, part): pa.array(raw[part].copy(), mask=gone) for part in raw.dtype.names
+            leaf_name(name, part): pa.array(raw[part].copy(), mask=gone) for part in _PARTS
         }
 
     def build(
@@ -85,7 +86,7 @@ class IntervalShape:
         """Intervals of the leaves."""
         there = present_rows(name, self.nullable, leaf, needed, rows)
         raw = np.zeros(rows, _INTERVAL)
-        for part in _INTERVAL.names or ():
+        for part in _PARTS:
             raw[part] = np.asarray(leaf(leaf_name(name, part), there).fill_null(0))
         bits = pa.py_buffer(np.packbits(there, bitorder="little").tobytes())
         return pa.Array.from_buffers(

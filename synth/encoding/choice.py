@@ -47,11 +47,13 @@ class EncodingSettings:
         locale: Faker's locale for personal data.
         marginal: Marginal of numeric columns.
         marginals: Marginal of single columns, by `table.column`.
+        text: Maker of free text, a name of `generation.free_text.TEXT_MAKERS`.
     """
 
     locale: str = "en_US"
     marginal: str = "quantile"
     marginals: Mapping[str, str] = field(default_factory=dict)
+    text: str = "words"
 
 
 def fit_column(
@@ -80,7 +82,7 @@ def fit_column(
     if values.null_count == len(values):
         return _generated(ConstantGenerator(""), values)
     if column.is_generated or column.sdtype == "text" or unique:
-        return _fit_generated(column, values, unique, settings)
+        return _fit_generated(column, values, unique, settings, units)
     if column.sdtype == "datetime" and column.datetime_format and _is_text(kind):
         parsed = parse_datetimes(values, column.datetime_format)
         if parsed.null_count == values.null_count:
@@ -95,21 +97,27 @@ def fit_column(
     fitted = fit_category(values, declared)
     if fitted is not None and (column.sdtype != "id" or fitted.covered > _MOSTLY):
         return fitted
-    return _fit_rare(column, values, settings)
+    return _fit_rare(column, values, settings, units)
 
 
-def _fit_rare(column: Column, values: pa.Array, settings: EncodingSettings) -> AnyEncoder:
+def _fit_rare(
+    column: Column, values: pa.Array, settings: EncodingSettings, units: Ints | None
+) -> AnyEncoder:
     """A column of which no value is frequent enough to be published."""
     if column.sdtype == "id" and not pa.types.is_nested(values.type):
         longest = declared_length(column.source_type)
         return _generated(fit_shared_keys(values, longest), values)
     if _is_ordered(values.type):
         return fit_number(values)
-    return _fit_generated(column, values, False, settings)
+    return _fit_generated(column, values, False, settings, units)
 
 
 def _fit_generated(
-    column: Column, values: pa.Array, unique: bool, settings: EncodingSettings
+    column: Column,
+    values: pa.Array,
+    unique: bool,
+    settings: EncodingSettings,
+    units: Ints | None = None,
 ) -> GeneratedEncoder:
     kind = values.type
     longest = declared_length(column.source_type) or _longest(values)
@@ -126,7 +134,9 @@ def _fit_generated(
         return _generated(fit_keys(values, declared_length(column.source_type)), values)
     if _is_text(kind):
         plain = values.cast(kind.value_type) if pa.types.is_dictionary(kind) else values
-        return _generated(fit_text(plain, longest, unique=unique), values)
+        maker = "shapes" if column.is_generated else settings.text
+        text = fit_text(plain, longest, unique=unique, units=units, maker=maker)
+        return _generated(text, values)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return _generated(fit_bytes(values), values)
     return _generated(ConstantGenerator("[]" if pa.types.is_nested(kind) else "{}"), values)

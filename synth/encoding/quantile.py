@@ -14,6 +14,7 @@ from prefect_synth.synth.encoding.layout import RARE, Floats, Ints
 from prefect_synth.synth.storage import stored
 
 MOST_PIECES = 1000
+MOST_SPIKES = 5000
 
 
 @stored
@@ -86,7 +87,7 @@ def fit_quantiles(
     ordered = np.clip(ordered, ordered[tail_rows - 1], ordered[-tail_rows])
     values, counts = np.unique(ordered, return_counts=True)
     enough = max(min_rows, len(ticks) // MOST_PIECES)
-    spikes = counts >= enough
+    spikes = counts >= max(tail_rows, len(ticks) // MOST_SPIKES)
     group = _groups(values, counts, spikes, enough)
     first = np.flatnonzero(np.diff(group, prepend=-1))
     last = np.append(first[1:], len(values)) - 1

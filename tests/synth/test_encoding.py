@@ -40,7 +40,11 @@ def copied(values, sdtype=None, **keys):
 UUIDS = pa.ExtensionArray.from_storage(
     pa.uuid(), pa.array([uuid.UUID(int=i**9).bytes for i in range(40)], pa.binary(16))
 )
-TEXTS = pa.array([f"{w} number {i}" for i, w in enumerate(["red", "blue", "green", "grey"] * 10)])
+TEXTS = pa.array(
+    [f"{w} number {i} is on the list" for i, w in enumerate(["red", "blue", "green", "grey"] * 10)]
+)
+
+
 REPEATING = {
     "bool": pa.array([True, False, None] * 10),
     "string": pa.array(["a", None, "b"] * 10),

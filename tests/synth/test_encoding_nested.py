@@ -184,7 +184,7 @@ def test_rare_leaves_of_json_are_in_no_model_and_no_sample(orders, tmp_path):
     assert "canary" not in sample
     assert b"canary" not in stored
     assert "987654" not in sample
-    for text in ("corp.example", "bell 33 times"):
+    for text in ("corp.example", "ring the bell 33 times please and wait"):
         assert text not in sample
         assert text.encode() not in stored
 
