@@ -105,7 +105,8 @@ def synthesize(
     out: Annotated[Path, typer.Argument(help="Folder to write <table>.parquet to.")],
     metadata: MetadataOption = None,
     synthesizer: Annotated[
-        str, typer.Option(help="auto, fast, copula or independent: the model of a row.")
+        str,
+        typer.Option(help="auto, fast, copula, trees, argn or independent: the model of a row."),
     ] = "auto",
     scale: Annotated[float, typer.Option(help="Synthetic rows for each real row.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Same data, same seed: same rows.")] = 0,

@@ -9,7 +9,7 @@ from pydantic import Field
 from prefect_synth.synth.marginal_names import Marginal
 from prefect_synth.tasks.settings import Settings
 
-RowModel = Literal["auto", "fast", "copula", "independent"]
+RowModel = Literal["auto", "fast", "copula", "trees", "argn", "independent"]
 OnOrphan = Literal["error", "null", "drop"]
 
 
@@ -53,7 +53,7 @@ class ColumnSettings(Settings):
 class TableSettings(Settings):
     """What differs for one table."""
 
-    model: Literal["copy", "auto", "fast", "copula", "independent"] | None = Field(
+    model: Literal["copy", "auto", "fast", "copula", "trees", "argn", "independent"] | None = Field(
         default=None,
         description="This table's model; `copy` publishes its REAL rows as they are.",
     )
