@@ -178,8 +178,7 @@ def _with_more_values(
 
 def _more_values(encoder: AnyEncoder, seen: pa.Array, needed: int) -> pa.Array:
     if isinstance(encoder, CategoryEncoder):
-        pieces = np.arange(len(encoder.values)) + int(encoder.layout.has_null)
-        return encoder.decode(pieces, np.full(len(pieces), 0.5), np.random.default_rng(0))
+        return encoder.every_value()
     if isinstance(encoder, NumberEncoder) and not encoder.scale.is_continuous:
         after = encoder.scale.to_ticks(seen).max() + 1 + np.arange(needed)
         return encoder.scale.from_ticks(after, seen.type)
