@@ -31,7 +31,8 @@ def held_columns(part: TablePart, conditions: Mapping[str, Any]) -> dict[int, Co
     Raises:
         SynthesisError: A column cannot be a condition, or has no such value.
     """
-    return part.codec.conditions({c: _condition(part, c, v) for c, v in conditions.items()})
+    free = {c: v for c, v in conditions.items() if v is not None or not _is_always_null(part, c)}
+    return part.codec.conditions({c: _condition(part, c, v) for c, v in free.items()})
 
 
 def hold_exactly(
@@ -42,6 +43,11 @@ def hold_exactly(
         if value is not None:
             kind = part.schema.field(column).type
             columns[column] = pa.array([value], kind).take(pa.array(np.zeros(rows, int)))
+
+
+def _is_always_null(part: TablePart, column: str) -> bool:
+    encoder = part.codec.encoders.get(column)
+    return isinstance(encoder, GeneratedEncoder) and encoder.always_null
 
 
 def _condition(part: TablePart, column: str, value: Any) -> Condition:

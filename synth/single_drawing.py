@@ -77,7 +77,8 @@ class Drawing:
         rng = stream(self.seed, "values", part.name, block)
         columns = part.codec.decode(encoded, rng, null)
         hold_exactly(part, columns, self.conditions, rows)
-        return part.rules.backward(columns, {}, stream(self.seed, "rules", part.name, block))
+        rng = stream(self.seed, "rules", part.name, block)
+        return part.rules.backward(columns, {}, rng, rows)
 
     def _table(self, columns: Mapping[str, pa.Array]) -> pa.Table:
         schema = self.part.schema

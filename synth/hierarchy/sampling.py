@@ -101,7 +101,8 @@ class Sampler:
         """The columns with what rules determine."""
         codes = parent_codes(self.metadata, part.plan, self.drawn.links, self._codes())
         rng = stream(self.seed, "rules", part.name)
-        return part.rules.backward(self.drawn.columns[part.name], codes, rng)
+        columns, rows = self.drawn.columns[part.name], self.drawn.rows[part.name]
+        return part.rules.backward(columns, codes, rng, rows)
 
     def _codes(self) -> dict[str, Ints]:
         """What stands for the rows of the tables that are drawn, for rules."""

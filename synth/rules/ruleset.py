@@ -45,7 +45,11 @@ class TableRules:
         return table
 
     def backward(
-        self, columns: Mapping[str, pa.Array], codes: Mapping[str, Ints], rng: np.random.Generator
+        self,
+        columns: Mapping[str, pa.Array],
+        codes: Mapping[str, Ints],
+        rng: np.random.Generator,
+        length: int | None = None,
     ) -> dict[str, pa.Array]:
         """Columns as they were before `forward`: each rule holds on each row.
 
@@ -53,10 +57,12 @@ class TableRules:
             columns: Decoded columns of any rows, by name.
             codes: What stands for the parent of each row, by relation.
             rng: For the few values that no input decides.
+            length: Number of rows, where there may be neither columns nor codes to tell.
         """
         if not self.rules:
             return dict(columns)
-        length = len(next(iter(columns.values()), ())) or len(next(iter(codes.values()), ()))
+        if length is None:
+            length = len(next(iter(columns.values()), ())) or len(next(iter(codes.values()), ()))
         rows = Rows({name: plain(v) for name, v in columns.items()}, codes, length)
         whole = dict(columns)
         for rule in self.rules:
