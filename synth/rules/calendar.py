@@ -207,9 +207,7 @@ def part_of(values: pa.Array, part: str) -> Ints:
     return np.asarray(getattr(pc, name)(values).cast(pa.int64()).fill_null(0))
 
 
-def composed(
-    rows: Rows, parts: dict[str, str], year: int | None
-) -> tuple[Ints, np.ndarray]:
+def composed(rows: Rows, parts: dict[str, str], year: int | None) -> tuple[Ints, np.ndarray]:
     """Seconds since 1970 of parts, and where all are known: [n] and [n]."""
     whole = {name: _whole(rows, column) for name, column in parts.items()}
     valid = np.ones(rows.length, bool)

@@ -140,7 +140,7 @@ def _find_wide(search: Search, columns: list[str]) -> None:
         left = values[:, j] - values[:, others] @ slopes
         terms = [columns[k] for k, s in zip(others, slopes, strict=True) if abs(s) > 1e-7]
         if np.abs(left).max() < 1e-6 and len(terms) > 2:
-            chosen = [*terms, columns[j]]
+            chosen = [c for c in columns if c in terms or c == columns[j]]
             if len(search.open(chosen)) == len(chosen):
                 _accept_sum(search, chosen)
 

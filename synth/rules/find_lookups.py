@@ -7,7 +7,7 @@ and is not taken.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from prefect_synth.synth.encoding.layout import RARE, Ints
 from prefect_synth.synth.rules.lookup import fit_lookup
 from prefect_synth.synth.rules.search import Search
+from prefect_synth.synth.rules.units import is_number
 
 _SCREENED = 20_000
 _MOST_DETERMINANTS = 3
@@ -26,34 +27,44 @@ _BROKEN = 30
 _MOST_KEYS = 20_000
 _WIDEST = 24
 _FIRST = 1500
+_SPARSE = 10
 _SLIPS = 0.001
 _OF_CHANCE = 0.01
 
 
 def find_lookups(search: Search) -> None:
-    """Accept dependencies, those of fewer determinants first, and of fewer keys among them."""
-    codes = _codes(search)
+    """Accept dependencies: of numbers on names first, of fewer determinants and keys first."""
+    # neighbours of one key are compared: rows that are sorted in any way must not be
+    mixed = np.random.Generator(np.random.Philox(key=4)).permutation(search.rows.length)
+    codes = {name: code[mixed] for name, code in _codes(search).items()}
     rows = _screened(search.rows.length)
     few = {name: code[rows[:: len(rows) // _FIRST + 1]] for name, code in codes.items()}
     seen = {name: code[rows] for name, code in codes.items()}
+    measured = {c for c in codes if c in search.free and is_number(search.rows.columns[c].type)}
+    names = [c for c in codes if c not in measured]
     targets = [c for c in search.free if c in codes]
     done: dict[str, list[set[str]]] = {c: [] for c in targets}
-    sizes = {name: int(code.max()) + 1 for name, code in codes.items()}
-    for size in range(1, _MOST_DETERMINANTS + 1):
-        sets = sorted(combinations(codes, size), key=lambda s: np.prod([sizes[c] for c in s]))
-        for chosen in sets:
-            if np.prod([float(sizes[c]) for c in chosen]) > len(rows) * (10 if size > 1 else 1):
-                continue
+    for among, of in ((names, [t for t in targets if t in measured]), (list(codes), targets)):
+        for chosen in _sets(codes, among, len(rows)):
             wanted = [
                 t
-                for t in search.open(targets)
+                for t in search.open(of)
                 if t not in chosen and not any(d <= set(chosen) for d in done[t])
             ]
             left = _unbroken(few, chosen, wanted, 0)
             for target in _unbroken(seen, chosen, left, _BROKEN):
                 done[target].append(set(chosen))
-                if _is_map(codes, chosen) and _is_telling(codes, chosen, target):
+                if _is_map(codes, chosen, target) and _is_telling(codes, chosen, target):
                     _accept(search, chosen, target)
+
+
+def _sets(codes: dict[str, Ints], among: list[str], rows: int) -> Iterator[tuple[str, ...]]:
+    """Sets of determinants that are not too many keys for the rows."""
+    sizes = {name: float(code.max()) + 1 for name, code in codes.items()}
+    for size in range(1, _MOST_DETERMINANTS + 1):
+        sets = {s: np.prod([sizes[c] for c in s]) for s in combinations(among, size)}
+        most = rows * (_SPARSE if size > 1 else 1)
+        yield from (s for s in sorted(sets, key=lambda s: sets[s]) if sets[s] <= most)
 
 
 def _codes(search: Search) -> dict[str, Ints]:
@@ -76,10 +87,7 @@ _RELATION = "\x1fcode "
 
 
 def _screened(rows: int) -> Ints:
-    if rows <= _SCREENED:
-        return np.arange(rows)
-    rng = np.random.Generator(np.random.Philox(key=1))
-    return np.unique(rng.integers(0, rows, _SCREENED))
+    return np.arange(min(rows, _SCREENED))
 
 
 def _unbroken(
@@ -105,12 +113,14 @@ def _unbroken(
     return [t for t in targets if (codes[t][first] != codes[t][second]).sum() <= most]
 
 
-def _is_map(codes: dict[str, Ints], chosen: Sequence[str]) -> bool:
-    """Whether most rows have a key that others have too, and one that may be stored."""
-    counts = np.unique(_number(codes, chosen), return_counts=True)[1]
-    rows = counts.sum()
-    repeated, stored = counts[counts > 1].sum() / rows, counts[counts >= RARE].sum() / rows
-    return bool(repeated >= _REPEATED and stored >= _STORED and len(counts) < _MOST_KEYS)
+def _is_map(codes: dict[str, Ints], chosen: Sequence[str], target: str) -> bool:
+    """Whether most rows, with the usual value and without, have a key that may be stored."""
+    key = np.unique(_number(codes, chosen), return_inverse=True)[1]
+    counts = np.bincount(key)
+    rows, unusual = counts[key], codes[target] != np.bincount(codes[target]).argmax()
+    repeated, stored = (rows > 1).mean(), (rows >= RARE).mean()
+    mapped = repeated >= _REPEATED and stored >= _STORED and len(counts) < _MOST_KEYS
+    return bool(mapped and (rows[unusual] >= RARE).mean() >= _STORED)
 
 
 def _is_telling(codes: dict[str, Ints], chosen: Sequence[str], target: str) -> bool:

@@ -53,9 +53,7 @@ def _pairs(search: Search, columns: Sequence[str], scale: Scale) -> dict[tuple[s
     return found
 
 
-def _accept(
-    search: Search, target: str, pairs: dict[tuple[str, str], bool], scale: Scale
-) -> None:
+def _accept(search: Search, target: str, pairs: dict[tuple[str, str], bool], scale: Scale) -> None:
     """Bound a free column from below by those before it, and from above by computed ones."""
     if target in {r.target for r in search.found}:
         return

@@ -49,9 +49,7 @@ def infer_rules(
     return RuleSet({name: rules for name, rules in found.items() if rules.rules})
 
 
-def _infer(
-    metadata: Metadata, name: str, table: pa.Table, codes: Mapping[str, Ints]
-) -> TableRules:
+def _infer(metadata: Metadata, name: str, table: pa.Table, codes: Mapping[str, Ints]) -> TableRules:
     search = Search.of(metadata, name, table, codes)
     if search.rows.length >= FEWEST:
         _find_constants(search)

@@ -88,7 +88,9 @@ class Lookup:
         parts = [pc.dictionary_encode(rows.columns[c], "encode").indices for c in self.columns]
         number = np.zeros(rows.length, np.int64)
         for part in [*map(np.asarray, parts), *(rows.codes[r] for r in self.parents)]:
-            number = np.unique(part, return_inverse=True)[1] + number * (int(part.max(initial=0)) + 2)
+            number = np.unique(part, return_inverse=True)[1] + number * (
+                int(part.max(initial=0)) + 2
+            )
             number = np.unique(number, return_inverse=True)[1]
         return same_within(number, _codes(rows.columns[self.target]))
 
