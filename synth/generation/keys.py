@@ -250,8 +250,11 @@ def _widest(kind: pa.DataType) -> int:
 
 
 def _are_scattered(numbers: Ints) -> bool:
-    """Whether keys are drawn from a wide range rather than counted."""
-    return len(numbers) >= _FEW and int(numbers.max() - numbers.min()) > _WIDE * len(numbers)
+    """Whether keys are drawn from a wide range rather than counted; a few far ones do not count."""
+    if len(numbers) < _FEW:
+        return False
+    low, high = np.quantile(numbers, [0.1, 0.9])
+    return bool(high - low > _WIDE * len(numbers))
 
 
 def _check_room(keys: NumberKeys | ScatteredKeys, rows: Ints, room: int) -> None:

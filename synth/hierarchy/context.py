@@ -31,9 +31,8 @@ def parent_context(
         null_share: Share of rows without a parent in the real data; above 0, a column says so.
         rng: Picks a stand-in for parents that are not there.
     """
-    known = Encoded.beside([parent.for_child(relation), inherited], len(parent.own))
-    rows = stand_in(link, len(known), rng)
-    context = known.take(rows) if len(known) else _blank(known, len(link))
+    known = [*parent.seen(relation), inherited]
+    context = _rows_of(known, link, len(parent.own), rng)
     if null_share <= 0:
         return context
     layout = Layout(np.array([null_share, 1 - null_share]), np.zeros(2, bool), False, True)
@@ -56,10 +55,9 @@ def inherit(
     if primary is None:
         return Encoded.empty(rows)
     parent = next(r.parent for r in metadata.relationships if r.name == primary)
-    known = Encoded.beside([blocks[parent].own, inherited[parent]], len(blocks[parent].own))
-    known = known.columns(0, min(known.width, _MOST_INHERITED))
-    at = stand_in(links[primary], len(known), rng)
-    return known.take(at) if len(known) else _blank(known, rows)
+    own = blocks[parent].own.columns(0, _MOST_INHERITED)
+    rest = inherited[parent].columns(0, max(_MOST_INHERITED - own.width, 0))
+    return _rows_of([own, rest], links[primary], len(own), rng)
 
 
 def stand_in(link: Ints, parents: int, rng: np.random.Generator) -> Ints:
@@ -72,6 +70,16 @@ def stand_in(link: Ints, parents: int, rng: np.random.Generator) -> Ints:
 def beside(contexts: Sequence[Encoded], rows: int) -> Encoded:
     """All contexts of a table's rows side by side."""
     return Encoded.beside(list(contexts), rows)
+
+
+def _rows_of(
+    known: Sequence[Encoded], link: Ints, parents: int, rng: np.random.Generator
+) -> Encoded:
+    """The columns of each row's parent; only the rows asked for are copied."""
+    if not parents:
+        return _blank(Encoded.beside(list(known), 0), len(link))
+    rows = stand_in(link, parents, rng)
+    return Encoded.beside([part.take(rows) for part in known], len(link))
 
 
 def _blank(known: Encoded, rows: int) -> Encoded:

@@ -118,7 +118,8 @@ def fit_traits(parents: Encoded, weights: Ints) -> Traits:
     values, vectors = np.linalg.eigh((scaled * weights[:, None]).T @ scaled / total)
     order = np.argsort(-values)[: min(_TRAITS, int((values > 1e-6).sum()))]
     axes = vectors[:, order]
-    signs = np.sign(axes[np.argmax(np.abs(axes), axis=0), np.arange(len(order))])
+    largest = np.argmax(np.abs(axes), axis=0) if axes.size else np.zeros(len(order), np.int64)
+    signs = np.sign(axes[largest, np.arange(len(order))])
     return Traits(tops, means, scale[:, None] * axes * np.where(signs == 0, 1, signs))
 
 

@@ -59,13 +59,20 @@ class KeyColumns:
         part = self.parts[table]
         return [] if part.kept is not None else [*part.keys, *self.filled[table]]
 
-    def values(self, table: str, column: str, rows: Ints) -> pa.Array:
+    def values(
+        self,
+        table: str,
+        column: str,
+        rows: Ints,
+        links: Mapping[str, Ints] | None = None,
+    ) -> pa.Array:
         """Values of a column that is in a key, at the given rows, [n].
 
         Args:
             table: The table.
             column: A key column, or one that `drawn` holds whole.
             rows: Row numbers, in any order.
+            links: Parent rows of these rows, by relation, where `drawn` has none.
 
         Raises:
             SynthesisError: A key's type cannot hold so many keys.
@@ -75,7 +82,7 @@ class KeyColumns:
             return held.take(pa.array(rows))
         if column in self.parts[table].keys:
             return self._minted(table, column, rows)
-        return self._copied(table, column, rows)
+        return self._copied(table, column, rows, links or {})
 
     def codes(self, table: str, column: str) -> Ints:
         """One integer for each row's value of a key column, -1 for null, [rows of the table]."""
@@ -102,10 +109,11 @@ class KeyColumns:
             ) from error
         return keys if len(some) == len(rows) and _rises(rows) else keys.take(pa.array(at))
 
-    def _copied(self, table: str, column: str, rows: Ints) -> pa.Array:
+    def _copied(self, table: str, column: str, rows: Ints, links: Mapping[str, Ints]) -> pa.Array:
         """The key of each row's parent."""
         relation, parent_column = self.filled[table][column]
-        link, parents = self.drawn.links[relation.name][rows], self.drawn.rows[relation.parent]
+        parents, known = self.drawn.rows[relation.parent], self.drawn.links.get(relation.name)
+        link = links[relation.name] if known is None else known[rows].astype(np.int64)
         kind = self.parts[table].schema.field(column).type
         if not self.metadata.tables[table].columns[column].nullable and parents:
             # the other columns of the key say that it is null

@@ -170,13 +170,14 @@ class Blocks:
 
     def for_child(self, relation: str) -> Encoded:
         """What a child row through `relation` sees of its parent."""
+        return Encoded.beside(self.seen(relation), len(self.own))
+
+    def seen(self, relation: str) -> list[Encoded]:
+        """The same, not yet side by side."""
         style = [self.styles[self.style_of[relation]]] if relation in self.style_of else []
         if style and relation not in self.relations:  # the style names the row
-            return style[0]
-        parts = [*style, self.own]
-        if relation in self.relations:
-            parts.append(self.relations[relation])
-        return Encoded.beside(parts, len(self.own))
+            return style
+        return [*style, self.own, *(self.relations[r] for r in (relation,) if r in self.relations)]
 
     def compact(self) -> Blocks:
         """The same in half the memory."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints
 from prefect_synth.synth.errors import SynthesisError
-from prefect_synth.synth.hierarchy.context import parent_context
+from prefect_synth.synth.hierarchy.contexts import BLOCK_ROWS, Contexts, blocks_of, told_of
 from prefect_synth.synth.hierarchy.counts import calibrate
 from prefect_synth.synth.hierarchy.levels import assign_by_level
 from prefect_synth.synth.hierarchy.matching import match, match_styles, match_within
@@ -19,6 +19,7 @@ from prefect_synth.synth.hierarchy.overlap import shared_forebear, shared_rows
 from prefect_synth.synth.hierarchy.part import Blocks, StructureModel, TablePart
 from prefect_synth.synth.hierarchy.unique_keys import room
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.randomness import stream
 
 
 @dataclass
@@ -30,7 +31,8 @@ class Sample:
         blocks: Encoded columns by table.
         inherited: What each table's rows pass on.
         links: Parent row of each row, by relation.
-        columns: Finished columns by table.
+        told: Parent row that each row was drawn with, by relation: repairs may exchange parents.
+        columns: Columns that are held whole, by table.
         held: Names of columns that no repair may change.
     """
 
@@ -38,6 +40,7 @@ class Sample:
     blocks: dict[str, Blocks] = field(default_factory=dict)
     inherited: dict[str, Encoded] = field(default_factory=dict)
     links: dict[str, Ints] = field(default_factory=dict)
+    told: dict[str, Ints] = field(default_factory=dict)
     columns: dict[str, dict[str, pa.Array]] = field(default_factory=dict)
     held: Collection[str] = ()
 
@@ -49,34 +52,36 @@ class Structure:
         metadata: The schema.
         parts: A part for each table.
         drawn: What is sampled so far; links are added to it.
+        seed: Of every draw.
     """
 
-    def __init__(self, metadata: Metadata, parts: Mapping[str, TablePart], drawn: Sample) -> None:
-        self.metadata, self.parts, self.drawn = metadata, parts, drawn
+    def __init__(
+        self, metadata: Metadata, parts: Mapping[str, TablePart], drawn: Sample, seed: int
+    ) -> None:
+        self.metadata, self.parts, self.drawn, self.seed = metadata, parts, drawn, seed
         self.relations = {r.name: r for r in metadata.relationships}
+        self.contexts = Contexts(metadata, drawn, seed)
 
-    def choose(self, part: TablePart, rows: int, rng: np.random.Generator) -> Encoded:
-        """Choose the parents of every row, and gather what the rows know of them."""
-        contexts: list[Encoded] = []
-        plan = part.plan
-        for relation in [r for r in (plan.primary, *plan.assigned) if r is not None]:
-            if relation == plan.primary:
+    def choose(self, part: TablePart, rows: int) -> None:
+        """Choose the parents of every row of a table: `links` and `told` of `drawn`."""
+        told: list[str] = []
+        for relation in told_of(part):
+            rng = stream(self.seed, "parents", relation)
+            if relation == part.plan.primary:
                 link = self._primary(part, relation, rows, rng)
             else:
-                link = self._assigned(part, relation, Encoded.beside(contexts, rows), rng)
-            self.drawn.links[relation] = link
-            parent = self.relations[relation].parent
-            contexts.append(
-                parent_context(
-                    self.drawn.blocks[parent],
-                    self.drawn.inherited[parent],
-                    relation,
-                    link,
-                    part.nulls[relation],
-                    rng,
-                )
-            )
-        return Encoded.beside(contexts, rows)
+                link = self._assigned(part, relation, told, rows, rng)
+            self.drawn.links[relation] = self.drawn.told[relation] = link.astype(np.int32)
+            told.append(relation)
+
+    def _looked_for(
+        self, part: TablePart, relation: str, told: Sequence[str], rows: int
+    ) -> Iterator[Encoded]:
+        """What the rows look for in a parent, given those that they have, block by block."""
+        model = part.structure[relation].row_model
+        for block, start, stop in [*blocks_of(part, rows)] or [(0, 0, 0)]:
+            rng = stream(self.seed, "structure", relation, str(block))
+            yield model.sample(self.contexts.of(part, told, start, stop), rng)
 
     def _primary(self, part: TablePart, relation: str, rows: int, rng: np.random.Generator) -> Ints:
         counts = self._counts(part, relation, self._linked(part, relation, rows), rng)
@@ -84,47 +89,61 @@ class Structure:
         return np.concatenate([link, np.full(rows - len(link), -1, np.int64)])
 
     def _assigned(
-        self, part: TablePart, relation: str, known: Encoded, rng: np.random.Generator
+        self,
+        part: TablePart,
+        relation: str,
+        told: Sequence[str],
+        rows: int,
+        rng: np.random.Generator,
     ) -> Ints:
-        model = part.structure[relation]
+        model, drawn = part.structure[relation], self._looked_for(part, relation, told, rows)
         if model.style is not None:
-            return self._by_style(part, relation, model, known, rng)
-        assert model.codec is not None and model.traits is not None  # noqa: S101, PT018
-        wanted = model.codec.decode(model.row_model.sample(known, rng))
-        null = self._nulls(part, relation, wanted, len(known), rng)
-        link = np.full(len(known), -1, np.int64)
-        parent = self.drawn.blocks[self.relations[relation].parent].for_child(relation)
+            shift = int(model.style.has_null)
+            sought = np.concatenate([some.pieces[:, 0] - shift for some in drawn])
+            return self._by_style(part, relation, sought, rng)
+        assert model.codec is not None  # noqa: S101 - it is one or the other
+        wanted = np.concatenate([model.codec.decode(some) for some in drawn])
+        null = self._nulls(part, relation, wanted, rows, rng)
+        link = np.full(rows, -1, np.int64)
         shared = shared_forebear(self.metadata, self.drawn, self.relations[relation])
         if shared is not None:
             link[~null] = match_within(shared[0][~null], shared[1], self._wanted(relation), rng)
             return link
         linked = np.flatnonzero(~null)
-        excess = len(linked) - self._linked(part, relation, len(known), len(linked))
+        excess = len(linked) - self._linked(part, relation, rows, len(linked))
         null[rng.permutation(linked)[:excess]] = True
         counts = self._counts(part, relation, len(linked) - excess, rng)
         slots = np.repeat(np.arange(len(counts)), counts)
-        link[~null] = match(wanted[~null], slots, model.traits.of(parent), rng)
+        link[~null] = match(wanted[~null], slots, self._traits(model, relation), rng)
         return link
+
+    def _traits(self, model: StructureModel, relation: str) -> Floats:
+        """Traits of all parent rows, [parents, k]."""
+        assert model.traits is not None  # noqa: S101 - asked where there is no style
+        seen = self.drawn.blocks[self.relations[relation].parent].seen(relation)
+        rows = len(seen[0])
+        blocks = [
+            Encoded.beside([some.take(at) for some in seen], len(at))
+            for at in np.array_split(np.arange(rows), max(rows // BLOCK_ROWS, 1))
+        ]
+        return np.concatenate([model.traits.of(block) for block in blocks])
 
     def _by_style(
         self,
         part: TablePart,
         relation: str,
-        model: StructureModel,
-        known: Encoded,
+        wanted: Ints,
         rng: np.random.Generator,
     ) -> Ints:
         """Parents of the style that each row looks for, in proportion to their children."""
-        assert model.style is not None  # noqa: S101 - asked by the caller
-        wanted = model.row_model.sample(known, rng).pieces[:, 0] - int(model.style.has_null)
         shared = shared_forebear(self.metadata, self.drawn, self.relations[relation])
-        link = np.full(len(known), -1, np.int64)
+        link = np.full(len(wanted), -1, np.int64)
         linked = np.flatnonzero(wanted >= 0)
         if shared is not None:
             weights = self._wanted(relation)
             link[linked] = match_within(shared[0][linked], shared[1], weights, rng)
             return link
-        total = self._linked(part, relation, len(known), len(linked))
+        total = self._linked(part, relation, len(wanted), len(linked))
         linked = np.sort(rng.permutation(linked)[:total])
         styles = self._styles(relation)
         counts = self._counts(part, relation, total, rng, self._by_name(relation, wanted[linked]))

@@ -139,7 +139,7 @@ def _link_part(
     drawn = keys.drawn
     parts = [keys.codes(relation.parent, c) for c in columns]
     codes = parts[0] if len(parts) == 1 else combine(parts)
-    link = drawn.links[relation.name][rows]
+    link = drawn.links[relation.name][rows].astype(np.int64)
     shared = shared_forebear(keys.metadata, drawn, relation)
     if shared is None:
         return KeyPart(link, codes)

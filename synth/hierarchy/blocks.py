@@ -1,0 +1,146 @@
+"""Blocks of rows of sampled tables: drawn as encoded rows, and finished as columns.
+
+When the plan has chosen the parents, any block of any table is drawn alone, in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from prefect_synth.synth.encoding.layout import Encoded, Ints
+from prefect_synth.synth.hierarchy.contexts import Contexts, block_rows, told_of
+from prefect_synth.synth.hierarchy.keys import KeyColumns
+from prefect_synth.synth.hierarchy.part import Blocks, TablePart, split
+from prefect_synth.synth.hierarchy.relations import NAMED
+from prefect_synth.synth.hierarchy.structure import Sample
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.randomness import stream
+from prefect_synth.synth.rules.applying import own_codes, parent_codes
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A block of rows as its row model drew it.
+
+    Args:
+        start: Number of its first row.
+        stop: End of its rows.
+        blocks: The encoded rows.
+        links: Rows of kept parents, by relation, where they are part of the encoded row.
+    """
+
+    start: int
+    stop: int
+    blocks: Blocks
+    links: dict[str, Ints] = field(default_factory=dict)
+
+
+class BlockDrawer:
+    """Draws blocks of rows of tables whose parents are chosen.
+
+    Args:
+        metadata: The schema.
+        parts: A part for each table.
+        drawn: The plan: rows, links, and what children are told of their parents.
+        keys: Makes the key columns.
+    """
+
+    def __init__(
+        self,
+        metadata: Metadata,
+        parts: Mapping[str, TablePart],
+        drawn: Sample,
+        keys: KeyColumns,
+    ) -> None:
+        self.metadata, self.parts, self.drawn, self.keys = metadata, parts, drawn, keys
+        self.seed = keys.seed
+        self.contexts = Contexts(metadata, drawn, keys.seed)
+        self._named: dict[str, Ints] = {}
+
+    def draw(self, part: TablePart, block: int) -> Drawn:
+        """Draw the encoded rows of one block of a table."""
+        start = block * block_rows(part)
+        stop = min(start + block_rows(part), self.drawn.rows[part.name])
+        return self.draw_rows(part, block, start, stop)
+
+    def draw_rows(self, part: TablePart, block: int, start: int, stop: int) -> Drawn:
+        """Draw rows `start` to `stop`, of which block `block` consists."""
+        rng = stream(self.seed, "sample", part.name, str(block))
+        context = self.contexts.of(part, told_of(part), start, stop)
+        styles, context = _styles(part, context, rng)
+        blocks = split(part.row_model.sample(context, rng), part, styles)
+        links = {
+            relation: blocks.references[relation].pieces[:, 0].astype(np.int64)
+            - int(layout.has_null)
+            for relation, layout in part.references.items()
+        }
+        return Drawn(start, stop, blocks, links)
+
+    def own_columns(self, part: TablePart, block: int, drawn: Drawn) -> dict[str, pa.Array]:
+        """The columns of a block that are in no foreign key, with what rules determine."""
+        rng = stream(self.seed, "values", part.name, str(block))
+        columns = part.codec.decode(drawn.blocks.own, rng)
+        known = [r for r in (*told_of(part), *part.references) if r in self.drawn.links]
+        chosen = {r: self.drawn.links[r][drawn.start : drawn.stop] for r in known}
+        links = drawn.links | chosen
+        codes = parent_codes(self.metadata, part.plan, links, self._codes(part))
+        return part.rules.backward(
+            columns, codes, stream(self.seed, "rules", part.name, str(block))
+        )
+
+    def _codes(self, part: TablePart) -> dict[str, Ints]:
+        """What stands for the rows of a table's parents, for rules."""
+        for relation in self.metadata.parents(part.name):
+            name, above = relation.parent, self.parts[relation.parent]
+            if name in self._named or name not in self.drawn.blocks:
+                continue
+            if above.kept is not None:
+                self._named[name] = np.arange(above.rows)
+            elif NAMED in above.styles:
+                shares = above.styles[NAMED].codec.layout.probabilities
+                styles = self.drawn.blocks[name].styles[NAMED].pieces[:, 0]
+                self._named[name] = own_codes(styles, shares, above.rows)
+        return self._named
+
+    def finish(self, name: str, block: int) -> pa.RecordBatch:
+        """One block of a table, complete.
+
+        Args:
+            name: The table.
+            block: Number of the block.
+
+        Raises:
+            SynthesisError: A key's type cannot hold so many keys.
+        """
+        part = self.parts[name]
+        if part.kept is not None:
+            start = block * block_rows(part)
+            kept = {c: v.slice(start, block_rows(part)) for c, v in part.kept.columns.items()}
+            return _batch(part.schema, kept)
+        drawn = self.draw(part, block)
+        columns = self.own_columns(part, block, drawn)
+        rows = np.arange(drawn.start, drawn.stop)
+        for column, values in self.drawn.columns.get(name, {}).items():
+            columns[column] = values.slice(drawn.start, drawn.stop - drawn.start)
+        for column in self.keys.names(name):
+            columns[column] = self.keys.values(name, column, rows, drawn.links)
+        return _batch(part.schema, columns)
+
+
+def _batch(schema: pa.Schema, columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([columns[f.name] for f in schema], schema=schema)
+
+
+def _styles(
+    part: TablePart, context: Encoded, rng: np.random.Generator
+) -> tuple[dict[str, Encoded], Encoded]:
+    """Draw the styles of the rows; they join the context."""
+    styles = {}
+    for name, model in part.styles.items():
+        styles[name] = model.row_model.sample(context, rng)
+        context = Encoded.beside([context, styles[name]], len(context))
+    return styles, context

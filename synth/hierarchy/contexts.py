@@ -1,0 +1,74 @@
+"""Blocks of rows, and what the rows of a block are told of their parents.
+
+A table's blocks are fixed by its columns alone, so that whoever draws a block, alone or after
+others, draws the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from prefect_synth.synth.encoding.layout import Encoded
+from prefect_synth.synth.hierarchy.context import parent_context
+from prefect_synth.synth.hierarchy.part import TablePart
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.randomness import stream
+
+if TYPE_CHECKING:
+    from prefect_synth.synth.hierarchy.structure import Sample
+
+BLOCK_ROWS = 65_536
+_BLOCK_CELLS = 32 * BLOCK_ROWS
+_SMALLEST = 4096
+
+
+def block_rows(part: TablePart) -> int:
+    """Rows in a block of a table: fewer where it is wide, so that any block fits in memory."""
+    width = len(part.schema) + sum(codec.width for codec in part.relations.values())
+    return min(BLOCK_ROWS, max(_SMALLEST, _BLOCK_CELLS // max(width, 1)))
+
+
+def blocks_of(part: TablePart, rows: int) -> Iterator[tuple[int, int, int]]:
+    """Number, first row and end of each block of a table's `rows`."""
+    size = block_rows(part)
+    for block, start in enumerate(range(0, rows, size)):
+        yield block, start, min(start + size, rows)
+
+
+class Contexts:
+    """What rows are told of their parents, block by block.
+
+    Args:
+        metadata: The schema.
+        drawn: What is sampled so far.
+        seed: Of every draw.
+    """
+
+    def __init__(self, metadata: Metadata, drawn: Sample, seed: int) -> None:
+        self.drawn, self.seed = drawn, seed
+        self.parents: Mapping[str, str] = {r.name: r.parent for r in metadata.relationships}
+
+    def of(self, part: TablePart, relations: Sequence[str], start: int, stop: int) -> Encoded:
+        """The context of rows `start` to `stop` through `relations`, [n, c].
+
+        Args:
+            part: The rows' table.
+            relations: Relations whose parents are chosen, in the order that was fitted.
+            start: First row.
+            stop: End of the rows.
+        """
+        contexts = []
+        for relation in relations:
+            parent, link = self.parents[relation], self.drawn.told[relation][start:stop]
+            rng = stream(self.seed, "stand-in", relation, str(start))
+            blocks, inherited = self.drawn.blocks[parent], self.drawn.inherited[parent]
+            contexts.append(
+                parent_context(blocks, inherited, relation, link, part.nulls[relation], rng)
+            )
+        return Encoded.beside(contexts, stop - start)
+
+
+def told_of(part: TablePart) -> list[str]:
+    """The relations whose parents a table's rows are told of, in the order that was fitted."""
+    return [r for r in (part.plan.primary, *part.plan.assigned) if r is not None]

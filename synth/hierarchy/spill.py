@@ -1,0 +1,60 @@
+"""Large arrays of a plan: in memory, or in files that the system pages in and out."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from prefect_synth.synth.encoding.layout import Encoded, Layout
+
+_SMALL = 2**20
+
+
+class Spill:
+    """Makes arrays: small ones in memory, large ones in a temporary folder.
+
+    Args:
+        most: Bytes that arrays may take in memory, all together; without end where None.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self.most, self.used = most, 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._files = 0
+
+    def array(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+        """An array of zeros."""
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if self.most is None or size < _SMALL or self.used + size <= self.most:
+            self.used += size
+            return np.zeros(shape, dtype)
+        return np.lib.format.open_memmap(self._file(), "w+", dtype, shape)
+
+    def _file(self) -> Path:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="prefect-synth-")
+        self._files += 1
+        return Path(self._folder.name) / f"{self._files}.npy"
+
+
+class Rows:
+    """Encoded rows that are written block by block, in half the memory.
+
+    Args:
+        spill: Makes the arrays.
+        rows: Number of rows.
+        layouts: The pieces of each column.
+    """
+
+    def __init__(self, spill: Spill, rows: int, layouts: tuple[Layout, ...]) -> None:
+        shape = (rows, len(layouts))
+        self.encoded = Encoded(
+            spill.array(shape, np.int32), spill.array(shape, np.float32), layouts
+        )
+
+    def write(self, start: int, some: Encoded) -> None:
+        """Put rows in their place."""
+        self.encoded.pieces[start : start + len(some)] = some.pieces
+        self.encoded.places[start : start + len(some)] = some.places
