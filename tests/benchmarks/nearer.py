@@ -47,7 +47,16 @@ def summary(found: list[dict[str, Any]]) -> dict[str, float]:
     errors = [0.5 / np.sqrt(table["rows"][0]) for table in tables]
     # both sides of the ceiling would cancel out: the first alone, as the scorer has it
     copies = [t["exact_copies"] - t["exact_copies_holdout"] for t in found[0].values()]
-    return {
+    single = {
+        f"nearer to training {name}": float(
+            np.mean([one[name]["share_nearer_to_real"] for one in found])
+        )
+        for name in found[0]
+    } | {
+        f"excess copies {name}": table["exact_copies"] - table["exact_copies_holdout"]
+        for name, table in found[0].items()
+    }
+    return single | {
         "nearer to training": float(np.mean(shares)),
         "its standard error": float(np.sqrt(np.sum(np.square(errors))) / len(errors)),
         "excess copies": float(max(copies)),

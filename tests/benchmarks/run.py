@@ -64,7 +64,7 @@ def measure(row: Row, chosen: argparse.Namespace) -> bool:
         load = os.getloadavg()[0]
         try:
             figures = row.measure(used, seed, folder)
-        except (RuntimeError, OSError, NotImplementedError) as error:
+        except Exception as error:  # a row that fails must not lose the others
             print(f"{row.name}, seed {seed}: {type(error).__name__}: {error}", flush=True)
             return False
         append(Record(row.name, used.row_model, seed, figures, load))
