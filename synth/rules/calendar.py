@@ -14,10 +14,10 @@ from prefect_synth.synth.rules.rule import Derivation, Rows
 from prefect_synth.synth.rules.units import (
     SECOND,
     Units,
+    counted,
     from_moments,
     from_numbers,
     moments,
-    numbers,
 )
 from prefect_synth.synth.storage import stored
 
@@ -225,9 +225,7 @@ def composed(rows: Rows, parts: dict[str, str], year: int | None) -> tuple[Ints,
 
 
 def _whole(rows: Rows, column: str) -> Units:
-    units = numbers(rows.columns[column], 0)
-    assert units is not None  # noqa: S101 - only numbers get this rule
-    return units
+    return counted(rows.columns[column], 0)
 
 
 def ticks_of(kind: pa.DataType) -> int:

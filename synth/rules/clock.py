@@ -13,7 +13,7 @@ import pyarrow as pa
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.rules.formulas import quoted
 from prefect_synth.synth.rules.rule import Derivation, Rows
-from prefect_synth.synth.rules.units import Units, from_numbers, numbers
+from prefect_synth.synth.rules.units import counted, from_numbers
 from prefect_synth.synth.storage import stored
 
 DAY = 1440
@@ -49,13 +49,13 @@ class ClockSum(Derivation):
 
     def computed(self, rows: Rows) -> pa.Array:
         """The moved clock; null where an input is."""
-        start, moved = (_whole(rows.columns[c]) for c in self.inputs)
+        start, moved = (counted(rows.columns[c], 0) for c in self.inputs)
         clock = from_minutes(to_minutes(start.whole) + moved.whole, self.midnight)
         return from_numbers(clock, start.valid & moved.valid, 0, self.kind.field(0).type)
 
     def holds(self, rows: Rows) -> np.ndarray:
         """Where all are known, they agree; midnight may be written either way."""
-        wanted, found = _whole(self.computed(rows)), _whole(rows.columns[self.target])
+        wanted, found = counted(self.computed(rows), 0), counted(rows.columns[self.target], 0)
         same = to_minutes(wanted.whole) % DAY == to_minutes(found.whole) % DAY
         return same | ~wanted.valid | ~found.valid
 
@@ -83,18 +83,18 @@ class Clock:
 
     def holds(self, rows: Rows) -> np.ndarray:
         """Hours up to 24 and minutes below 60."""
-        units = _whole(rows.columns[self.target])
+        units = counted(rows.columns[self.target], 0)
         return is_clock(units.whole) | ~units.valid
 
     def forward(self, rows: Rows) -> dict[str, pa.Array]:
         """Minutes since midnight."""
-        units = _whole(rows.columns[self.target])
+        units = counted(rows.columns[self.target], 0)
         minutes = to_minutes(units.whole) % DAY
         return {self.target: pa.array(minutes, pa.int64(), mask=~units.valid)}
 
     def backward(self, rows: Rows, rng: np.random.Generator) -> pa.Array:
         """Hours and minutes."""
-        units = _whole(rows.columns[self.target])
+        units = counted(rows.columns[self.target], 0)
         clock = from_minutes(units.whole, self.midnight)
         return from_numbers(clock, units.valid, 0, self.kind.field(0).type)
 
@@ -117,9 +117,3 @@ def from_minutes(minutes: Ints, midnight: int) -> Ints:
     """Clocks of minutes, modulo a day."""
     minutes = minutes % DAY
     return np.where(minutes == 0, midnight, minutes // 60 * 100 + minutes % 60)
-
-
-def _whole(values: pa.Array) -> Units:
-    units = numbers(values, 0)
-    assert units is not None  # noqa: S101 - only numbers get this rule
-    return units

@@ -39,7 +39,7 @@ def find_composed(search: Search) -> None:
             rule = _composed(search, column, year, parts)
             if rule is not None and search.accept(rule):
                 month, day = parts["month"], parts["day"]
-                of_year = parts["year"] if "year" in parts else year
+                of_year = parts.get("year", year)
                 kind = pa.schema([("v", search.rows.columns[day].type)])
                 assert of_year is not None  # noqa: S101 - asked above
                 search.accept(DayOfMonth(day, month, of_year, kind))

@@ -55,7 +55,7 @@ def _singular(search: Search, columns: list[str], size: int) -> list[tuple[str, 
     found: list[tuple[str, ...]] = []
     for start in range(0, len(sets), _AT_ONCE):
         at = np.array(sets[start : start + _AT_ONCE])
-        known = valid[:, at].all(axis=2)  # [n, sets]
+        known = np.asarray(valid[:, at].all(axis=2))  # [n, sets]
         correlation, enough = _correlations(values[:, at], known)
         smallest = np.linalg.eigvalsh(correlation)
         hit = enough & (smallest[:, 0] < _SINGULAR) & (smallest[:, 1] > 1e-7)

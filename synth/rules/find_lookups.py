@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import RARE, Ints

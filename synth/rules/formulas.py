@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.rules.rule import Derivation, Rows
-from prefect_synth.synth.rules.units import from_numbers, numbers
+from prefect_synth.synth.rules.units import counted, from_numbers
 from prefect_synth.synth.storage import stored
 
 
@@ -49,7 +49,7 @@ class Sum(Derivation):
         """The sum; null where a term is."""
         total, valid = np.full(rows.length, self.constant, np.int64), np.ones(rows.length, bool)
         for term, weight, digits in zip(self.terms, self.weights, self.decimals, strict=False):
-            units = numbers(rows.columns[term], digits)
+            units = counted(rows.columns[term], digits)
             total += weight * units.whole
             valid &= units.valid
         return from_numbers(total, valid, self.decimals[-1], self.kind.field(0).type)
@@ -102,7 +102,7 @@ class Product(Derivation):
         """The product, rounded; null where a factor is."""
         whole, valid = np.ones(rows.length, np.int64), np.ones(rows.length, bool)
         for factor, sign, digits in zip(self.factors, self.signs, self.decimals, strict=False):
-            units = numbers(rows.columns[factor], digits)
+            units = counted(rows.columns[factor], digits)
             whole = whole * (10**digits + sign * units.whole if sign else units.whole)
             valid &= units.valid
         cut = sum(self.decimals[:-1]) - self.decimals[-1]
@@ -112,8 +112,8 @@ class Product(Derivation):
     def holds(self, rows: Rows) -> np.ndarray:
         """Where both are known, they differ by one unit at most, as any rounding may."""
         digits = self.decimals[-1]
-        wanted = numbers(self.computed(rows), digits)
-        found = numbers(rows.columns[self.target], digits)
+        wanted = counted(self.computed(rows), digits)
+        found = counted(rows.columns[self.target], digits)
         near = np.abs(wanted.whole - found.whole) <= (sum(self.decimals[:-1]) > digits)
         return near | ~wanted.valid | ~found.valid
 

@@ -12,6 +12,7 @@ from prefect_synth.synth.rules.formulas import quoted
 from prefect_synth.synth.rules.rule import Rows
 from prefect_synth.synth.rules.units import (
     Units,
+    counted,
     finest,
     from_moments,
     from_numbers,
@@ -40,7 +41,9 @@ class Scale:
 
     def read(self, values: pa.Array) -> Units:
         """A column in units."""
-        units = moments(values, self.unit) if self.unit else numbers(values, self.decimals)
+        if not self.unit:
+            return counted(values, self.decimals)
+        units = moments(values, self.unit)
         assert units is not None  # noqa: S101 - asked when the rule was made
         return units
 
