@@ -87,14 +87,14 @@ def fit_column(
         parsed = parse_datetimes(values, column.datetime_format)
         if parsed.null_count == values.null_count:
             return TextDatetimeEncoder(
-                fit_number(parsed), column.datetime_format, pa.schema([("v", kind)])
+                fit_number(parsed, units=units), column.datetime_format, pa.schema([("v", kind)])
             )
     is_time = pa.types.is_temporal(kind)  # an order, whatever the sdtype says
     if _is_ordered(kind) and (is_time or column.sdtype in ("numerical", "datetime")):
         chosen = settings.marginals.get(f"{table}.{column.name}", settings.marginal)
-        return fit_number(values, chosen)
+        return fit_number(values, chosen, units)
     declared = ("true", "false") if pa.types.is_boolean(kind) else column.categories
-    fitted = fit_category(values, declared)
+    fitted = fit_category(values, declared, units=units)
     if fitted is not None and (column.sdtype != "id" or fitted.covered > _MOSTLY):
         return fitted
     return _fit_rare(column, values, settings, units)
@@ -108,7 +108,7 @@ def _fit_rare(
         longest = declared_length(column.source_type)
         return _generated(fit_shared_keys(values, longest), values)
     if _is_ordered(values.type):
-        return fit_number(values)
+        return fit_number(values, units=units)
     return _fit_generated(column, values, False, settings, units)
 
 
@@ -125,7 +125,7 @@ def _fit_generated(
         generator = PersonalGenerator(column.sdtype, settings.locale, longest, unique)
         return _generated(generator, values)
     if _is_ordered(kind) and not unique and column.sdtype != "id":
-        return _generated(fit_range(values), values)
+        return _generated(fit_range(values, units), values)
     if isinstance(kind, pa.UuidType) or _is_ordered(kind):
         return _generated(fit_keys(values), values)
     if pa.types.is_boolean(kind):

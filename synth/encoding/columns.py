@@ -81,21 +81,31 @@ class NumberEncoder:
         return pc.fill_null(values, pa.scalar(np.nan, kind)) if self.nan else values
 
 
-def fit_number(values: pa.Array, marginal: str = "quantile") -> NumberEncoder:
+def fit_number(
+    values: pa.Array, marginal: str = "quantile", units: Ints | None = None
+) -> NumberEncoder:
     """An encoder for a column of numbers, dates or times.
 
     Args:
         values: The column, nulls included.
         marginal: `quantile`, or one of `marginal_names.FAMILIES`.
+        units: The unit of each row, if known.
     """
     clean = _finite(values)
     present = clean.drop_null()
     scale = fit_ticks(present)
     ticks, whole = scale.to_ticks(present), not scale.is_continuous
+    owners = None if units is None else units[np.asarray(clean.is_valid())]
     fitted: QuantileMarginal | ParametricMarginal = (
-        fit_quantiles(ticks, whole, blur=scale.blur(ticks, values.type))
+        fit_quantiles(
+            ticks,
+            whole,
+            blur=scale.blur(ticks, values.type),
+            units=owners,
+            rhythms=scale.rhythms(values.type),
+        )
         if marginal == "quantile" or len(ticks) < _FEWEST  # a family would tell about single rows
-        else fit_parametric(marginal, ticks, whole)
+        else fit_parametric(marginal, ticks, whole, units=owners)
     )
     layout = layout_of(clean, fitted.weights, fitted.ranges, nominal=False)
     nan = not values.null_count and clean.null_count > 0

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from prefect_synth.synth.encoding.layout import RARE, Floats, Ints
+from prefect_synth.synth.encoding.units import kth_unit
 from prefect_synth.synth.marginal_names import FAMILIES
 from prefect_synth.synth.storage import stored
 
@@ -92,7 +93,12 @@ _FROZEN = {
 
 
 def fit_parametric(
-    family: str, ticks: Floats, whole: bool, *, tail_rows: int = RARE
+    family: str,
+    ticks: Floats,
+    whole: bool,
+    *,
+    tail_rows: int = RARE,
+    units: Ints | None = None,
 ) -> ParametricMarginal:
     """Fit `family` to non-null ticks.
 
@@ -101,6 +107,7 @@ def fit_parametric(
         ticks: The values, [n].
         whole: Whether ticks are whole numbers.
         tail_rows: Samples stay between these order statistics from either end.
+        units: The unit of each value, if known, [n]: order statistics are then of units.
 
     Raises:
         ValueError: The family is not known.
@@ -109,9 +116,13 @@ def fit_parametric(
         raise ValueError(
             f"The marginal '{family}' is not known. Use quantile or one of: {', '.join(FAMILIES)}."
         )
-    ordered = np.sort(ticks) if len(ticks) else np.zeros(1)
-    tail = min(tail_rows, (len(ordered) + 1) // 2)
-    low, high = float(ordered[tail - 1]), float(ordered[-tail])
+    order = np.argsort(ticks, kind="stable")
+    ordered = ticks[order] if len(ticks) else np.zeros(1)
+    owners = None if units is None else units[order]
+    middle, most = (len(ordered) - 1) // 2, len(ordered) - 1
+    first = min(kth_unit(owners, tail_rows), middle)
+    last = max(most + 1 + kth_unit(owners, tail_rows, last=True), most - middle)
+    low, high = float(ordered[first]), float(ordered[last])
     inside = np.clip(ordered, low, high)
     return ParametricMarginal(family, _parameters(family, inside, low, high), low, high, whole)
 

@@ -6,15 +6,19 @@ Source of the idea: an empirical CDF whose every knot stands for at least k rows
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from prefect_synth.synth.encoding.layout import RARE, Floats, Ints
+from prefect_synth.synth.encoding.rhythm import Rhythm, fit_rhythm
+from prefect_synth.synth.encoding.units import holders, kth_unit
 from prefect_synth.synth.storage import stored
 
 MOST_PIECES = 1000
-MOST_SPIKES = 5000
+_BENDS = np.array([1 / 8, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 1.5, 2, 3, 4, 6, 8])
+_CERTAIN = 1.5  # standard deviations of the median of evenly spread values
 
 
 @stored
@@ -27,12 +31,17 @@ class QuantileMarginal:
         highs: Largest tick of each piece, [P]; equal to `lows` for a spike.
         weights: Share of the rows in each piece, [P].
         whole: Whether ticks are whole numbers.
+        bends: How values crowd in each piece, [P]: at its start above 1 (a heavy tail), at its
+            end below 1; None for evenly.
+        rhythm: How likely ticks are by their remainder; None for equally.
     """
 
     lows: Floats
     highs: Floats
     weights: Floats
     whole: bool
+    bends: Floats | None = None
+    rhythm: Rhythm | None = None
 
     @property
     def ranges(self) -> np.ndarray:
@@ -45,14 +54,35 @@ class QuantileMarginal:
         after = np.minimum(piece + 1, len(self.lows) - 1)
         beyond = ticks - self.highs[piece]
         piece = np.where((beyond > 0) & (self.lows[after] - ticks < beyond), after, piece)
-        start, width = self._stretch(piece)
-        return piece, np.clip((ticks - start) / width, 0.0, 1.0)
+        place = self._even_place(piece, ticks)
+        return piece, place if self.bends is None else place ** (1 / self.bends[piece])
 
     def value(self, piece: Ints, place: Floats) -> Floats:
         """Ticks at places in pieces, [n]."""
+        low, high = self.lows[piece], self.highs[piece]
+        place = place if self.bends is None else np.asarray(place, float) ** self.bends[piece]
+        if self.rhythm is not None:
+            base = np.floor(low / self.rhythm.period) * self.rhythm.period
+            first, mass = self._masses(low - base, high - base)
+            return np.clip(np.floor(self.rhythm.tick(first + place * mass) + base), low, high)
         start, width = self._stretch(piece)
-        ticks = np.clip(start + place * width, self.lows[piece], self.highs[piece])
+        ticks = np.clip(start + place * width, low, high)
         return np.rint(ticks) if self.whole else ticks
+
+    def _even_place(self, piece: Ints, ticks: Floats) -> Floats:
+        """Places before they are bent."""
+        if self.rhythm is None:
+            start, width = self._stretch(piece)
+            return np.clip((ticks - start) / width, 0.0, 1.0)
+        low = self.lows[piece]
+        base = np.floor(low / self.rhythm.period) * self.rhythm.period
+        first, mass = self._masses(low - base, self.highs[piece] - base)
+        return np.clip((self.rhythm.mass(ticks + 0.5 - base) - first) / mass, 0.0, 1.0)
+
+    def _masses(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        assert self.rhythm is not None  # noqa: S101 - asked by the callers
+        first = self.rhythm.mass(low)
+        return first, self.rhythm.mass(high + 1) - first
 
     def _stretch(self, piece: Ints) -> tuple[Floats, Floats]:
         half = 0.5 if self.whole else 0.0  # a whole tick t stands for [t - 0.5, t + 0.5]
@@ -67,6 +97,8 @@ def fit_quantiles(
     min_rows: int = 10,
     tail_rows: int = RARE,
     blur: float | None = None,
+    units: Ints | None = None,
+    rhythms: Sequence[tuple[int, int]] = (),
 ) -> QuantileMarginal:
     """Fit spikes and ranges of at least `min_rows` rows each.
 
@@ -74,35 +106,52 @@ def fit_quantiles(
         ticks: The non-null values, [n].
         whole: Whether ticks are whole numbers.
         min_rows: Rows that a spike or range must stand for.
-        tail_rows: The smallest and largest values published are these order statistics.
+        tail_rows: The smallest and largest values published are these order statistics, and a
+            spike or range has this many units.
         blur: Half the width, in ticks, that hides a handful of values; 5 % of their mean if None.
+        units: The unit of each value, if known, [n]: extremes are then of the so-manieth unit.
+        rhythms: Periods and blocks, in ticks, in which values may recur.
 
     Returns:
         The marginal. Of fewer than 2 `min_rows` values only the mean and spread are kept, unless
         each of them is shared by at least `tail_rows` rows.
     """
-    if len(ticks) < 2 * min_rows:
-        return _few(ticks, whole, tail_rows, blur)
-    ordered = np.sort(ticks)
-    ordered = np.clip(ordered, ordered[tail_rows - 1], ordered[-tail_rows])
-    values, counts = np.unique(ordered, return_counts=True)
+    handful = units is not None and len(np.unique(units)) < 2 * tail_rows
+    if len(ticks) < 2 * min_rows or handful:
+        return _few(ticks, whole, tail_rows, blur, units)
+    order = np.argsort(ticks, kind="stable")
+    ordered = ticks[order]
+    owners = None if units is None else units[order]
+    low, high = kth_unit(owners, tail_rows), kth_unit(owners, tail_rows, last=True)
+    ordered = np.clip(ordered, *sorted((ordered[low], ordered[high])))
+    new = np.diff(ordered, prepend=np.nan) != 0
+    values, code = ordered[new], np.cumsum(new) - 1
+    counts = np.bincount(code)
     enough = max(min_rows, len(ticks) // MOST_PIECES)
-    spikes = counts >= max(tail_rows, len(ticks) // MOST_SPIKES)
+    spikes = counts >= enough
+    if owners is not None:
+        spikes &= holders(code, len(values), owners) >= tail_rows
     group = _groups(values, counts, spikes, enough)
     first = np.flatnonzero(np.diff(group, prepend=-1))
     last = np.append(first[1:], len(values)) - 1
     weights = np.add.reduceat(counts, first).astype(float)
-    return _absorb_small(
-        values[first], values[last], weights, spikes[first], min_rows, whole, len(ticks)
+    of_piece = np.searchsorted(first, np.arange(len(values)), side="right") - 1
+    held = weights if owners is None else holders(of_piece[code], len(first), owners)
+    small = (weights < min_rows) | (held < tail_rows)
+    marginal = _absorb_small(
+        values[first], values[last], weights, spikes[first], small, whole, len(ticks)
     )
+    return _refined(marginal, ordered, rhythms if whole else ())
 
 
-def _few(ticks: Floats, whole: bool, tail_rows: int, blur: float | None) -> QuantileMarginal:
+def _few(
+    ticks: Floats, whole: bool, tail_rows: int, blur: float | None, units: Ints | None
+) -> QuantileMarginal:
     """Few values: those that repeat often enough if all do, else a stretch around their mean."""
     if not len(ticks):
         return QuantileMarginal(np.zeros(1), np.zeros(1), np.ones(1), whole)
-    values, counts = np.unique(ticks, return_counts=True)
-    if counts.min() >= tail_rows:
+    values, code, counts = np.unique(ticks, return_inverse=True, return_counts=True)
+    if holders(code, len(values), units).min() >= tail_rows:
         return QuantileMarginal(values, values, counts / len(ticks), whole)
     centre, spread = float(ticks.mean()), float(ticks.std())
     hidden = 0.05 * abs(centre) if blur is None else blur
@@ -136,15 +185,15 @@ def _absorb_small(
     highs: Floats,
     weights: Floats,
     spikes: np.ndarray,
-    min_rows: int,
+    small: np.ndarray,
     whole: bool,
     rows: int,
 ) -> QuantileMarginal:
-    """Merge pieces of too few rows into their neighbours; at most some thousand pieces."""
+    """Merge small pieces into their neighbours; at most some thousand pieces."""
     merged: list[list[float]] = []
     waiting = 0.0  # rows of small pieces at the very start
-    for low, high, weight, spike in zip(lows, highs, weights, spikes, strict=True):
-        if weight >= min_rows:
+    for low, high, weight, spike, few in zip(lows, highs, weights, spikes, small, strict=True):
+        if not few:
             merged.append([low, high, weight + waiting, float(spike)])
             waiting = 0.0
         elif merged and not merged[-1][3]:
@@ -155,3 +204,24 @@ def _absorb_small(
             waiting += weight
     table = np.array(merged) if merged else np.array([[lows[0], highs[-1], waiting, 0.0]])
     return QuantileMarginal(table[:, 0], table[:, 1], table[:, 2] / rows, whole)
+
+
+def _refined(
+    marginal: QuantileMarginal, ordered: Floats, rhythms: Sequence[tuple[int, int]]
+) -> QuantileMarginal:
+    """The same with what is learned of the values inside ranges."""
+    starts = np.searchsorted(ordered, marginal.lows, side="left")
+    stops = np.searchsorted(ordered, marginal.highs, side="right")
+    if not marginal.ranges.any():
+        return marginal
+    if rhythms:
+        piece, _ = marginal.locate(ordered)
+        rhythm = fit_rhythm(ordered[marginal.ranges[piece]], rhythms)
+        marginal = replace(marginal, rhythm=rhythm)
+    middle = ordered[np.minimum((starts + stops) // 2, len(ordered) - 1)]
+    place = np.clip(marginal._even_place(np.arange(len(starts)), middle), 1e-6, 1 - 1e-6)
+    bend = np.log(place) / np.log(0.5)
+    nearest = _BENDS[np.abs(np.log(bend)[:, None] - np.log(_BENDS)[None, :]).argmin(axis=1)]
+    certain = np.abs(place - 0.5) * 2 * np.sqrt(np.maximum(stops - starts, 1)) > _CERTAIN
+    bends = np.where(certain & marginal.ranges, nearest, 1.0)
+    return replace(marginal, bends=bends) if np.any(bends != 1) else marginal

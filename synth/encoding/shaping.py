@@ -62,5 +62,5 @@ def _repeats(values: pa.Array, units: Ints | None) -> bool:
     if len(values) > _LOOKED_AT:
         some = np.linspace(0, len(values) - 1, _LOOKED_AT).astype(np.int64)
         values, units = values.take(pa.array(some)), None if units is None else units[some]
-    fitted = fit_category(values)
+    fitted = fit_category(values, units=units)
     return fitted is not None and fitted.covered >= _REPEATS

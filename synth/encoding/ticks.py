@@ -68,6 +68,28 @@ class TickScale:
         whole = np.clip(np.rint(ticks), _float_inside(first, up=True), _float_inside(last))
         return _from_units(whole.astype(np.int64) * self.step + self.base, kind, self.decimals)
 
+    def rhythms(self, kind: pa.DataType) -> list[tuple[int, int]]:
+        """Periods, and the blocks that they are made of, in ticks, which people's values have.
+
+        Hours of a day and of a week, days of a week, minutes of an hour, seconds of a minute; the
+        last one, two or three digits of a number.
+        """
+        if self.is_continuous:
+            return []
+        if not pa.types.is_temporal(kind):
+            return [(10, 1), (100, 1), (1000, 1)]
+        if pa.types.is_date32(kind):
+            return [(7, 1)] if self.step == 1 else []
+        second = _SECOND["ms" if pa.types.is_date64(kind) else kind.unit]
+        spans = [(60, 1), (3600, 60), (86_400, 3600), (604_800, 3600), (604_800, 86_400)]
+        return [
+            (period * second // self.step, max(block * second // self.step, 1))
+            for period, block in spans
+            if period * second % self.step == 0
+            and (block * second % self.step == 0 or self.step % (block * second) == 0)
+            and period * second > self.step
+        ]
+
     def blur(self, ticks: Floats, kind: pa.DataType) -> float | None:
         """Half the width, in ticks, that hides a handful of values; None for 5 % of their mean.
 

@@ -27,7 +27,25 @@ def holders(codes: Ints, size: int, units: Ints | None) -> Ints:
     return np.bincount(codes[new], minlength=size)
 
 
-def kth_unit(ordered_units: Ints, k: int) -> int:
-    """Place of the first row at which `k` different units have been met, or the last row's."""
-    first = np.sort(np.unique(ordered_units, return_index=True)[1])
-    return int(first[k - 1]) if len(first) >= k else len(ordered_units) - 1
+def kth_unit(owners: Ints | None, k: int, *, last: bool = False) -> int:
+    """The place in an order at which `k` different units have been met.
+
+    Args:
+        owners: The unit of each place, [n]; None where every place is a unit.
+        k: How many.
+        last: Look from the end, and answer with a negative place.
+
+    Returns:
+        A place; of fewer units the one in the middle.
+    """
+    if owners is None:
+        return -k if last else k - 1
+    owners = owners[::-1] if last else owners
+    size = 100 * k
+    while True:
+        first = np.sort(np.unique(owners[:size], return_index=True)[1])
+        if len(first) >= k or size >= len(owners):
+            break
+        size *= 10
+    place = int(first[k - 1]) if len(first) >= k else len(owners) // 2
+    return -1 - place if last else place

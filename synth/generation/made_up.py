@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.encoding.quantile import QuantileMarginal, fit_quantiles
 from prefect_synth.synth.encoding.ticks import TickScale, fit_ticks
 from prefect_synth.synth.generation.free_text import TextGenerator, WordGenerator, fit_text
@@ -145,13 +146,14 @@ Generator = (
 )
 
 
-def fit_range(values: pa.Array) -> RangeGenerator:
+def fit_range(values: pa.Array, units: Ints | None = None) -> RangeGenerator:
     """Learn between which ends, extremes left out, the values of a personal column lie."""
     present = values.drop_null()
     scale = fit_ticks(present)
     ticks = scale.to_ticks(present)
     blur = scale.blur(ticks, values.type)
-    fitted = fit_quantiles(ticks, not scale.is_continuous, blur=blur)
+    owners = None if units is None else units[np.asarray(values.is_valid())]
+    fitted = fit_quantiles(ticks, not scale.is_continuous, blur=blur, units=owners)
     kind = pa.schema([("v", values.type)])
     return RangeGenerator(scale, float(fitted.lows[0]), float(fitted.highs[-1]), kind)
 
