@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.choice import AnyEncoder, is_email
-from prefect_synth.synth.encoding.generated import GeneratedEncoder
+from prefect_synth.synth.encoding.generated import GeneratedEncoder, Place
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
 from prefect_synth.synth.encoding.patterns import NullPatterns
 from prefect_synth.synth.encoding.pieces import settle
@@ -81,6 +82,7 @@ class TableCodec:
         rows: Encoded,
         rng: np.random.Generator,
         held: Mapping[str, bool] | None = None,
+        place: Place | None = None,
     ) -> dict[str, pa.Array]:
         """All columns of the table, by name; made-up ones are made here.
 
@@ -88,6 +90,7 @@ class TableCodec:
             rows: The modelled columns.
             rng: Source of what is made up, and of values where nulls have to be mended.
             held: Columns that a condition holds at a value, and whether that value is null.
+            place: Which rows of the table these are; where None they are all.
         """
         at = {name: j for j, name in enumerate(self.modelled)}
         rows = Encoded(rows.pieces.copy(), rows.places.copy(), self.layouts)
@@ -96,7 +99,7 @@ class TableCodec:
             rows.pieces[:, i] = patterns.redrawn(rows.pieces[:, i], known, rng)
             self._settle_group(i, rows, at, rng)
         self._settle_implied(rows, at, known, rng)
-        return _Decoding(self, rows, at, rng).all_columns()
+        return _Decoding(self, rows, at, rng, place).all_columns()
 
     def conditions(self, held: Mapping[str, tuple[int, float]]) -> dict[int, tuple[int, float]]:
         """Conditions of a row model, by its column numbers.
@@ -172,9 +175,14 @@ class _Decoding:
     """One decoding: columns as they are asked for, each once."""
 
     def __init__(
-        self, codec: TableCodec, rows: Encoded, at: Mapping[str, int], rng: np.random.Generator
+        self,
+        codec: TableCodec,
+        rows: Encoded,
+        at: Mapping[str, int],
+        rng: np.random.Generator,
+        place: Place | None,
     ) -> None:
-        self.codec, self.rows, self.at, self.rng = codec, rows, at, rng
+        self.codec, self.rows, self.at, self.rng, self.place = codec, rows, at, rng, place
         self.done: dict[str, pa.Array] = {}
 
     def all_columns(self) -> dict[str, pa.Array]:
@@ -193,7 +201,10 @@ class _Decoding:
             )
         encoder, (pieces, places) = self.codec.encoders[name], self._drawn(name, needed)
         if isinstance(encoder, GeneratedEncoder):
-            return encoder.decode(pieces, places, self.rng, self._people(encoder))
+            people, place = self._people(encoder), self.place
+            if place is not None:  # equal templates of two columns make different keys
+                place = replace(place, salt=place.salt ^ crc32(name.encode()))
+            return encoder.decode(pieces, places, self.rng, people, place)
         return encoder.decode(pieces, places, self.rng)
 
     def _drawn(self, name: str, needed: np.ndarray | None) -> tuple[Ints, Floats]:

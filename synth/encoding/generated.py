@@ -16,6 +16,19 @@ from prefect_synth.synth.generation.made_up import Generator, PersonalGenerator
 from prefect_synth.synth.storage import stored
 
 
+@dataclass(frozen=True)
+class Place:
+    """Which rows of a table are made: what must be unique is made from row numbers.
+
+    Args:
+        first: Number of the first row.
+        salt: Of the table's keys, the same for all blocks of rows.
+    """
+
+    first: int
+    salt: int
+
+
 @stored
 @dataclass(frozen=True)
 class GeneratedEncoder:
@@ -44,6 +57,7 @@ class GeneratedEncoder:
         places: Floats,
         rng: np.random.Generator,
         people: pa.Array | None = None,
+        place: Place | None = None,
     ) -> pa.Array:
         """Made-up values where the piece is not null.
 
@@ -52,25 +66,32 @@ class GeneratedEncoder:
             places: Not used.
             rng: Source of the values.
             people: Names that e-mail addresses are made from, [n].
+            place: Which rows these are; where None they are the whole table.
         """
         kind = self.kind.field(0).type
         if self.always_null:
             return pa.nulls(len(pieces), kind)
         present = pieces > 0 if self.layout is not None else np.ones(len(pieces), bool)
-        return scatter(_as_kind(self._values(present, rng, people), kind), present, kind)
+        return scatter(_as_kind(self._values(present, rng, people, place), kind), present, kind)
 
     def _values(
-        self, present: np.ndarray, rng: np.random.Generator, people: pa.Array | None
+        self,
+        present: np.ndarray,
+        rng: np.random.Generator,
+        people: pa.Array | None,
+        place: Place | None,
     ) -> pa.Array:
-        count = int(present.sum())
-        generator = self.generator
+        count, generator = int(present.sum()), self.generator
+        place = place or Place(0, int(rng.integers(2**31)))
         if isinstance(generator, PersonalGenerator):
             if generator.sdtype == "email" and people is not None:
-                return generator.emails(people.filter(pa.array(present)), rng)
-            return generator.generate(count, rng)
+                return generator.emails(people.filter(pa.array(present)), rng, place.first)
+            return generator.generate(count, rng, place.first)
         if isinstance(generator, KeyGenerator):
-            return generator.generate(np.arange(count), int(rng.integers(2**31)))
-        return generator.generate(count, rng)
+            return generator.generate(place.first + np.arange(count), place.salt)
+        if isinstance(generator, SharedKeys):
+            return generator.generate(count, rng, place.first, place.salt)
+        return generator.generate(count, rng, place.first)
 
 
 @stored

@@ -36,8 +36,8 @@ _UPPER = 0.8
 class TextGenerator(Protocol):
     """What makes the texts of a column; a class marked `@stored`."""
 
-    def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
-        """`count` texts."""
+    def generate(self, count: int, rng: np.random.Generator, first: int = 0) -> pa.Array:
+        """`count` texts, of the rows from `first` on."""
 
 
 TextMaker = Callable[[pa.Array, int | None, bool, Ints | None], TextGenerator]
@@ -69,8 +69,8 @@ class WordGenerator:
     max_length: int | None
     unique: bool
 
-    def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
-        """`count` texts."""
+    def generate(self, count: int, rng: np.random.Generator, first: int = 0) -> pa.Array:
+        """`count` texts, of the rows from `first` on."""
         if not count:
             return pa.array([], pa.string())
         symbols, offsets = self._symbols(self._sizes(count, rng), rng)
@@ -79,7 +79,7 @@ class WordGenerator:
             " ",
         )
         texts = pc.replace_substring_regex(texts, " ?\n ?", "\n")
-        return fit_length(texts, self.max_length, unique=self.unique)
+        return fit_length(texts, self.max_length, unique=self.unique, first=first)
 
     def _sizes(self, count: int, rng: np.random.Generator) -> Ints:
         edges = np.cumsum(self.sizes.weights)

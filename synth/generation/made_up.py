@@ -53,25 +53,25 @@ class PersonalGenerator:
     max_length: int | None
     unique: bool
 
-    def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
-        """`count` texts."""
+    def generate(self, count: int, rng: np.random.Generator, first: int = 0) -> pa.Array:
+        """`count` texts, of the rows from `first` on."""
         if self.sdtype == "email":
             people = pc.binary_join_element_wise(
                 self._drawn("first_name", count, rng), self._drawn("last_name", count, rng), "."
             )
-            return self.emails(people, rng)
+            return self.emails(people, rng, first)
         values = self._drawn(self.sdtype, count, rng)
-        return fit_length(values, self.max_length, unique=self.unique)
+        return fit_length(values, self.max_length, unique=self.unique, first=first)
 
-    def emails(self, people: pa.Array, rng: np.random.Generator) -> pa.Array:
-        """Numbered addresses in reserved domains for `people` ("First.Last")."""
-        number = pa.array(np.arange(1, len(people) + 1).astype(str))
+    def emails(self, people: pa.Array, rng: np.random.Generator, first: int = 0) -> pa.Array:
+        """Addresses in reserved domains for `people` ("First.Last"), numbered by their rows."""
+        number = pa.array((first + np.arange(1, len(people) + 1)).astype(str))
         domain = pa.array(np.array(DOMAINS)[rng.integers(0, len(DOMAINS), len(people))])
-        local = pc.replace_substring_regex(pc.ascii_lower(people), r"[^a-z0-9.]+", "")
+        local = pc.replace_substring_regex(pc.ascii_lower(people), r"[^a-z.]+", "")
         local = pc.ascii_trim(local, ".")
         local = pc.if_else(pc.equal(local, ""), "user", local)  # a name in another script
         if self.max_length is not None:
-            longest = max(self.max_length - len("@example.com") - len(str(len(people))), 1)
+            longest = max(self.max_length - len("@example.com") - len(str(first + len(people))), 1)
             local = pc.utf8_slice_codeunits(local, 0, longest)
         return pc.binary_join_element_wise(local, number, "@", domain, "")
 
@@ -87,7 +87,7 @@ class BytesGenerator:
 
     sizes: QuantileMarginal
 
-    def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
+    def generate(self, count: int, rng: np.random.Generator, first: int = 0) -> pa.Array:
         """`count` byte strings."""
         edges = np.cumsum(self.sizes.weights)
         piece = np.minimum(np.searchsorted(edges, rng.random(count)), len(edges) - 1)
@@ -117,7 +117,7 @@ class RangeGenerator:
     high: float
     kind: pa.Schema
 
-    def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
+    def generate(self, count: int, rng: np.random.Generator, first: int = 0) -> pa.Array:
         """`count` values."""
         return self.scale.from_ticks(
             rng.uniform(self.low, self.high, count), self.kind.field(0).type
@@ -131,7 +131,7 @@ class ConstantGenerator:
 
     text: str
 
-    def generate(self, count: int, rng: np.random.Generator) -> pa.Array:
+    def generate(self, count: int, rng: np.random.Generator, first: int = 0) -> pa.Array:
         """`count` times the text."""
         return pa.array([self.text]).take(pa.array(np.zeros(count, np.int64)))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from prefect_synth.synth.encoding.generated import Place
 from prefect_synth.synth.encoding.layout import Encoded, Ints
 from prefect_synth.synth.hierarchy.contexts import Contexts, block_rows, told_of
 from prefect_synth.synth.hierarchy.keys import KeyColumns
@@ -83,7 +84,8 @@ class BlockDrawer:
     def own_columns(self, part: TablePart, block: int, drawn: Drawn) -> dict[str, pa.Array]:
         """The columns of a block that are in no foreign key, with what rules determine."""
         rng = stream(self.seed, "values", part.name, str(block))
-        columns = part.codec.decode(drawn.blocks.own, rng)
+        salt = int(stream(self.seed, "made up", part.name).integers(2**31))
+        columns = part.codec.decode(drawn.blocks.own, rng, place=Place(drawn.start, salt))
         known = [r for r in (*told_of(part), *part.references) if r in self.drawn.links]
         chosen = {r: self.drawn.links[r][drawn.start : drawn.stop] for r in known}
         links = drawn.links | chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Self, get_args
 
@@ -20,7 +20,8 @@ from prefect_synth.synth.hierarchy.fitting import fit_part
 from prefect_synth.synth.hierarchy.links import OnOrphan
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.plan import Plan
-from prefect_synth.synth.hierarchy.sampling import Sampler
+from prefect_synth.synth.hierarchy.sampling import Sampler, Shard
+from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.registry import resolve
@@ -119,13 +120,50 @@ class HMASynthesizer:
             NotFittedError: `fit` was not called.
             SynthesisError: The scale is not positive, or a key has not room for so many rows.
         """
+        return self.sampler(scale, seed).tables()
+
+    def sample_batches(
+        self,
+        scale: float = 1.0,
+        seed: int | None = None,
+        *,
+        shard: Shard = (0, 1),
+        memory: int | str | None = None,
+    ) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Draw all tables, or a shard of them, a block of rows at a time.
+
+        Args:
+            scale: Rows asked for, as a share of the rows trained on.
+            seed: Of this sample; the synthesizer's own where None.
+            shard: Which of how many runs of each table's rows, as (0, 4). The shards make up the
+                sample, whoever draws them, and in whatever order.
+            memory: What the process may use, as "2GB"; large arrays go to files beyond it.
+
+        Yields:
+            A table's name, and its next rows in exactly the schema that was fitted.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            SynthesisError: The scale is not positive, there is no such shard, `memory` is no
+                size, or a key has not room for so many rows.
+        """
+        at, shards = shard
+        if not 0 <= at < shards:
+            raise SynthesisError(f"shard must be (i, k) with 0 <= i < k, got {shard}.")
+        yield from self.sampler(scale, seed, memory).batches(shard)
+
+    def sampler(
+        self, scale: float = 1.0, seed: int | None = None, memory: int | str | None = None
+    ) -> Sampler:
+        """The plan of a sample, from which any block of any table can be drawn; see `sample`."""
         if self.plan_ is None:
             raise NotFittedError("HMASynthesizer")
-        if scale <= 0:
+        if not scale > 0:
             raise SynthesisError(f"scale must be above 0, got {scale}.")
         chosen = self.settings.seed if seed is None else seed
+        room = None if memory is None else parse_size(memory)
         order, keys = self.plan_.order, self.settings.keys
-        return Sampler(self.metadata, self.parts_, order, scale, chosen, keys).tables()
+        return Sampler(self.metadata, self.parts_, order, scale, chosen, keys, room)
 
     def save(self, folder: Path) -> None:
         """Write the model: `model.json`, and a folder for each table.
