@@ -90,9 +90,8 @@ class BlockDrawer:
         chosen = {r: self.drawn.links[r][drawn.start : drawn.stop] for r in known}
         links = drawn.links | chosen
         codes = parent_codes(self.metadata, part.plan, links, self._codes(part))
-        return part.rules.backward(
-            columns, codes, stream(self.seed, "rules", part.name, str(block))
-        )
+        rng = stream(self.seed, "rules", part.name, str(block))
+        return part.rules.backward(columns, codes, rng, drawn.stop - drawn.start)
 
     def _codes(self, part: TablePart) -> dict[str, Ints]:
         """What stands for the rows of a table's parents, for rules."""

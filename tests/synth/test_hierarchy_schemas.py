@@ -171,7 +171,7 @@ def test_nulls_may_repeat_in_a_unique_key(copy, schema_of, not_null):
         {"users": ["tenant, mail"]},
     )  # fmt: skip
     made = copy(metadata, tables)["users"]
-    assert made["mail"].null_count == 270
+    assert made["mail"].null_count == pytest.approx(270, abs=5)
 
 
 @pytest.fixture
