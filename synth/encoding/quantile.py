@@ -18,7 +18,9 @@ from prefect_synth.synth.storage import stored
 
 MOST_PIECES = 1000
 _BENDS = np.array([1 / 8, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 1.5, 2, 3, 4, 6, 8])
-_CERTAIN = 1.5  # standard deviations of the median of evenly spread values
+_LIKELY, _CERTAIN = 1.5, 3.0  # standard deviations of the median of evenly spread values
+_MANY = 50
+_GRID = 50_000
 
 
 @stored
@@ -210,18 +212,34 @@ def _refined(
     marginal: QuantileMarginal, ordered: Floats, rhythms: Sequence[tuple[int, int]]
 ) -> QuantileMarginal:
     """The same with what is learned of the values inside ranges."""
-    starts = np.searchsorted(ordered, marginal.lows, side="left")
-    stops = np.searchsorted(ordered, marginal.highs, side="right")
-    if not marginal.ranges.any():
+    ranges = np.flatnonzero(marginal.ranges)
+    if not len(ranges):
         return marginal
     if rhythms:
         piece, _ = marginal.locate(ordered)
-        rhythm = fit_rhythm(ordered[marginal.ranges[piece]], rhythms)
+        inside = ordered[marginal.ranges[piece]]
+        rhythm = fit_rhythm(inside, _evenly(marginal, ranges), rhythms)
         marginal = replace(marginal, rhythm=rhythm)
-    middle = ordered[np.minimum((starts + stops) // 2, len(ordered) - 1)]
-    place = np.clip(marginal._even_place(np.arange(len(starts)), middle), 1e-6, 1 - 1e-6)
+    starts = np.searchsorted(ordered, marginal.lows[ranges], side="left")
+    stops = np.searchsorted(ordered, marginal.highs[ranges], side="right")
+    middle = (ordered[(starts + stops - 1) // 2] + ordered[(starts + stops) // 2]) / 2
+    place = np.clip(marginal._even_place(ranges, middle), 1e-6, 1 - 1e-6)
     bend = np.log(place) / np.log(0.5)
     nearest = _BENDS[np.abs(np.log(bend)[:, None] - np.log(_BENDS)[None, :]).argmin(axis=1)]
-    certain = np.abs(place - 0.5) * 2 * np.sqrt(np.maximum(stops - starts, 1)) > _CERTAIN
-    bends = np.where(certain & marginal.ranges, nearest, 1.0)
-    return replace(marginal, bends=bends) if np.any(bends != 1) else marginal
+    certainty = np.abs(place - 0.5) * 2 * np.sqrt(stops - starts)
+    end = (ranges == 0) | (ranges == len(marginal.lows) - 1)
+    bent = np.where(end, certainty > _LIKELY, (certainty > _CERTAIN) & (stops - starts >= _MANY))
+    if not np.any(bent & (nearest != 1)):
+        return marginal
+    bends = np.ones(len(marginal.lows))
+    bends[ranges[bent]] = nearest[bent]
+    return replace(marginal, bends=bends)
+
+
+def _evenly(marginal: QuantileMarginal, ranges: Ints) -> Floats:
+    """Ticks of the ranges as if all inside each were equally likely."""
+    edges = np.cumsum(marginal.weights[ranges])
+    at = (np.arange(_GRID) + 0.5) / _GRID * edges[-1]
+    piece = np.minimum(np.searchsorted(edges, at, side="right"), len(ranges) - 1)
+    place = 1 - (edges[piece] - at) / marginal.weights[ranges][piece]
+    return marginal.value(ranges[piece], np.clip(place, 0.0, 1.0))

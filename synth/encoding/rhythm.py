@@ -58,29 +58,40 @@ class Rhythm:
         return np.concatenate([[0.0], np.cumsum(self.weights)])
 
 
-def fit_rhythm(ticks: Floats, candidates: Sequence[tuple[int, int]]) -> Rhythm | None:
+def fit_rhythm(
+    ticks: Floats, expected: Floats, candidates: Sequence[tuple[int, int]]
+) -> Rhythm | None:
     """The rhythm that explains most, by the Bayesian information criterion; None without one.
 
     Args:
         ticks: Whole ticks, spikes left out, [n].
+        expected: Ticks as they would be without a rhythm, [m].
         candidates: Periods and blocks to try.
     """
     n, best, found = len(ticks), 0.0, None
     for period, block in candidates if n >= _ENOUGH else ():
         if np.ptp(ticks) < 2 * period:
             continue
-        size = period // block
-        counts = np.bincount((np.mod(ticks, period) // block).astype(np.int64), minlength=size)
-        seen = counts[counts > 0]
-        gain = float((seen * np.log(seen / n * size)).sum()) - (size - 1) / 2 * np.log(n)
+        counts, even = (_blocks(t, period, block) for t in (ticks, expected))
+        even = (even + 0.5) / (even + 0.5).sum()
+        seen = counts > 0
+        gain = float((counts[seen] * np.log(counts[seen] / (n * even[seen]))).sum())
+        gain -= (len(counts) - 1) / 2 * np.log(n)
         if gain > max(best, _GAIN * n):
-            best, found = gain, Rhythm(period, block, _protected(counts))
+            best, found = gain, Rhythm(period, block, _protected(counts, n * even))
     return found
 
 
-def _protected(counts: Floats) -> Floats:
-    """Shares of blocks; those of few rows are as likely as one another."""
-    counts = counts.astype(float)
+def _blocks(ticks: Floats, period: int, block: int) -> Floats:
+    """How many ticks are in each block of the period."""
+    at = (np.mod(ticks, period) // block).astype(np.int64)
+    return np.bincount(at, minlength=period // block).astype(float)
+
+
+def _protected(counts: Floats, expected: Floats) -> Floats:
+    """How much likelier than expected blocks are; those of few rows as much as one another."""
     few = counts < _MIN_ROWS
-    counts[few] = max(counts[few].mean(), 1e-3) if few.any() else 0.0
-    return counts / counts.sum()
+    likelier = counts / expected
+    if few.any():
+        likelier[few] = max(counts[few].sum() / expected[few].sum(), 1e-3)
+    return likelier / likelier.sum()
