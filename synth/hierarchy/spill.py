@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +40,7 @@ class Spill:
 
     def __init__(self, most: int | None = None) -> None:
         self.most, self.used = most, 0
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
         self._files = 0
 
     def array(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
@@ -51,9 +53,10 @@ class Spill:
 
     def _file(self) -> Path:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="prefect-synth-")
+            self._folder = Path(tempfile.mkdtemp(prefix="prefect-synth-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._files += 1
-        return Path(self._folder.name) / f"{self._files}.npy"
+        return self._folder / f"{self._files}.npy"
 
 
 class Rows:
