@@ -20,7 +20,8 @@ _SHRINK = 10.0
 FINE = 128
 """Bins of an ordered feature."""
 _BINS = 16
-_MOST = 16
+_MOST = 24
+_AXES, _FEW = 3, 4
 _SURE = 0.99
 
 
@@ -114,15 +115,15 @@ def fit_features(
     """
     found: list[tuple[float, int, Floats, Ints, Floats]] = []
     for column in columns:
-        ranks = _category_ranks(known, column, target)
-        codes, edges = (
-            (ranks[known.pieces[:, column]].astype(np.int64), np.zeros(0))
-            if len(ranks)
-            else known.binned(column)
-        )
-        score = _excess(_coarse(codes), target.classes)
-        if score > 0:
-            found.append((score, column, ranks, codes, edges))
+        for ranks in _category_ranks(known, column, target) or [np.zeros(0)]:
+            codes, edges = (
+                (ranks[known.pieces[:, column]].astype(np.int64), np.zeros(0))
+                if len(ranks)
+                else known.binned(column)
+            )
+            score = _excess(_coarse(codes), target.classes)
+            if score > 0:
+                found.append((score, column, ranks, codes, edges))
     best = sorted(sorted(found, key=lambda f: (-f[0], f[1]))[:_MOST], key=lambda f: f[1])
     x = np.empty((len(known), len(best)), np.float32)
     kept, fine = [], False
@@ -146,25 +147,24 @@ def _coarse(codes: Ints) -> Ints:
     return np.minimum(bins.astype(np.int64), _BINS - 1)[codes]
 
 
-def _category_ranks(known: TrainingColumns, column: int, target: Target) -> Floats:
+def _category_ranks(known: TrainingColumns, column: int, target: Target) -> list[Floats]:
+    """Orders of a column's categories, the one that tells most first; none where it is ordered."""
     layout = known.layouts[column]
     count = len(layout.probabilities)
     if not layout.nominal or count < 3:
-        return np.zeros(0)
+        return []
     pieces = known.pieces[:, column]
     rows = np.bincount(pieces, minlength=count).astype(float)
-    position = _axis(pieces, count, rows, target)
-    ranks = np.empty(count)
-    ranks[np.argsort(position, kind="stable")] = np.arange(count)
-    return ranks
+    orders = []
+    for position in _axes(pieces, count, rows, target):
+        ranks = np.empty(count)
+        ranks[np.argsort(position, kind="stable")] = np.arange(count)
+        orders.append(ranks)
+    return orders
 
 
-def _axis(pieces: Ints, count: int, rows: Floats, target: Target) -> Floats:
-    """Where each category lies, shrunken towards the mean as it has fewer rows, [count]."""
-    if not target.nominal:
-        centre = target.rank.mean()
-        sums = np.bincount(pieces, target.rank - centre, minlength=count)
-        return np.asarray(sums / (rows + _SHRINK))
+def _axes(pieces: Ints, count: int, rows: Floats, target: Target) -> list[Floats]:
+    """Where each category lies, shrunken towards the mean as it has fewer rows, [count] each."""
     levels = int(target.classes.max()) + 1
     table = np.bincount(pieces * levels + target.classes, minlength=count * levels)
     table = table.reshape(count, levels).astype(float)
@@ -172,8 +172,13 @@ def _axis(pieces: Ints, count: int, rows: Floats, target: Target) -> Floats:
     shares = (table - expected) / (rows + _SHRINK)[:, None]
     weighted = shares * np.sqrt(rows)[:, None]
     _, axes = np.linalg.eigh(weighted.T @ weighted)
-    axis = axes[:, -1]
-    return np.asarray(shares @ (axis * np.sign(axis[np.argmax(np.abs(axis))])))
+    found = []
+    for axis in axes[:, : -1 - min(_AXES if count > _FEW else 1, levels - 1) : -1].T:
+        found.append(np.asarray(shares @ (axis * np.sign(axis[np.argmax(np.abs(axis))]))))
+    if not target.nominal:  # an ordered target: the mean tells most
+        sums = np.bincount(pieces, target.rank - target.rank.mean(), minlength=count)
+        found = [np.asarray(sums / (rows + _SHRINK)), *found[1:]]
+    return found
 
 
 def _excess(bins: Ints, classes: Ints) -> float:

@@ -15,8 +15,8 @@ from scipy.stats import chi2
 from prefect_synth.synth.encoding.layout import Floats, Ints, Layout
 from prefect_synth.synth.row_models.forest import Forest
 
-_SURE = 0.999
-_LEVELS = 16
+_SURE = 0.99
+_LEVELS = 24
 _CLASSES = 24
 _ENOUGH = 50
 _STRONG = 0.8
