@@ -25,6 +25,7 @@ EXIT_CODES = {
     "synth.errors.NotFittedError": ENGINE,
     "synth.errors.OrphanError": CONFIGURATION,
     "synth.errors.RequestError": CONFIGURATION,
+    "synth.errors.RuleError": CONFIGURATION,
     "synth.errors.SynthesisError": ENGINE,
     "synth.errors.UniquenessError": ENGINE,
     "synth.errors.UnsupportedTypeError": CONFIGURATION,

@@ -13,6 +13,10 @@ class RequestError(SynthesisError):
     """What was asked for cannot be: an unknown name, a scale that is not positive."""
 
 
+class RuleError(RequestError):
+    """A rule is not understood, names what does not exist, or contradicts another."""
+
+
 class NotFittedError(SynthesisError):
     """A synthesizer was asked to sample or save before `fit`."""
 

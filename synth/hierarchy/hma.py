@@ -25,6 +25,8 @@ from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.registry import resolve
+from prefect_synth.synth.rules.applying import Rules
+from prefect_synth.synth.rules.contradictions import read_rules
 from prefect_synth.synth.storage import folder_name, load_state, save_state
 
 
@@ -46,10 +48,15 @@ class HMASynthesizer:
         marginals: Marginal of single columns, by `table.column`.
         keys: `fresh` keys with every seed, or `stable` ones: the same row number has the same key
             in every run, with every seed and scale.
+        rules: `infer` finds the rules that every row obeys, and holds them; a mapping of tables to
+            lines such as `"total = round(quantity * price, 2)"` is held beside those; `none`.
+        budget_seconds: Processor seconds that `auto` may spend on fitting a table; where trees
+            would take longer, it takes the copula.
 
     Raises:
         ValueError: The row model is not known.
         SynthesisError: A marginal, its column, `on_orphan` or `keys` is not known.
+        RuleError: A rule is not understood, or contradicts another.
     """
 
     def __init__(
@@ -64,7 +71,11 @@ class HMASynthesizer:
         marginal: str = "quantile",
         marginals: Mapping[str, str] | None = None,
         keys: Keys = "fresh",
+        rules: Rules = "infer",
+        budget_seconds: float | None = None,
     ) -> None:
+        if not isinstance(rules, str):
+            read_rules(metadata, rules)
         _check_choices(metadata, on_orphan, marginal, marginals or {}, keys)
         self.metadata = metadata
         self.settings = HierarchySettings(
@@ -74,6 +85,8 @@ class HMASynthesizer:
             on_orphan,
             EncodingSettings(locale, marginal, dict(marginals or {})),
             keys,
+            rules=rules,
+            budget_seconds=budget_seconds,
         )
         self.parts_: dict[str, TablePart] = {}
         self.plan_: Plan | None = None
@@ -164,6 +177,11 @@ class HMASynthesizer:
         room = None if memory is None else parse_size(memory)
         order, keys = self.plan_.order, self.settings.keys
         return Sampler(self.metadata, self.parts_, order, scale, chosen, keys, room)
+
+    @property
+    def rules(self) -> dict[str, list[str]]:
+        """The rules in force, by table, as the project file has them."""
+        return {name: part.rules.texts() for name, part in self.parts_.items() if part.rules.rules}
 
     def save(self, folder: Path) -> None:
         """Write the model: `model.json`, and a folder for each table.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,10 +13,10 @@ from prefect_synth.synth.hierarchy.plan import TablePlan
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.rules.inference import infer_rules
 from prefect_synth.synth.rules.rule import ALONE
-from prefect_synth.synth.rules.ruleset import RuleSet, TableRules
+from prefect_synth.synth.rules.ruleset import TableRules
 
-Rules = RuleSet | Literal["infer", "none"]
-"""Rules as a synthesizer takes them."""
+Rules = Mapping[str, Sequence[str]] | Literal["infer", "none"]
+"""Rules as a synthesizer takes them: lines by table in addition to inferred ones, or a word."""
 
 
 def own_codes(styles: Ints, shares: Floats, rows: int) -> Ints:
@@ -67,6 +67,7 @@ def take_out(
     """The rules of a table, and its metadata and rows without what they determine."""
     if chosen == "none":
         return TableRules(), metadata, table
-    rules = infer_rules(metadata, {name: table}, codes) if chosen == "infer" else chosen
+    declared = {} if isinstance(chosen, str) else {n: r for n, r in chosen.items() if n == name}
+    rules = infer_rules(metadata, {name: table}, codes, declared)
     left = rules.forward(name, table, codes)
     return rules.of(name), rules.metadata(metadata, {name: left}), left

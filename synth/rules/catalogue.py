@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from prefect_synth.synth.rules.calendar import Composed, DayOfMonth, Part
+from prefect_synth.synth.rules.check_digits import CheckDigit
 from prefect_synth.synth.rules.clock import Clock, ClockSum
 from prefect_synth.synth.rules.formulas import Product, Sum
 from prefect_synth.synth.rules.groups import OneHot
 from prefect_synth.synth.rules.lookup import Lookup
 from prefect_synth.synth.rules.order import Above, Between
-from prefect_synth.synth.rules.single import Constant
+from prefect_synth.synth.rules.single import Constant, NullWith, Range, Step
 
 KINDS = (
-    Above, Between, Clock, ClockSum, Composed, Constant, DayOfMonth, Lookup, OneHot, Part, Product,
-    Sum,
+    Above, Between, CheckDigit, Clock, ClockSum, Composed, Constant, DayOfMonth, Lookup, NullWith,
+    OneHot, Part, Product, Range, Step, Sum,
 )  # fmt: skip

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import RARE, Ints
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.rules.binding import bind_rules
+from prefect_synth.synth.rules.contradictions import read_rules
 from prefect_synth.synth.rules.find_calendar import find_composed, find_parts
 from prefect_synth.synth.rules.find_clocks import find_clock_sums, find_clocks
 from prefect_synth.synth.rules.find_formulas import find_products, find_sums
 from prefect_synth.synth.rules.find_groups import find_one_hot
 from prefect_synth.synth.rules.find_lookups import find_lookups
 from prefect_synth.synth.rules.find_order import find_inequalities
-from prefect_synth.synth.rules.ruleset import RuleSet, TableRules
+from prefect_synth.synth.rules.ruleset import RuleSet
 from prefect_synth.synth.rules.search import FEWEST, Search
 from prefect_synth.synth.rules.single import Constant
 
@@ -36,26 +38,38 @@ def infer_rules(
     metadata: Metadata,
     tables: Mapping[str, pa.Table],
     codes: Mapping[str, Ints] | None = None,
+    declared: Mapping[str, Sequence[str]] | None = None,
+    *,
+    infer: bool = True,
 ) -> RuleSet:
-    """Find the rules that every row of `tables` obeys.
+    """Find the rules that every row of `tables` obeys, beside those that are declared.
 
     Args:
         metadata: The schema.
         tables: All rows.
         codes: By relation, the code of each child row's parent (the row of a kept table, or the
             parent's style), -1 for none. A foreign key without codes determines nothing.
+        declared: Rules as people write them, by table: in force whatever the rows say.
+        infer: Whether others are looked for.
+
+    Raises:
+        RuleError: A declared rule is not understood, does not fit, or contradicts another.
     """
-    found = {name: _infer(metadata, name, table, codes or {}) for name, table in tables.items()}
+    read = read_rules(metadata, declared or {})
+    found = {}
+    for name, table in tables.items():
+        search = Search.of(metadata, name, table, codes or {})
+        bind_rules(search, read.get(name, []))
+        if infer and len(table) >= FEWEST:
+            _infer(search)
+        found[name] = search.result()
     return RuleSet({name: rules for name, rules in found.items() if rules.rules})
 
 
-def _infer(metadata: Metadata, name: str, table: pa.Table, codes: Mapping[str, Ints]) -> TableRules:
-    search = Search.of(metadata, name, table, codes)
-    if search.rows.length >= FEWEST:
-        _find_constants(search)
-        for finder in _FINDERS:
-            finder(search)
-    return search.result()
+def _infer(search: Search) -> None:
+    _find_constants(search)
+    for finder in _FINDERS:
+        finder(search)
 
 
 def _find_constants(search: Search) -> None:

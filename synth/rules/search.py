@@ -31,7 +31,7 @@ class Search:
         rows: All its rows.
         free: Columns that may be a rule's target or input: no keys, nothing made up.
         relations: Foreign keys that may be determinants, as the project file has them, by relation.
-        nullable: Columns that may hold nulls.
+        keys: Columns of any key.
         found: Accepted rules.
     """
 
@@ -39,6 +39,7 @@ class Search:
     rows: Rows
     free: list[str]
     relations: Mapping[str, str]
+    keys: frozenset[str] = frozenset()
     found: list[Rule] = field(default_factory=list)
     _units: dict[str, Units | None] = field(default_factory=dict)
 
@@ -63,7 +64,7 @@ class Search:
             r.name: ", ".join(r.child_columns) for r in metadata.parents(name) if r.name in codes
         }
         own = {r: codes[r] for r in parents}
-        return cls(name, Rows(columns, own, len(table)), free, parents)
+        return cls(name, Rows(columns, own, len(table)), free, parents, frozenset(keys | used))
 
     @property
     def determined(self) -> set[str]:
@@ -106,11 +107,18 @@ class Search:
         self.found.append(rule)
         return True
 
+    def declare(self, rule: Rule) -> None:
+        """Keep a declared rule, whatever the rows say, with what it leaves open."""
+        if isinstance(rule, Derivation):
+            rest, gap = leftovers(rule.computed(self.rows), self.rows.columns[rule.target])
+            changed: Any = rule
+            rule = replace(changed, rest=rest, gap=gap)
+        self.found.append(rule)
+
     def result(self) -> TableRules:
         """The rules in force, each after those that restore its inputs."""
-        kinds = pa.schema(
-            [pa.field(r.target, self.rows.columns[r.target].type) for r in self.found]
-        )
+        targets = dict.fromkeys(r.target for r in self.found)
+        kinds = pa.schema([pa.field(t, self.rows.columns[t].type) for t in targets])
         return TableRules(tuple(in_order(self.found)), kinds)
 
     def units(self, column: str) -> Units | None:

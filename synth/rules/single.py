@@ -1,4 +1,4 @@
-"""Rules of one column: a constant, a range, a grid."""
+"""Rules of one column: a constant, a range, a grid, nulls where another column has them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prefect_synth.synth.rules.formulas import quoted
-from prefect_synth.synth.rules.rule import Derivation, Rows
+from prefect_synth.synth.rules.rule import Derivation, Rows, agree
+from prefect_synth.synth.rules.units import counted, from_numbers
 from prefect_synth.synth.storage import stored
 
 
@@ -42,3 +44,130 @@ class Constant(Derivation):
     def text(self) -> str:
         """`constant(a)`."""
         return f"constant({quoted(self.target)})"
+
+
+@stored
+@dataclass(frozen=True)
+class Range:
+    """`0 <= share <= 1`: what is outside is brought to the nearest end.
+
+    Args:
+        target: The column.
+        low: The smallest value, one row or none.
+        high: The largest value, one row or none.
+        shown: As it was declared.
+        kind: Schema with one field of the column's type.
+    """
+
+    target: str
+    low: pa.Array
+    high: pa.Array
+    shown: str
+    kind: pa.Schema
+    inputs: tuple[str, ...] = ()
+    relations: tuple[str, ...] = ()
+
+    def holds(self, rows: Rows) -> np.ndarray:
+        """Between the ends, or null."""
+        values = rows.columns[self.target]
+        return agree(self._clipped(values), values)
+
+    def forward(self, rows: Rows) -> dict[str, pa.Array]:
+        """The column as it is."""
+        return {self.target: rows.columns[self.target]}
+
+    def backward(self, rows: Rows, rng: np.random.Generator) -> pa.Array:
+        """The column, clipped."""
+        return self._clipped(rows.columns[self.target])
+
+    def text(self) -> str:
+        """As it was declared."""
+        return self.shown
+
+    def _clipped(self, values: pa.Array) -> pa.Array:
+        for end, inside in ((self.low, pc.max_element_wise), (self.high, pc.min_element_wise)):
+            if len(end):
+                values = pc.if_else(values.is_valid(), inside(values, end[0]), values)
+        return values
+
+
+@stored
+@dataclass(frozen=True)
+class Step:
+    """`step(price, 0.05)`: numbers on a grid; what is beside it is brought to the nearest.
+
+    Args:
+        target: The column.
+        step: Distance of the grid's lines, in units.
+        offset: A line of the grid, in units.
+        decimals: Digits that make a number whole.
+        kind: Schema with one field of the column's type.
+    """
+
+    target: str
+    step: int
+    offset: int
+    decimals: int
+    kind: pa.Schema
+    inputs: tuple[str, ...] = ()
+    relations: tuple[str, ...] = ()
+
+    def holds(self, rows: Rows) -> np.ndarray:
+        """On the grid, or null."""
+        units = counted(rows.columns[self.target], self.decimals)
+        return ((units.whole - self.offset) % self.step == 0) | ~units.valid
+
+    def forward(self, rows: Rows) -> dict[str, pa.Array]:
+        """The column as it is."""
+        return {self.target: rows.columns[self.target]}
+
+    def backward(self, rows: Rows, rng: np.random.Generator) -> pa.Array:
+        """The column, on the grid."""
+        units = counted(rows.columns[self.target], self.decimals)
+        lines = (units.whole - self.offset + self.step // 2) // self.step
+        whole = lines * self.step + self.offset
+        return from_numbers(whole, units.valid, self.decimals, self.kind.field(0).type)
+
+    def text(self) -> str:
+        """`step(a, 5)`, or `step(a, 1, 0.99)`."""
+        sizes = [n / 10**self.decimals for n in (self.step, self.offset) if n]
+        return f"step({', '.join([quoted(self.target), *(f'{s:.12g}' for s in sizes)])})"
+
+
+@stored
+@dataclass(frozen=True)
+class NullWith:
+    """`null(sold_on) -> null(price)`: a column that is null wherever another is.
+
+    Args:
+        target: The column that is made null.
+        cause: The column that says where.
+    """
+
+    target: str
+    cause: str
+    relations: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The column that says where."""
+        return (self.cause,)
+
+    def holds(self, rows: Rows) -> np.ndarray:
+        """The cause is known, or the target is null."""
+        known = np.asarray(rows.columns[self.cause].is_valid())
+        return known | ~np.asarray(rows.columns[self.target].is_valid())
+
+    def forward(self, rows: Rows) -> dict[str, pa.Array]:
+        """The column as it is."""
+        return {self.target: rows.columns[self.target]}
+
+    def backward(self, rows: Rows, rng: np.random.Generator) -> pa.Array:
+        """The column, null where the cause is."""
+        values = rows.columns[self.target]
+        known = rows.columns[self.cause].is_valid()
+        return pc.if_else(known, values, pa.scalar(None, values.type))
+
+    def text(self) -> str:
+        """`null(a) -> null(b)`."""
+        return f"null({quoted(self.cause)}) -> null({quoted(self.target)})"
