@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from prefect_synth.synth.conditions import held_columns, hold_exactly
+from prefect_synth.synth.encoding.generated import Place
 from prefect_synth.synth.encoding.layout import Encoded
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.part import TablePart
@@ -75,7 +76,8 @@ class Drawing:
         encoded = part.row_model.sample(Encoded.empty(rows), rng, self.held)
         null = {column: value is None for column, value in self.conditions.items()}
         rng = stream(self.seed, "values", part.name, block)
-        columns = part.codec.decode(encoded, rng, null)
+        salt = int(stream(self.seed, "made up", part.name).integers(2**31))
+        columns = part.codec.decode(encoded, rng, null, place=Place(start, salt))
         hold_exactly(part, columns, self.conditions, rows)
         rng = stream(self.seed, "rules", part.name, block)
         return part.rules.backward(columns, {}, rng, rows)

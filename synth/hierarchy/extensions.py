@@ -48,7 +48,7 @@ class HierarchySettings:
     """How a hierarchy is fitted.
 
     Args:
-        row_model: A name of `row_models.factory.MAKERS`.
+        row_model: A name of `row_models.factory.MAKERS`, or `auto`.
         seed: Of every draw in fitting.
         keep: Reference tables that are published as they are.
         on_orphan: What to do with a foreign key whose parent does not exist.
@@ -57,6 +57,7 @@ class HierarchySettings:
         rules: `infer`, or `none`, or a rule set.
         unit: The table whose rows are people, where it is known: no row of it or below it is ever
             modelled by itself.
+        budget_seconds: Processor seconds that `auto` may spend on fitting a table; None for any.
     """
 
     row_model: str = "copula"
@@ -67,6 +68,7 @@ class HierarchySettings:
     keys: Keys = "fresh"
     rules: Rules = "infer"
     unit: str | None = None
+    budget_seconds: float | None = None
 
     @property
     def with_styles(self) -> bool:
@@ -147,6 +149,7 @@ class Extensions:
         own = {k: m for k, m in encoding.marginals.items() if k.startswith(f"{table}.")}
         chosen = (
             settings.row_model,
+            settings.budget_seconds,
             settings.seed,
             encoding.locale,
             encoding.marginal,

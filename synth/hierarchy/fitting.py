@@ -38,7 +38,7 @@ def fit_part(
     """
     table, plan = extensions.tables[name], extensions.plan.tables[name]
     rng, own = stream(settings.seed, "fit", name), table.blocks.joined()
-    choice = choose(table.rows, own.width, name=settings.row_model)
+    choice = choose(table.rows, own.width, settings.budget_seconds, settings.row_model)
     settings = replace(settings, row_model=choice.row_model)
     nulls = {r: _null_share(link) for r, link in table.links.items()}
     contexts: list[Encoded] = []

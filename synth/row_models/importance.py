@@ -27,6 +27,7 @@ from prefect_synth.synth.row_models.base import Condition
 _GROWTH = 50
 _SMALLEST_POOL = 256
 _PER_CONTEXT = 32
+_SPARE = 3
 _MOST_ROWS = 1_000_000
 _NEAR = 0.05
 _IMPOSSIBLE = 1e-6
@@ -221,7 +222,7 @@ class _Search:
         size = max(n, _SMALLEST_POOL) if alone else _PER_CONTEXT
         pool = self._pool(size, rng)
         most = min(_GROWTH * size, _MOST_ROWS // (1 if alone else n))
-        wanted = min(int(1.1 * size * enough / pool.effective()), most)
+        wanted = min(int(_SPARE * size * enough / pool.effective()), most)
         if wanted > size and len(self.order) > 1:
             pool = pool.joined(self._pool(wanted - size, rng))
         chosen = pool.resampled(n if alone else 1, rng).rows

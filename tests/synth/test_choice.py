@@ -54,6 +54,14 @@ def test_a_network_needs_a_device(monkeypatch):
     assert choose(10_000_000, 10).row_model == "trees"
 
 
+def test_a_budget_is_kept_to(schema_of):
+    """Where trees would take longer than they may, the copula is fitted."""
+    table = pa.table({"id": list(range(400)), "x": np.random.default_rng(0).normal(size=400)})
+    metadata = schema_of({"t": "id"}, {"t": table}, [])
+    model = HMASynthesizer(metadata, budget_seconds=0.001).fit({"t": table})
+    assert model.parts_["t"].choice.row_model == "copula"
+
+
 def test_the_reason_is_stored_for_each_table(schema_of, tmp_path):
     """A model tells of each table which row model it has and why, also when read from disk."""
     rng = np.random.default_rng(0)
