@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
 from prefect_synth.synth.row_models.argn_codes import ColumnCodes, first_embedding, fit_codes
 from prefect_synth.synth.row_models.argn_network import Network, Shape
 from prefect_synth.synth.row_models.argn_training import Training, train
 from prefect_synth.synth.row_models.base import Condition
-from prefect_synth.synth.row_models.importance import Given, sample_held
+from prefect_synth.synth.row_models.importance import sample_held
 from prefect_synth.synth.row_models.raking import inverse, probabilities, raked, stratified
+from prefect_synth.synth.row_models.sequential import Given
+from prefect_synth.synth.row_models.threads import one_blas_thread
 from prefect_synth.synth.storage import stored
 
 MOST_ROWS = 100_000
@@ -91,7 +92,7 @@ class ARGNRowModel:
         size = _HELD_CHUNK if conditions else _CHUNK
         starts = range(0, max(len(context), 1), size)
         parts = [context.take(np.arange(s, min(s + size, len(context)))) for s in starts]
-        with threadpool_limits(1, user_api="blas"):  # the same bytes on any number of cores
+        with one_blas_thread:
             if conditions and self.layouts:
                 drawn = [sample_held(self, self.layouts, p, conditions, rng) for p in parts]
             else:

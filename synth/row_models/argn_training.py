@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 from prefect_synth.synth.encoding.layout import Floats, Ints
 from prefect_synth.synth.errors import MissingTorchError
 from prefect_synth.synth.row_models.argn_network import Network, Shape
+from prefect_synth.synth.row_models.threads import one_torch_thread
 
 _DECAY = 0.01
 _SMALLEST_BATCH = 32
@@ -74,19 +73,8 @@ def train(
         rng: Source of initial weights, order of rows and dropout.
     """
     torch = load_torch()
-    with _one_thread(torch):
+    with one_torch_thread(torch):
         return _Trainer(torch, codes, shape, tables, shares, settings, rng).run(splits)
-
-
-@contextmanager
-def _one_thread(torch: Any) -> Iterator[None]:
-    """Sums in one order on any machine: the same bytes whatever its number of cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _Trainer:

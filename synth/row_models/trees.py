@@ -24,7 +24,8 @@ from prefect_synth.synth.row_models.column_order import (
 from prefect_synth.synth.row_models.features import FeatureSet, TrainingColumns, fit_features
 from prefect_synth.synth.row_models.forest import Forest, Leaves, fill_leaves, stratified
 from prefect_synth.synth.row_models.growth import Target, grow_tree, make_target
-from prefect_synth.synth.row_models.importance import Given, neighbours, sample_held
+from prefect_synth.synth.row_models.importance import sample_held
+from prefect_synth.synth.row_models.sequential import Given, neighbours
 from prefect_synth.synth.storage import stored
 
 _SUBSAMPLE = 0.63
@@ -167,6 +168,8 @@ class TreesRowModel:
         self, x: Floats, target: Target, leaf: int, rng: np.random.Generator, *, fine: bool
     ) -> Forest:
         n = len(x)
+        if not x.shape[1]:  # one leaf for all rows, so that each value has its exact share of them
+            return replace(Forest.stump(), roots=np.zeros(self.trees, np.int32))
         size = n if self.trees == 1 else max(round(_SUBSAMPLE * n), min(n, 1))
         grown = []
         for _ in range(self.trees):
