@@ -21,7 +21,8 @@ from prefect_synth.synth.errors import RequestError
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.hierarchy.links import OnOrphan
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.synth.registry import SYNTHESIZERS
+from prefect_synth.synth.registry import SYNTHESIZERS, resolve
+from prefect_synth.synth.row_models.factory import load_library
 from prefect_synth.tasks.warehouses.staging_writer import write_staged
 
 
@@ -83,6 +84,7 @@ def synthesize_folder(request: Request) -> Answer:
         keep=request.keep,
         on_orphan=request.on_orphan,
     )
+    load_library(resolve(request.synthesizer))
     watch = Stopwatch()
     model.fit({name: tables[name] for name in metadata.tables if name in tables})
     spent = watch.lap("fit")

