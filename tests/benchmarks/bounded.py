@@ -9,6 +9,8 @@ from folders import write_folder
 from marks import Figures, Row
 from places import script
 
+SETTING_GB = 1
+
 
 def measure_chain(row: Row, seed: int, out: Path) -> Figures:
     """Twelve tables in six levels; and how the stored model grows when the columns double."""
@@ -46,8 +48,10 @@ def measure_shards(row: Row, seed: int, out: Path) -> Figures:
 def measure_ten_million(row: Row, seed: int, out: Path) -> Figures:
     """Sample ten million child rows of a model that was trained on a hundred thousand."""
     model = _fitted(row, seed, out, tables=2, depth=2, roots=50_000)
-    one, ten = (script("shard.py", model, "--count", "--scale", s) for s in ("10", "100"))
+    options = ("--count", "--memory", f"{SETTING_GB}GB")
+    one, ten = (script("shard.py", model, *options, "--scale", s) for s in ("10", "100"))
     return {
+        "peak memory of the setting": ten["peak GB"] / SETTING_GB,
         "time per row against 1 million": (ten["cpu s"] / ten["rows"])
         / (one["cpu s"] / one["rows"]),
         "rows": ten["rows"],

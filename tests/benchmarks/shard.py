@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--count", action="store_true", help="keep no row; count them")
+    parser.add_argument("--memory", help="the setting, as 1GB")
     chosen = parser.parse_args()
     found = counted(chosen) if chosen.count else hashed(chosen)
     print(json.dumps(found))
@@ -71,9 +72,10 @@ def counted(chosen: argparse.Namespace) -> dict[str, float]:
     """Rows drawn, seconds and peak memory, when no row is kept."""
     model = HMASynthesizer.load(chosen.model)
     rows: Counter[str] = Counter()
+    batches = model.sample_batches(chosen.scale, seed=1, memory=chosen.memory)
 
     def work() -> None:
-        for name, batch in model.sample_batches(scale=chosen.scale, seed=1):
+        for name, batch in batches:
             rows[name] += batch.num_rows
 
     cpu, wall = timed(work)
