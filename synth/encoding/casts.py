@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prefect_synth.synth.encoding.nested import list_of
+from prefect_synth.synth.encoding.lists import list_of
 from prefect_synth.synth.encoding.pieces import kind_of
 from prefect_synth.synth.encoding.shapes import Leaf, leaf_name, presence, present_rows
 from prefect_synth.synth.storage import stored

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +13,10 @@ import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.bags import Bag, fit_bag
 from prefect_synth.synth.encoding.choice import EncodingSettings
+from prefect_synth.synth.encoding.json_style import JsonStyle
 from prefect_synth.synth.encoding.layout import RARE, Ints
-from prefect_synth.synth.encoding.nested import draw_items, list_of
+from prefect_synth.synth.encoding.lists import list_of
+from prefect_synth.synth.encoding.nested import draw_items
 from prefect_synth.synth.encoding.shapes import Leaf, leaf_name
 from prefect_synth.synth.storage import stored
 
@@ -28,40 +29,6 @@ _LARGEST = 2**63
 _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "number": pa.float64(),
           "text": pa.string()}  # fmt: skip
 _JSON = pa.json_()
-
-
-@stored
-@dataclass(frozen=True)
-class JsonStyle:
-    """How documents are written.
-
-    Args:
-        item: Between two items.
-        colon: Between a key and its value.
-        ascii_only: Whether other letters are escaped.
-        indent: Spaces of one level, each item on a line of its own; 0 for none.
-    """
-
-    item: str
-    colon: str
-    ascii_only: bool
-    indent: int
-
-    def dumps(self, value: Any) -> str:
-        """A document of this style."""
-        return json.dumps(
-            value,
-            separators=(self.item, self.colon),
-            ensure_ascii=self.ascii_only,
-            indent=self.indent or None,
-        )
-
-    def around(self, depth: int) -> tuple[str, str, str]:
-        """What comes before, between and after the items of a list at `depth`."""
-        if not self.indent:
-            return "", self.item, ""
-        inner, outer = ("\n" + " " * self.indent * d for d in (depth + 1, depth))
-        return inner, self.item.rstrip() + inner, outer
 
 
 @stored
@@ -129,7 +96,7 @@ class JsonNode:
         if kind == "bool":
             return pc.if_else(values, "true", "false")
         if kind == "text":
-            return _quoted(values, self.style)
+            return self.style.quoted(values)
         texts = values.cast(pa.string())
         if kind != "float":
             return texts
@@ -258,10 +225,3 @@ def _keys(values: list[Any], units: Ints | None) -> list[str]:
 
 def _under(values: list[Any], key: str) -> list[Any]:
     return [v.get(key, _ABSENT) if isinstance(v, dict) else OUTSIDE for v in values]
-
-
-def _quoted(values: pa.Array, style: JsonStyle) -> pa.Array:
-    """Texts as JSON strings; each different text is written once."""
-    coded = values.cast(pa.string()).dictionary_encode()
-    written = pa.array([style.dumps(text) for text in coded.dictionary.to_pylist()], pa.string())
-    return written.take(coded.indices)

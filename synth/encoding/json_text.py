@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.choice import EncodingSettings
-from prefect_synth.synth.encoding.json_node import OUTSIDE, JsonNode, JsonStyle, fit_node
+from prefect_synth.synth.encoding.json_node import OUTSIDE, JsonNode, fit_node
+from prefect_synth.synth.encoding.json_style import JsonStyle
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.encoding.pieces import kind_of
 from prefect_synth.synth.encoding.shapes import Leaf, presence, present_rows

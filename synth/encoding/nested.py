@@ -11,6 +11,15 @@ import pyarrow.compute as pc
 from prefect_synth.synth.encoding.bags import Bag, first_distinct, fit_bag
 from prefect_synth.synth.encoding.choice import EncodingSettings
 from prefect_synth.synth.encoding.layout import RARE, Ints
+from prefect_synth.synth.encoding.lists import (
+    all_distinct,
+    item_codes,
+    items_of,
+    lengths,
+    list_of,
+    rows_first,
+    same_length,
+)
 from prefect_synth.synth.encoding.pieces import kind_of
 from prefect_synth.synth.encoding.shapes import Leaf, leaf_name, presence, present_rows
 from prefect_synth.synth.encoding.units import holders
@@ -65,8 +74,8 @@ class StructShape:
         size = len(parts)
         if not pa.types.is_fixed_size_list(kind):
             rows_there = there.astype(np.int64) * size
-            return list_of(kind, rows_there, there, _rows_first(parts, there))
-        items = _rows_first(parts, np.ones(rows, bool))
+            return list_of(kind, rows_there, there, rows_first(parts, there))
+        items = rows_first(parts, np.ones(rows, bool))
         return pa.FixedSizeListArray.from_arrays(items, type=kind, mask=mask)
 
 
@@ -156,7 +165,7 @@ def fit_struct(values: pa.Array) -> StructShape:
     if pa.types.is_struct(kind):
         names = tuple(f".{kind.field(i).name}" for i in range(kind.num_fields))
     else:
-        names = tuple(f"[{i}]" for i in range(_same_length(values) or 0))
+        names = tuple(f"[{i}]" for i in range(same_length(values) or 0))
     there = values.drop_null()
     required = tuple(part.null_count == 0 for part in _parts(there, len(names)))
     return StructShape(pa.schema([("v", kind)]), names, required, values.null_count > 0)
@@ -171,11 +180,11 @@ def fit_list(
         keys = _common_keys(values, units)
         if keys is not None:
             return MapShape(schema, keys, nullable)
-    elif 0 < (_same_length(values) or 0) <= _LONGEST_VECTOR:
+    elif 0 < (same_length(values) or 0) <= _LONGEST_VECTOR:
         return fit_struct(values)
-    items, group = _items(values), np.repeat(np.arange(len(values)), lengths(values))
+    items, group = items_of(values), np.repeat(np.arange(len(values)), lengths(values))
     bag = fit_bag(name, items, settings, None if units is None else units[group])
-    return ListShape(schema, bag, _all_distinct(items, group), nullable)
+    return ListShape(schema, bag, all_distinct(items, group), nullable)
 
 
 def draw_items(
@@ -187,33 +196,8 @@ def draw_items(
     spare = np.where(wanted > 0, 2 * wanted + 2, 0)  # some come twice
     group = np.repeat(np.arange(len(wanted)), spare)
     items = bag.draw(len(group), rng)
-    kept = first_distinct(group, wanted, _codes(items))
+    kept = first_distinct(group, wanted, item_codes(items))
     return items.take(pa.array(kept)), np.bincount(group[kept], minlength=len(wanted))
-
-
-def lengths(values: pa.Array) -> Ints:
-    """Items of each list, 0 for null, [n]."""
-    if pa.types.is_fixed_size_list(values.type):
-        return np.where(np.asarray(values.is_valid()), values.type.list_size, 0)
-    sizes = np.diff(np.asarray(values.offsets)).astype(np.int64)
-    return np.where(np.asarray(values.is_valid()), sizes, 0)
-
-
-def list_of(kind: pa.DataType, sizes: Ints, there: np.ndarray, items: pa.Array) -> pa.Array:
-    """Lists or maps of type `kind` with the given sizes, null where not `there`."""
-    sizes = np.where(there, sizes, 0)
-    ends = np.concatenate([[0], np.cumsum(sizes)])
-    mask = pa.array(~there)
-    if pa.types.is_map(kind):
-        keys, values = (_as(items.field(i), kind, i) for i in (0, 1))
-        return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), keys, values, kind, mask=mask)
-    large = pa.types.is_large_list(kind)
-    make, width = (pa.LargeListArray, pa.int64()) if large else (pa.ListArray, pa.int32())
-    return make.from_arrays(pa.array(ends, width), items, type=kind, mask=mask)
-
-
-def _as(values: pa.Array, kind: pa.MapType, part: int) -> pa.Array:
-    return values.cast((kind.key_type, kind.item_type)[part])
 
 
 def _parts(values: pa.Array, count: int) -> list[pa.Array]:
@@ -222,30 +206,9 @@ def _parts(values: pa.Array, count: int) -> list[pa.Array]:
     return [pc.list_element(values, i) for i in range(count)]
 
 
-def _rows_first(parts: list[pa.Array], there: np.ndarray) -> pa.Array:
-    """Items of several columns in the order of rows, of the rows that are there."""
-    row = np.flatnonzero(there)
-    at = row[:, None] + np.arange(len(parts))[None, :] * len(there)
-    return pa.concat_arrays(parts).take(pa.array(at.ravel()))
-
-
-def _same_length(values: pa.Array) -> int | None:
-    there = lengths(values)[np.asarray(values.is_valid())]
-    return int(there[0]) if len(there) and (there == there[0]).all() else None
-
-
-def _items(values: pa.Array) -> pa.Array:
-    """All items of lists, or entries of maps, in order."""
-    there = values.drop_null()
-    there = there.take(pa.array(np.arange(len(there))))  # without what a slice leaves around it
-    if pa.types.is_map(values.type):
-        return pa.StructArray.from_arrays([there.keys, there.items], names=["key", "value"])
-    return there.flatten()
-
-
 def _common_keys(values: pa.Array, units: Ints | None) -> pa.Array | None:
     """The keys of maps that have few; None where they have many."""
-    keys = _items(values).field(0)
+    keys = items_of(values).field(0)
     if not (pa.types.is_string(keys.type) or pa.types.is_integer(keys.type)) or not len(keys):
         return None
     coded, row = keys.dictionary_encode(), np.repeat(np.arange(len(values)), lengths(values))
@@ -256,23 +219,3 @@ def _common_keys(values: pa.Array, units: Ints | None) -> pa.Array | None:
         return None
     kept = coded.dictionary.take(pa.array(common))
     return kept.take(pc.sort_indices(kept))
-
-
-def _all_distinct(items: pa.Array, group: Ints) -> bool:
-    flat = not pa.types.is_nested(items.type) or pa.types.is_struct(items.type)
-    if not flat or not len(items) or group[-1] == len(items) - 1:
-        return False
-    codes = _codes(items)
-    pairs = group * (int(codes.max()) + 1) + codes
-    return len(np.unique(pairs)) == len(pairs)
-
-
-def _codes(items: pa.Array) -> Ints:
-    """Equal for equal items; of map entries, for equal keys."""
-    if pa.types.is_struct(items.type):
-        items = items.field(0)
-    if isinstance(items, pa.ExtensionArray):
-        items = items.storage
-    if pa.types.is_dictionary(items.type):
-        items = items.dictionary.take(items.indices)
-    return np.asarray(items.dictionary_encode().indices.fill_null(-1)).astype(np.int64) + 1
