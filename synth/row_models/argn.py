@@ -72,14 +72,14 @@ class ARGNRowModel:
         every = (*self.context_codes, *self.codes)
         shape = Shape(tuple(len(c) for c in every), context.width)
         shares = [c.shares for c in self.codes]
-        splits = _splits(context, rng)
+        parts = splits(context, rng)
         training = Training(epochs=self.epochs)
         layouts = (*context.layouts, *rows.layouts)
         tables = [
             first_embedding(c, layout.nominal, width, rng)
             for c, layout, width in zip(every, layouts, shape.embedded, strict=True)
         ]
-        self.network = train(np.column_stack(coded), shape, tables, shares, splits, training, rng)
+        self.network = train(np.column_stack(coded), shape, tables, shares, parts, training, rng)
         return self
 
     def sample(
@@ -153,8 +153,8 @@ def _coded(codes: Sequence[ColumnCodes], columns: Encoded) -> Iterator[Ints]:
     return (c.of(columns.pieces[:, j]) for j, c in enumerate(codes))
 
 
-def _splits(context: Encoded, rng: np.random.Generator) -> list[Ints]:
-    """Rows to train on, and rows to validate on: some of all parents, and all of some parents.
+def splits(context: Encoded, rng: np.random.Generator) -> list[Ints]:
+    """Rows to train on, and to validate on: single rows of all parents, and all of some parents.
 
     Rows of one parent share its context. Held out singly they tell when rows are memorised, but
     not when parents are: their siblings give them away. So parents are held out as well.

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from prefect_synth.synth.encoding.columns import fit_category, fit_number
 from prefect_synth.synth.encoding.layout import Encoded, Layout
 from prefect_synth.synth.errors import MissingTorchError
-from prefect_synth.synth.row_models.argn import ARGNRowModel
+from prefect_synth.synth.row_models.argn import ARGNRowModel, splits
 from prefect_synth.synth.row_models.argn_codes import MOST_CODES, fit_codes
 from prefect_synth.synth.row_models.raking import probabilities, raked, stratified
 from prefect_synth.synth.storage import load_state, save_state
@@ -224,3 +224,15 @@ def test_stratified_draws_are_hardly_random(rng):
     assert np.abs(np.array(totals) - p.sum()).max() < 12  # independent draws: 13 in one sd
     likely = np.mean([stratified(odds, rng)[p > 0.9].mean() for _ in range(20)])
     assert likely == pytest.approx(p[p > 0.9].mean(), abs=0.03)
+
+
+def test_whole_parents_and_single_rows_are_held_out(rng):
+    """No row is in two sets, and no parent of the third set has a row to train on."""
+    parent = np.repeat(np.arange(200), 10)
+    context = Encoded(parent[:, None], np.full((2000, 1), 0.5), (LAYOUT,))
+    training, rows, parents = splits(context, rng)
+    assert np.array_equal(np.sort(np.concatenate([training, rows, parents])), np.arange(2000))
+    assert not set(parent[parents]) & set(parent[training])
+    assert len(set(parent[rows]) & set(parent[training])) > 50
+    assert 100 < len(rows) < 300
+    assert 100 < len(parents) < 400

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prefect_synth.synth.encoding.columns import fit_category, fit_number
 from prefect_synth.synth.encoding.layout import Encoded, Layout
+from prefect_synth.synth.row_models.argn import ARGNRowModel
 from prefect_synth.synth.row_models.importance import sample_held, systematic
+from prefect_synth.synth.row_models.sequential import neighbours
+from prefect_synth.synth.row_models.trees import TreesRowModel
 
 ROWS = 4000
 
@@ -125,3 +131,44 @@ def test_systematic_resampling_rounds_each_weight(weights, draws, seed):
     expected = draws * np.array(weights) / np.sum(weights)
     assert len(chosen) == draws
     assert np.all(np.abs(np.bincount(chosen, minlength=len(weights)) - expected) < 1 + 1e-9)
+
+
+@pytest.mark.parametrize("make", [TreesRowModel, partial(ARGNRowModel, epochs=8)])
+def test_fitted_models_condition_as_the_data_do(make, rng):
+    """Held last, a category and a number move the columns before them as among the real rows."""
+    n = 3000
+    kind = rng.integers(0, 3, n)
+    size = rng.integers(0, 40, n)
+    near = np.round(9 + size + 5 * kind + rng.normal(size=n)).astype(int)
+    columns = [fit_column(v) for v in (kind.astype(str), size, near)]
+    rows = Encoded.beside(columns, n)
+    model = make().fit(rows, Encoded.empty(n), np.random.default_rng(0))
+    at = int(np.argmax(np.bincount(near)))
+    piece = int(columns[2].pieces[near == at][0, 0])
+    made = model.sample(Encoded.empty(600), np.random.default_rng(1), {2: (piece, 0.5)})
+    real = rows.take(np.flatnonzero(np.abs(near - at) <= 1))
+    assert np.all(made.pieces[:, 2] == piece)
+    for column in (0, 1):
+        expected, drawn = real.pieces[:, column], made.pieces[:, column]
+        assert drawn.mean() == pytest.approx(expected.mean(), abs=0.35 * expected.std())
+    assert made.pieces[:, 1].std() == pytest.approx(real.pieces[:, 1].std(), rel=0.35)
+
+
+def fit_column(values):
+    """One encoded column of numbers or texts."""
+    array = pa.array(values)
+    encoder = fit_category(array) if pa.types.is_string(array.type) else fit_number(array)
+    pieces, places = encoder.encode(array, np.random.default_rng(0))
+    return Encoded(pieces[:, None], places[:, None], (encoder.layout,))
+
+
+def test_neighbours_are_near_and_never_null():
+    """A rare ordered piece counts with those near it; null, categories and frequent ones alone."""
+    shares = np.array([0.1, *[0.02] * 20, 0.5])
+    ordered = Layout(shares, np.zeros(22, bool), False, True)
+    assert np.flatnonzero(neighbours(ordered, 10)).tolist() == [9, 10, 11]
+    assert np.flatnonzero(neighbours(ordered, 1)).tolist() == [1, 2]
+    assert np.flatnonzero(neighbours(ordered, 0)).tolist() == [0]
+    assert np.flatnonzero(neighbours(ordered, 21)).tolist() == [21]
+    nominal = Layout(shares, np.zeros(22, bool), True, True)
+    assert np.flatnonzero(neighbours(nominal, 10)).tolist() == [10]
