@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from prefect_synth.synth.encoding.generated import Place
 from prefect_synth.synth.encoding.layout import Encoded, Ints
+from prefect_synth.synth.hierarchy.around import Around
 from prefect_synth.synth.hierarchy.contexts import Contexts, block_rows, told_of
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.part import Blocks, TablePart, split
@@ -60,6 +61,7 @@ class BlockDrawer:
         self.metadata, self.parts, self.drawn, self.keys = metadata, parts, drawn, keys
         self.seed = keys.seed
         self.contexts = Contexts(metadata, drawn, keys.seed)
+        self.around = Around(metadata, parts, drawn, self.finish)
         self._named: dict[str, Ints] = {}
 
     def draw(self, part: TablePart, block: int) -> Drawn:
@@ -91,7 +93,8 @@ class BlockDrawer:
         links = drawn.links | chosen
         codes = parent_codes(self.metadata, part.plan, links, self._codes(part))
         rng = stream(self.seed, "rules", part.name, str(block))
-        return part.rules.backward(columns, codes, rng, drawn.stop - drawn.start)
+        seen = {o.name: self.around.values(o, links, drawn) for o in part.rules.outside}
+        return part.rules.backward(columns | seen, codes, rng, drawn.stop - drawn.start)
 
     def _codes(self, part: TablePart) -> dict[str, Ints]:
         """What stands for the rows of a table's parents, for rules."""

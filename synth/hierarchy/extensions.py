@@ -32,7 +32,13 @@ from prefect_synth.synth.hierarchy.styles import StyleCodec
 from prefect_synth.synth.inference import as_table
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
-from prefect_synth.synth.rules.applying import Rules, own_codes, parent_codes, take_out
+from prefect_synth.synth.rules.applying import (
+    Rules,
+    family_of,
+    own_codes,
+    parent_codes,
+    take_out,
+)
 from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.storage import (
     fingerprint_of,
@@ -191,7 +197,8 @@ def extend_tables(
     for name in reversed(plan.order):
         codes = parent_codes(metadata, plan.tables[name], links, rows)
         chosen = settings.rules if name not in settings.keep else "none"
-        rules, seen, data = take_out(metadata, name, loaded[name], codes, chosen)
+        family = family_of(metadata, plan, name, loaded, links)
+        rules, seen, data = take_out(family, name, codes, chosen)
         left = {**loaded, name: data}
         roles = key_roles(seen, name, left, narrow, stable=settings.keys == "stable")
         made = _extend(seen, plan, name, left, links, extended, named, roles, settings)

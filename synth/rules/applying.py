@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Floats, Ints
-from prefect_synth.synth.hierarchy.plan import TablePlan
-from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.hierarchy.plan import Plan, TablePlan
+from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.rules.inference import infer_rules
 from prefect_synth.synth.rules.rule import ALONE
 from prefect_synth.synth.rules.ruleset import TableRules
+from prefect_synth.synth.rules.search import Family
 
 Rules = Mapping[str, Sequence[str]] | Literal["infer", "none"]
 """Rules as a synthesizer takes them: lines by table in addition to inferred ones, or a word."""
@@ -57,17 +58,34 @@ def parent_codes(
     }
 
 
-def take_out(
+def family_of(
     metadata: Metadata,
+    plan: Plan,
     name: str,
-    table: pa.Table,
-    codes: Mapping[str, Ints],
-    chosen: Rules,
+    tables: Mapping[str, pa.Table],
+    links: Mapping[str, Ints],
+) -> Family:
+    """The tables around one, as far as there is one way there and it is known in time."""
+
+    def known(relation: Relationship) -> bool:
+        role = plan.tables[relation.child]
+        early = relation.name in {role.primary, *role.assigned, *role.as_category}
+        ways = [r for r in metadata.parents(relation.child) if r.parent == relation.parent]
+        return early and len(ways) == 1 and relation.parent != relation.child
+
+    above = tuple(r for r in metadata.parents(name) if known(r))
+    return Family(metadata, tables, links, above, tuple(filter(known, metadata.children(name))))
+
+
+def take_out(
+    family: Family, name: str, codes: Mapping[str, Ints], chosen: Rules
 ) -> tuple[TableRules, Metadata, pa.Table]:
     """The rules of a table, and its metadata and rows without what they determine."""
+    metadata, table = family.metadata, family.tables[name]
     if chosen == "none":
         return TableRules(), metadata, table
     declared = {} if isinstance(chosen, str) else {n: r for n, r in chosen.items() if n == name}
-    rules = infer_rules(metadata, {name: table}, codes, declared)
-    left = rules.forward(name, table, codes)
-    return rules.of(name), rules.metadata(metadata, {name: left}), left
+    found = infer_rules(metadata, {name: table}, codes, declared, families={name: family})
+    rules = found.of(name)
+    left = rules.forward(table, codes, {o.name: family.values(o) for o in rules.outside})
+    return rules, found.metadata(metadata, {name: left}), left

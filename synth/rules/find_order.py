@@ -6,7 +6,7 @@ a random pairing of their values would often be out of order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,12 +27,14 @@ def find_inequalities(search: Search) -> None:
     for columns in (search.datetimes, search.numeric):
         scale = common_scale([search.rows.columns[c] for c in columns])
         if scale is not None and len(columns) > 1:
-            pairs = _pairs(search, columns, scale)
+            pairs = pairs_in_order(search, columns, scale)
             for target in columns:
-                _accept(search, target, pairs, scale)
+                accept_bounded(search, target, pairs, scale)
 
 
-def _pairs(search: Search, columns: Sequence[str], scale: Scale) -> dict[tuple[str, str], bool]:
+def pairs_in_order(
+    search: Search, columns: Sequence[str], scale: Scale
+) -> dict[tuple[str, str], bool]:
     """Pairs in order on every row, and whether strictly."""
     units = {c: scale.read(search.rows.columns[c]) for c in columns}
     at, rng = search.sample, np.random.Generator(np.random.Philox(key=3))
@@ -53,11 +55,25 @@ def _pairs(search: Search, columns: Sequence[str], scale: Scale) -> dict[tuple[s
     return found
 
 
-def _accept(search: Search, target: str, pairs: dict[tuple[str, str], bool], scale: Scale) -> None:
-    """Bound a free column from below by those before it, and from above by computed ones."""
+def accept_bounded(
+    search: Search,
+    target: str,
+    pairs: dict[tuple[str, str], bool],
+    scale: Scale,
+    fixed: Collection[str] = (),
+) -> None:
+    """Bound a free column from below by those before it, and from above by computed ones.
+
+    Args:
+        search: The search.
+        target: The column.
+        pairs: Pairs in order, and whether strictly.
+        scale: What they are compared in.
+        fixed: Columns of other tables, which nothing here can change.
+    """
     if target in {r.target for r in search.found}:
         return
-    computed = {r.target for r in search.found}
+    computed = {r.target for r in search.found} | set(fixed)
     lows = [a for a, b in pairs if b == target and target not in search.depends(a)]
     highs = [
         b for a, b in pairs if a == target and b in computed and target not in search.depends(b)

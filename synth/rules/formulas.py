@@ -142,6 +142,8 @@ def round_units(whole: Ints, digits: int, *, even: bool) -> Ints:
 
 def quoted(name: str) -> str:
     """A column's name, in backticks unless it is a plain word."""
+    if name.startswith("\x1f"):  # of another table, shown as it is written
+        return name[1:]
     return name if re.fullmatch(r"[^\W\d]\w*", name) else f"`{name}`"
 
 

@@ -17,8 +17,13 @@ from prefect_synth.synth.rules.find_formulas import find_products, find_sums
 from prefect_synth.synth.rules.find_groups import find_one_hot
 from prefect_synth.synth.rules.find_lookups import find_lookups
 from prefect_synth.synth.rules.find_order import find_inequalities
+from prefect_synth.synth.rules.find_relations import (
+    find_child_sums,
+    find_copies,
+    find_orders_above,
+)
 from prefect_synth.synth.rules.ruleset import RuleSet
-from prefect_synth.synth.rules.search import FEWEST, Search
+from prefect_synth.synth.rules.search import FEWEST, Family, Search
 from prefect_synth.synth.rules.single import Constant
 
 _FINDERS = (
@@ -41,6 +46,7 @@ def infer_rules(
     declared: Mapping[str, Sequence[str]] | None = None,
     *,
     infer: bool = True,
+    families: Mapping[str, Family] | None = None,
 ) -> RuleSet:
     """Find the rules that every row of `tables` obeys, beside those that are declared.
 
@@ -51,6 +57,7 @@ def infer_rules(
             parent's style), -1 for none. A foreign key without codes determines nothing.
         declared: Rules as people write them, by table: in force whatever the rows say.
         infer: Whether others are looked for.
+        families: The tables around each, for rules across relations.
 
     Raises:
         RuleError: A declared rule is not understood, does not fit, or contradicts another.
@@ -58,7 +65,7 @@ def infer_rules(
     read = read_rules(metadata, declared or {})
     found = {}
     for name, table in tables.items():
-        search = Search.of(metadata, name, table, codes or {})
+        search = Search.of(metadata, name, table, codes or {}, (families or {}).get(name))
         bind_rules(search, read.get(name, []))
         if infer and len(table) >= FEWEST:
             _infer(search)
@@ -67,9 +74,14 @@ def infer_rules(
 
 
 def _infer(search: Search) -> None:
+    if search.family is not None:
+        find_copies(search, search.family)
+        find_child_sums(search, search.family)
     _find_constants(search)
     for finder in _FINDERS:
         finder(search)
+    if search.family is not None:
+        find_orders_above(search, search.family)
 
 
 def _find_constants(search: Search) -> None:

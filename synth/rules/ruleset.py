@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.metadata import Column, Metadata
+from prefect_synth.synth.rules.outside import Outside
 from prefect_synth.synth.rules.rule import Rows, Rule
 from prefect_synth.synth.rules.units import plain
 from prefect_synth.synth.storage import stored
@@ -27,18 +28,32 @@ class TableRules:
     Args:
         rules: In the order of `backward`.
         kinds: Type of each target, as it was.
+        outside: What they read of other tables.
     """
 
     rules: tuple[Rule, ...] = ()
     kinds: pa.Schema = field(default_factory=lambda: pa.schema([]))
+    outside: tuple[Outside, ...] = ()
 
     def texts(self) -> list[str]:
         """The rules as the project file has them."""
         return [rule.text() for rule in self.rules]
 
-    def forward(self, table: pa.Table, codes: Mapping[str, Ints]) -> pa.Table:
-        """The table without what the rules determine; what they leave open stays or is added."""
+    def forward(
+        self,
+        table: pa.Table,
+        codes: Mapping[str, Ints],
+        seen: Mapping[str, pa.Array] | None = None,
+    ) -> pa.Table:
+        """The table without what the rules determine; what they leave open stays or is added.
+
+        Args:
+            table: All rows.
+            codes: What stands for the parent of each row, by relation.
+            seen: What the rows see of other tables, by the names of `outside`.
+        """
         rows = _rows(table, codes)
+        rows.columns |= seen or {}
         for rule in self.rules:
             left = rule.forward(rows)
             table = _replaced(table, rule.target, left)

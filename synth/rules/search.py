@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Ints
-from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metadata import Metadata, Relationship
+from prefect_synth.synth.rules.outside import Outside, outside_values
 from prefect_synth.synth.rules.rule import Derivation, Rows, Rule, leftovers
 from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.rules.units import Units, is_moment, numbers, plain
@@ -20,6 +21,29 @@ FEWEST = 20
 """Rows that a rule must be seen on."""
 _LOOKED_AT = 400
 _ODD = 20
+
+
+@dataclass(frozen=True)
+class Family:
+    """The real tables around the one that is searched.
+
+    Args:
+        metadata: The schema.
+        tables: All rows of all tables.
+        links: Parent row of each row, by relation.
+        above: Relations to parents that are chosen before the rows are drawn, one a parent table.
+        below: Relations from children, one a child table.
+    """
+
+    metadata: Metadata
+    tables: Mapping[str, pa.Table]
+    links: Mapping[str, Ints]
+    above: tuple[Relationship, ...]
+    below: tuple[Relationship, ...]
+
+    def values(self, outside: Outside) -> pa.Array:
+        """What the rows see of another table."""
+        return outside_values(outside, self.metadata, self.tables, self.links)
 
 
 @dataclass
@@ -32,6 +56,8 @@ class Search:
         free: Columns that may be a rule's target or input: no keys, nothing made up.
         relations: Foreign keys that may be determinants, as the project file has them, by relation.
         keys: Columns of any key.
+        family: The tables around, where there are any.
+        outside: What accepted or tried rules read of them.
         found: Accepted rules.
     """
 
@@ -40,12 +66,19 @@ class Search:
     free: list[str]
     relations: Mapping[str, str]
     keys: frozenset[str] = frozenset()
+    family: Family | None = None
+    outside: list[Outside] = field(default_factory=list)
     found: list[Rule] = field(default_factory=list)
     _units: dict[str, Units | None] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, metadata: Metadata, name: str, table: pa.Table, codes: Mapping[str, Ints]
+        cls,
+        metadata: Metadata,
+        name: str,
+        table: pa.Table,
+        codes: Mapping[str, Ints],
+        family: Family | None = None,
     ) -> Search:
         """The search in `table`, whose foreign keys with `codes` may be determinants."""
         known = metadata.tables[name]
@@ -64,7 +97,17 @@ class Search:
             r.name: ", ".join(r.child_columns) for r in metadata.parents(name) if r.name in codes
         }
         own = {r: codes[r] for r in parents}
-        return cls(name, Rows(columns, own, len(table)), free, parents, frozenset(keys | used))
+        return cls(
+            name, Rows(columns, own, len(table)), free, parents, frozenset(keys | used), family
+        )
+
+    def see(self, outside: Outside) -> pa.Array:
+        """What the rows see of another table; it stands beside their own columns from now on."""
+        assert self.family is not None  # noqa: S101 - there is something outside
+        if outside.name not in self.rows.columns:
+            self.rows.columns[outside.name] = self.family.values(outside)
+            self.outside.append(outside)
+        return self.rows.columns[outside.name]
 
     @property
     def determined(self) -> set[str]:
@@ -119,7 +162,9 @@ class Search:
         """The rules in force, each after those that restore its inputs."""
         targets = dict.fromkeys(r.target for r in self.found)
         kinds = pa.schema([pa.field(t, self.rows.columns[t].type) for t in targets])
-        return TableRules(tuple(in_order(self.found)), kinds)
+        read = {c for rule in self.found for c in rule.inputs}
+        outside = tuple(o for o in self.outside if o.name in read)
+        return TableRules(tuple(in_order(self.found)), kinds, outside)
 
     def units(self, column: str) -> Units | None:
         """A number column in whole units; None for what is no number."""

@@ -48,6 +48,41 @@ class Constant(Derivation):
 
 @stored
 @dataclass(frozen=True)
+class Copied(Derivation):
+    """`billing_city = customers.city`: a column that repeats another, or one of the parent.
+
+    Args:
+        target: The column.
+        source: What it repeats.
+        kind: Schema with one field of its type.
+        rest: Whether it has values where the source has none.
+        gap: Whether it is null where the source is not.
+    """
+
+    target: str
+    source: str
+    kind: pa.Schema
+    rest: bool = False
+    gap: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The source."""
+        return (self.source,)
+
+    def computed(self, rows: Rows) -> pa.Array:
+        """The source's values."""
+        kind = self.kind.field(0).type
+        values = rows.columns[self.source]
+        return values if values.type == kind else values.cast(kind)
+
+    def text(self) -> str:
+        """`a = parent.b`."""
+        return f"{quoted(self.target)} = {quoted(self.source)}"
+
+
+@stored
+@dataclass(frozen=True)
 class Range:
     """`0 <= share <= 1`: what is outside is brought to the nearest end.
 
