@@ -137,7 +137,7 @@ def _add_classes(
         return False
     log_count = np.log1p(known.counts.astype(float))[:, None]
     compared = [known.means, _COUNT_WEIGHT * _standard(log_count)]
-    if assigned:
+    if assigned and own.width:
         compared.append(_standard(fit_traits(own, known.counts).of(own)))
     styles = class_styles(np.hstack(compared), {relation.name: known.counts}, rng)
     if styles is None:

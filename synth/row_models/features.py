@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2
 
-from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints
+from prefect_synth.synth.encoding.layout import RARE, Encoded, Floats, Ints
 from prefect_synth.synth.row_models.growth import Target
 from prefect_synth.synth.storage import stored
 
@@ -170,6 +170,7 @@ def _axes(pieces: Ints, count: int, rows: Floats, target: Target) -> list[Floats
     table = table.reshape(count, levels).astype(float)
     expected = rows[:, None] * table.sum(axis=0) / max(rows.sum(), 1.0)
     shares = (table - expected) / (rows + _SHRINK)[:, None]
+    shares[_too_few(rows)] = 0.0
     weighted = shares * np.sqrt(rows)[:, None]
     _, axes = np.linalg.eigh(weighted.T @ weighted)
     found = []
@@ -177,8 +178,17 @@ def _axes(pieces: Ints, count: int, rows: Floats, target: Target) -> list[Floats
         found.append(np.asarray(shares @ (axis * np.sign(axis[np.argmax(np.abs(axis))]))))
     if not target.nominal:  # an ordered target: the mean tells most
         sums = np.bincount(pieces, target.rank - target.rank.mean(), minlength=count)
-        found = [np.asarray(sums / (rows + _SHRINK)), *found[1:]]
+        found = [np.where(_too_few(rows), 0.0, sums / (rows + _SHRINK)), *found[1:]]
     return found
+
+
+def _too_few(rows: Floats) -> np.ndarray:
+    """Categories of which too few rows are known to tell them from the mean, [count] bool.
+
+    Only the frame itself makes categories of one row: it names the rows of a reference table.
+    """
+    names_rows = np.median(rows[rows > 0]) <= 1 if rows.any() else False
+    return np.zeros(len(rows), bool) if names_rows else rows < RARE
 
 
 def _excess(bins: Ints, classes: Ints) -> float:

@@ -18,7 +18,8 @@ from prefect_synth.synth.row_models.forest import Forest
 _SURE = 0.99
 _LEVELS = 24
 _CLASSES = 24
-_ENOUGH = 50
+_ENOUGH = 10
+_LEVEL_ROWS = 12
 _STRONG = 0.8
 _FINE_LEAF = 20
 _SEARCHED = 8.0
@@ -59,10 +60,11 @@ def make_target(pieces: Ints, rank: Floats, layout: Layout) -> Target:
         level = np.empty(count, np.int64)
         level[np.argsort(-rows, kind="stable")] = np.minimum(np.arange(count), _CLASSES - 1)
         return Target(rank, level[pieces], layout.nominal)
+    levels = int(np.clip(len(rank) // _LEVEL_ROWS, 2, _LEVELS))
     order = np.argsort(rank, kind="stable")
     mid = _mid_ranks(rank[order])
     classes = np.empty(len(rank), np.int64)
-    classes[order] = np.minimum((mid * _LEVELS).astype(np.int64), _LEVELS - 1)
+    classes[order] = np.minimum((mid * levels).astype(np.int64), levels - 1)
     return Target(rank, classes, False)
 
 
