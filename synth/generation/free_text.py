@@ -27,6 +27,7 @@ from prefect_synth.synth.storage import stored
 
 _MOST_WORDS = 4000
 _MOST_MASKS = 500
+_MOST_LETTERS = 3000
 _MOST_ROWS = 50_000
 _PERIOD = 4
 _ANY = "aaaaaa"
@@ -197,7 +198,7 @@ def _fit(
         _strangers(tokens.texts, upper),
         fit_chain(symbols, tokens, owner, len(words), len(words) + len(common)),
         fit_quantiles(np.bincount(tokens.rows, minlength=len(texts)).astype(float), whole=True),
-        _letters(texts),
+        _letters(texts, np.arange(len(texts)) if units is None else units),
         max_length,
         unique,
     )
@@ -230,11 +231,13 @@ def _strangers(texts: pa.Array, upper: bool) -> pa.Array:
     return strange if len(strange) else pa.array(["x"])
 
 
-def _letters(texts: pa.Array) -> str:
+def _letters(texts: pa.Array, owner: Ints) -> str:
     """Letters of scripts without case that enough rows have."""
     others = pc.replace_substring_regex(texts, r"[^\p{Lo}]", "")
-    if not pc.any(pc.not_equal(others, "")).as_py():
+    points = np.frombuffer("".join(others.to_pylist()).encode("utf-32-le"), "<u4")
+    if not len(points):
         return ""
-    pairs = {(row, letter) for row, text in enumerate(others.to_pylist()) for letter in text}
-    seen = [letter for _, letter in pairs]
-    return "".join(sorted(x for x in set(seen) if seen.count(x) >= RARE)[:2000])
+    letters, codes = np.unique(points, return_inverse=True)
+    counts = holders(codes, len(letters), np.repeat(owner, np.asarray(pc.utf8_length(others))))
+    kept = np.sort(np.argsort(-counts, kind="stable")[:_MOST_LETTERS])
+    return "".join(chr(c) for c in letters[kept[counts[kept] >= RARE]])

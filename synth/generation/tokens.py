@@ -78,7 +78,7 @@ def render(mask: str, count: int, letters: str, rng: np.random.Generator) -> np.
     else:
         pool = _of_length(len(core), style)
         made = pool[rng.integers(0, len(pool), count)]
-    return np.array([before + text + after for text in made], object)
+    return np.char.add(np.char.add(before, made.astype(str)), after).astype(object)
 
 
 _STYLES = (("lower", "a+"), ("upper", "A+"), ("title", "Aa+"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -117,13 +118,14 @@ def test_maps_of_many_keys_have_each_key_once(rng):
     assert all(len({k for k, _ in row}) == len(row) for row in back)
 
 
-documents = st.recursive(
-    st.sampled_from([None, True, False, 1, 2, 0.5, 1.5, "a", 'q"\\é\n']),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
-    ),
-    max_leaves=6,
-).filter(lambda d: isinstance(d, dict | list))
+def nested(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    """Arrays and objects of other values."""
+    keys = st.sampled_from("abc")
+    return st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3)
+
+
+scalars = st.sampled_from([None, True, False, 1, 2, 0.5, 1.5, "a", 'q"\\é\n'])
+documents = nested(scalars | nested(scalars | nested(scalars)))
 
 
 @some
@@ -131,7 +133,7 @@ documents = st.recursive(
 def test_json_keeps_its_structure(kinds, indent, ascii_only):
     """Documents come back with their keys, nesting, types and formatting."""
     rows = [json.dumps(d, indent=indent, ensure_ascii=ascii_only) for d in kinds] * 12
-    unique = [json.dumps({"z": i}) for i in range(10)]  # so that they are no category
+    unique = [json.dumps({"z": i}, indent=indent) for i in range(10)]  # so that they are no category
     back = copied(pa.array(rows + unique))
     for made, real in zip(back.to_pylist(), rows + unique, strict=True):
         document = json.loads(made)
@@ -148,6 +150,7 @@ def orders() -> pa.Array:
             "id": i,
             "status": str(rng.choice(["new", "paid"])),
             "total": round(float(rng.gamma(2, 30)), 2),
+            "at": f"2024-{rng.integers(1, 13):02d}-03T{i % 24:02d}:{i % 60:02d}:{i % 59:02d}Z",
             "when": f"2024-{rng.integers(1, 13):02d}-{rng.integers(1, 29):02d}",
             "email": f"person{i}@corp.example",
             "tags": rng.choice(["x", "y", "z"], rng.integers(0, 4)).tolist(),
@@ -173,6 +176,14 @@ def test_json_documents_look_like_the_real_ones(orders):
     assert [list(d) for d in made] == [list(d) for d in real]
     assert {d["status"] for d in made} == {"new", "paid"}
     assert all(dt.date.fromisoformat(d["when"]).year in (2023, 2024) for d in made)
+    assert all(dt.datetime.fromisoformat(d["at"]).year in (2023, 2024) for d in made)
+
+
+def test_leaves_mean_what_their_keys_say(orders):
+    """An id is numbered anew, and an address is made up, inside a document as elsewhere."""
+    made = [json.loads(t) for t in copied(orders, "text").to_pylist()]
+    assert all(re.fullmatch(r".+@example\.(com|org|net)", d["email"]) for d in made)
+    assert not {d["id"] for d in made} & set(range(600))
 
 
 def test_rare_leaves_of_json_are_in_no_model_and_no_sample(orders, tmp_path):
