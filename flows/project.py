@@ -81,6 +81,10 @@ class Project(Settings):
         """Tables whose real rows are published as they are."""
         return tuple(name for name, table in self.tables.items() if table.model == "copy")
 
+    def rules(self) -> dict[str, tuple[str, ...]]:
+        """Declared rules by table."""
+        return {name: table.rules for name, table in self.tables.items() if table.rules}
+
     def marginals(self) -> dict[str, str]:
         """Chosen distributions by `table.column`."""
         return {

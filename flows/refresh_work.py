@@ -52,6 +52,8 @@ class Work:
             on_orphan=project.defaults.on_orphan,
             locale=project.defaults.locale,
             marginals=project.marginals(),
+            rules=project.rules(),
+            infer_rules=project.defaults.rules == "infer",
         )
 
     def extend(self) -> ExtensionsRef:

@@ -11,6 +11,7 @@ from prefect_synth.flows.project import Project, ProjectError
 from prefect_synth.flows.tables import ColumnSettings
 from prefect_synth.synth.metadata import PII_SDTYPES, Column, Metadata, Table
 from prefect_synth.synth.pii_rules import person_number, person_sdtype
+from prefect_synth.synth.rules.contradictions import read_rules
 from prefect_synth.tasks.warehouses.errors import did_you_mean
 
 _NUMBER = re.compile(
@@ -33,6 +34,7 @@ def apply_settings(metadata: Metadata, project: Project) -> Metadata:
     Raises:
         ProjectError: The file names a table or column that does not exist, or leaves out a key.
         MetadataError: A relation contradicts the schema.
+        RuleError: A rule names what does not exist, or contradicts another.
     """
     _check_root(metadata, project)
     for name, settings in project.tables.items():
@@ -42,7 +44,9 @@ def apply_settings(metadata: Metadata, project: Project) -> Metadata:
         excluded = {column for column, wanted in settings.columns.items() if wanted.exclude}
         columns = {name: c for name, c in table.columns.items() if name not in excluded}
         metadata = metadata.with_table(replace(table, columns=columns))
-    return correct_meanings(metadata, project).with_relationships(project.relationships())
+    metadata = correct_meanings(metadata, project).with_relationships(project.relationships())
+    read_rules(metadata, project.rules())
+    return metadata
 
 
 def correct_meanings(metadata: Metadata, project: Project) -> Metadata:

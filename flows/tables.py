@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from prefect_synth.synth.marginal_names import Marginal
+from prefect_synth.synth.rules.declared import read_rule
 from prefect_synth.tasks.settings import Settings
+
+
+def _is_rule(text: str) -> str:
+    read_rule(text)
+    return text
+
 
 RowModel = Literal["auto", "fast", "copula", "trees", "argn", "independent"]
 OnOrphan = Literal["error", "null", "drop"]
@@ -26,6 +33,10 @@ class DefaultSettings(Settings):
         default="error",
         description="What to do with a foreign key that refers to no row: refuse, null it, or drop "
         "the row.",
+    )
+    rules: Literal["infer", "none"] = Field(
+        default="infer",
+        description="Find rules that every row obeys and hold them, or hold only declared ones.",
     )
 
 
@@ -56,6 +67,11 @@ class TableSettings(Settings):
     model: Literal["copy", "auto", "fast", "copula", "trees", "argn", "independent"] | None = Field(
         default=None,
         description="This table's model; `copy` publishes its REAL rows as they are.",
+    )
+    rules: tuple[Annotated[str, AfterValidator(_is_rule)], ...] = Field(
+        default=(),
+        description="Rules that hold on every row, such as 'total = round(quantity * price, 2)', "
+        "'city -> country' or 'start <= end'; see docs/rules.md.",
     )
     columns: dict[str, ColumnSettings] = Field(
         default_factory=dict,

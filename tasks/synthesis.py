@@ -27,6 +27,8 @@ class Synthesis(BaseModel):
         on_orphan: What to do with a foreign key whose parent does not exist.
         locale: Of generated personal data.
         marginals: Chosen distributions by `table.column`.
+        rules: Declared rules by table.
+        infer_rules: Whether rules are looked for beside them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,6 +42,8 @@ class Synthesis(BaseModel):
     on_orphan: OnOrphan = "error"
     locale: str = "en_US"
     marginals: dict[str, str] = {}
+    rules: dict[str, tuple[str, ...]] = {}
+    infer_rules: bool = True
 
     def read_metadata(self) -> Metadata:
         """The schema."""
@@ -59,6 +63,8 @@ class Synthesis(BaseModel):
             on_orphan=self.on_orphan,
             locale=self.locale,
             marginals=self.marginals,
+            rules=self.rules,
+            infer_rules=self.infer_rules,
         )
 
     def fingerprint(self) -> str:

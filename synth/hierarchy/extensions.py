@@ -60,7 +60,8 @@ class HierarchySettings:
         on_orphan: What to do with a foreign key whose parent does not exist.
         encoding: Locale and marginals.
         keys: Whether minted keys are `fresh` with every seed, or `stable` from run to run.
-        rules: `infer`, or `none`, or a rule set.
+        rules: `infer`, or `none`, or lines by table, held beside those that are found.
+        infer_rules: Whether rules are looked for beside those that are given.
         unit: The table whose rows are people, where it is known: no row of it or below it is ever
             modelled by itself.
         budget_seconds: Processor seconds that `auto` may spend on fitting a table; None for any.
@@ -73,6 +74,7 @@ class HierarchySettings:
     encoding: EncodingSettings = field(default_factory=EncodingSettings)
     keys: Keys = "fresh"
     rules: Rules = "infer"
+    infer_rules: bool = True
     unit: str | None = None
     budget_seconds: float | None = None
 
@@ -198,7 +200,7 @@ def extend_tables(
         codes = parent_codes(metadata, plan.tables[name], links, rows)
         chosen = settings.rules if name not in settings.keep else "none"
         family = family_of(metadata, plan, name, loaded, links)
-        rules, seen, data = take_out(family, name, codes, chosen)
+        rules, seen, data = take_out(family, name, codes, chosen, infer=settings.infer_rules)
         left = {**loaded, name: data}
         roles = key_roles(seen, name, left, narrow, stable=settings.keys == "stable")
         made = _extend(seen, plan, name, left, links, extended, named, roles, settings)

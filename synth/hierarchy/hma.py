@@ -50,6 +50,7 @@ class HMASynthesizer:
             in every run, with every seed and scale.
         rules: `infer` finds the rules that every row obeys, and holds them; a mapping of tables to
             lines such as `"total = round(quantity * price, 2)"` is held beside those; `none`.
+        infer_rules: Whether rules are looked for beside those that are given.
         budget_seconds: Processor seconds that `auto` may spend on fitting a table; where trees
             would take longer, it takes the copula.
 
@@ -72,6 +73,7 @@ class HMASynthesizer:
         marginals: Mapping[str, str] | None = None,
         keys: Keys = "fresh",
         rules: Rules = "infer",
+        infer_rules: bool = True,
         budget_seconds: float | None = None,
     ) -> None:
         if not isinstance(rules, str):
@@ -86,6 +88,7 @@ class HMASynthesizer:
             EncodingSettings(locale, marginal, dict(marginals or {})),
             keys,
             rules=rules,
+            infer_rules=infer_rules,
             budget_seconds=budget_seconds,
         )
         self.parts_: dict[str, TablePart] = {}

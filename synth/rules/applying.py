@@ -78,14 +78,16 @@ def family_of(
 
 
 def take_out(
-    family: Family, name: str, codes: Mapping[str, Ints], chosen: Rules
+    family: Family, name: str, codes: Mapping[str, Ints], chosen: Rules, *, infer: bool = True
 ) -> tuple[TableRules, Metadata, pa.Table]:
     """The rules of a table, and its metadata and rows without what they determine."""
     metadata, table = family.metadata, family.tables[name]
     if chosen == "none":
         return TableRules(), metadata, table
     declared = {} if isinstance(chosen, str) else {n: r for n, r in chosen.items() if n == name}
-    found = infer_rules(metadata, {name: table}, codes, declared, families={name: family})
+    found = infer_rules(
+        metadata, {name: table}, codes, declared, infer=infer, families={name: family}
+    )
     rules = found.of(name)
     left = rules.forward(table, codes, {o.name: family.values(o) for o in rules.outside})
     return rules, found.metadata(metadata, {name: left}), left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -20,10 +21,11 @@ from prefect_synth.synth.rules.formulas import Product, Sum
 from prefect_synth.synth.rules.groups import OneHot
 from prefect_synth.synth.rules.lookup import fit_lookup
 from prefect_synth.synth.rules.order import Between, common_scale
+from prefect_synth.synth.rules.outside import MARK, of_children, of_parent
 from prefect_synth.synth.rules.rule import Rule
 from prefect_synth.synth.rules.search import Search
-from prefect_synth.synth.rules.single import Constant, NullWith, Range, Step
-from prefect_synth.synth.rules.units import is_number
+from prefect_synth.synth.rules.single import Constant, Copied, NullWith, Range, Step
+from prefect_synth.synth.rules.units import is_number, numbers, plain
 
 _OFFSET = re.compile(r"([+-][\d.]+)h(?: until (\S+?))?(?:,|$)")
 _HALF = 0.5
@@ -89,7 +91,53 @@ def _digits(search: Search, rule: Declared, column: str) -> int:
     return units.decimals
 
 
+def _here(search: Search, rule: Declared, column: str) -> str:
+    """The name under which the rows have a column, of their own or of their parent."""
+    if column in search.rows.columns or "." not in column:
+        return column
+    table, _, name = column.rpartition(".")
+    ways = search.family.above if search.family else ()
+    relation = next((r for r in ways if r.parent == table), None)
+    if relation is None:
+        raise RuleError(
+            f"The rule '{rule.text}' of table '{search.name}' reads '{column}', but there is not "
+            f"exactly one foreign key to '{table}' that is drawn before the row. Leave it out."
+        )
+    outside = of_parent(relation, name)
+    search.see(outside)
+    return outside.name
+
+
+def _relation_sum(search: Search, rule: Declared) -> list[Rule]:
+    child = rule.options["child"]
+    ways = search.family.below if search.family else ()
+    relation = next((r for r in ways if r.child == child), None)
+    if relation is None or search.family is None:
+        raise RuleError(
+            f"The rule '{rule.text}' of table '{search.name}' sums over '{child}', which does not "
+            f"have exactly one foreign key to '{search.name}'. Leave it out."
+        )
+    names = tuple(c.rpartition(".")[2] for c in rule.columns)
+    table = search.family.tables[child]
+    units = [numbers(plain(table[n])) for n in names]
+    if any(u is None for u in units):
+        raise RuleError(f"The rule '{rule.text}' sums '{child}' columns that are no numbers.")
+    outside = of_children(relation, names, tuple(u.decimals for u in units if u))
+    search.see(outside)
+    own, digits = _digits(search, rule, rule.target), sum(outside.digits)
+    if digits > own:
+        raise RuleError(
+            f"The rule '{rule.text}' gives '{rule.target}' digits that it does not have. Sum "
+            "columns of no more digits."
+        )
+    kind = _kind(search, rule.target)
+    return [Sum(rule.target, (outside.name,), (10 ** (own - digits),), 0, (digits, own), kind)]
+
+
 def _sum(search: Search, rule: Declared) -> list[Rule]:
+    rule = replace(rule, columns=tuple(_here(search, rule, c) for c in rule.columns))
+    if rule.options["factors"] == (1,) and not rule.options["constant"]:
+        return [Copied(rule.target, rule.columns[0], _kind(search, rule.target))]
     digits = tuple(_digits(search, rule, c) for c in (*rule.columns, rule.target))
     factors = [Fraction(f).limit_denominator(10**9) for f in rule.options["factors"]]
     finest = digits[-1]
@@ -190,9 +238,7 @@ def _lookup(search: Search, rule: Declared) -> list[Rule]:
 
 
 def _order(search: Search, rule: Declared) -> list[Rule]:
-    low, high = rule.columns[0], rule.target
-    if "." in low:
-        return []
+    low, high = (_here(search, rule, c) for c in (rule.columns[0], rule.target))
     scale = common_scale([search.rows.columns[c] for c in (low, high)])
     if scale is None:
         raise RuleError(
@@ -200,7 +246,8 @@ def _order(search: Search, rule: Declared) -> list[Rule]:
             "which are not both numbers, or both dates or datetimes."
         )
     strict = rule.options["strict"]
-    if any(r.target == high for r in search.found if not isinstance(r, Range | Step | Between)):
+    computed = [r.target for r in search.found if not isinstance(r, Range | Step | Between)]
+    if high in computed or high.startswith(MARK):
         return [Between(low, (), ((high, strict),), scale, _kind(search, low))]
     return [Between(high, ((low, strict),), (), scale, _kind(search, high))]
 
@@ -269,5 +316,5 @@ _MAKERS = {
     "sum": _sum, "product": _product, "clock_sum": _clock_sum, "clock": _clock,
     "datetime": _datetime, "valid_date": _valid_date, "part": _part, "lookup": _lookup,
     "order": _order, "range": _range, "one_of": _one_of, "null": _null, "constant": _constant,
-    "step": _step, **dict.fromkeys(CHECKS, _check),
+    "step": _step, "relation_sum": _relation_sum, **dict.fromkeys(CHECKS, _check),
 }  # fmt: skip

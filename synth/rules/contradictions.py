@@ -55,7 +55,10 @@ def _check_names(metadata: Metadata, table: str, rule: Declared) -> None:
         for c in other.columns
         if other.name != table
     }
-    if rule.target not in own:
+    child = rule.options.get("child")
+    if child is not None and child not in metadata.tables:
+        raise unknown_column(child, rule.text, list(metadata.tables))
+    if rule.target not in own and not (rule.kind == "order" and rule.target in foreign):
         raise unknown_column(rule.target, rule.text, list(own))
     for column in rule.columns:
         if column not in own and column not in foreign:

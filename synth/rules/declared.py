@@ -7,6 +7,7 @@
     placed_on >= customers.joined_on        total = sum(lines.quantity * lines.price)
     one_of(is_a, is_b, is_c)                null(sold_on) -> null(price)
     constant(currency)                      step(price, 0.05)
+    city = customers.city                   items = count(lines)
     unique(code)                            luhn(card)
     increasing(reading, meter_id)           clock(opens)
 
@@ -29,6 +30,7 @@ CHECKS = ("luhn", "ean13", "isbn10", "isbn13", "iban")
 _UNITS = ("year", "month", "day", "hour", "minute", "second")
 _SINGLE = ("constant", "one_of", "unique", "step", "increasing", "clock", "valid_date", *CHECKS)
 _PART_NAMES = tuple(p for p in PARTS if "@" not in p)
+_FUNCTIONS = (*_PART_NAMES, "round", "clock", "datetime", "sum", "count")
 _OFFSETS = re.compile(r" [+-][\d.]+h(?: until [^,]+)?(?:, [+-][\d.]+h(?: until [^,]+)?)*$")
 
 
@@ -160,9 +162,12 @@ class _Reader:
             return Declared("clock_sum", self.text, target, tuple(terms))
         if name == "datetime":
             return self._datetime(target, args, offsets)
-        if name == "sum":
-            names, _ = self._factors(args[0]) or ((self._name(args[0]),), ())
-            return Declared("relation_sum", self.text, target, names)
+        if name in ("sum", "count"):
+            node = args[0]
+            names = (self._factors(node) or ((self._name(node),), ()))[0]
+            child = names[0] if name == "count" else names[0].rsplit(".", 1)[0]
+            columns = names if name == "sum" else ()
+            return Declared("relation_sum", self.text, target, columns, {"child": child})
         return self._shifted_part(target, ast.Call(ast.Name(name), args, []))
 
     def _datetime(
@@ -185,7 +190,7 @@ class _Reader:
         if part == "week" and len(value.args) == 2:
             part = f"week@{ast.literal_eval(value.args[1])}"
         if part not in PARTS:
-            raise RuleError(_no_function(part, self.text, (*_PART_NAMES, "round", "clock", "sum")))
+            raise RuleError(_no_function(part, self.text, _FUNCTIONS))
         moment = self._name(value.args[0])
         return Declared("part", self.text, target, (moment,), {"part": part, "shift": shift})
 
