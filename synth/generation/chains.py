@@ -84,6 +84,22 @@ def fit_chain(symbols: Ints, tokens: Tokens, owner: Ints, words: int, count: int
     )
 
 
+def without_seen(jumps: Ints, words: Ints, rows: Ints) -> Ints:
+    """Jumps without the pairs of words that do follow each other in further texts.
+
+    Args:
+        jumps: As in `Chain`, [W, J].
+        words: The word of each token, -1 for any other, [m].
+        rows: The text of each token, [m].
+    """
+    if not jumps.size or len(words) < 2:
+        return jumps
+    beside = (rows[1:] == rows[:-1]) & (words[1:] >= 0) & (words[:-1] >= 0)
+    seen = np.unique(words[:-1][beside] * len(jumps) + words[1:][beside])
+    pairs = np.arange(len(jumps))[:, None] * len(jumps) + jumps
+    return np.where(np.isin(pairs, seen), -1, jumps)
+
+
 def _jumps(pairs: Ints, words: int, count: int, shares: Floats) -> Ints:
     """Words that never follow a word in any text, drawn by how common they are."""
     if not words:

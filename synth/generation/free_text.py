@@ -3,13 +3,13 @@
 A text is a chain of *symbols*: a word that enough rows have, or the *mask* of a rarer one (its
 letters and digits as classes). A symbol is followed by one that follows it in enough rows, or by
 any. No sentence is copied: at every fourth word the chain goes on with a word that never follows
-the one before in any text that was looked at, so no six words in a row are those of such a text.
+the one before in any real text, so no six words in a row are those of a real text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from prefect_synth.synth.encoding.layout import RARE, Ints
 from prefect_synth.synth.encoding.quantile import QuantileMarginal, fit_quantiles
 from prefect_synth.synth.encoding.units import holders
-from prefect_synth.synth.generation.chains import Chain, draw, fit_chain
+from prefect_synth.synth.generation.chains import Chain, draw, fit_chain, without_seen
 from prefect_synth.synth.generation.pools import pool_of
 from prefect_synth.synth.generation.text_lengths import fit_length
 from prefect_synth.synth.generation.tokens import Tokens, masks_of, render, tokenize
@@ -31,6 +31,7 @@ _MOST_LETTERS = 3000
 _MOST_ROWS = 50_000
 _PERIOD = 4
 _ANY = "aaaaaa"
+_NOWHERE = "xxxx"
 _UPPER = 0.8
 
 
@@ -157,11 +158,16 @@ def fit_text(
         units: The unit of each row, if known.
         maker: A name of `TEXT_MAKERS`.
     """
-    rows = np.flatnonzero(np.asarray(values.is_valid()))
+    every = np.flatnonzero(np.asarray(values.is_valid()))
+    rows = every
     if len(rows) > _MOST_ROWS:
         rows = rows[np.linspace(0, len(rows) - 1, _MOST_ROWS).astype(np.int64)]
     texts = values.take(pa.array(rows)).cast(pa.string())
-    return TEXT_MAKERS[maker](texts, max_length, unique, None if units is None else units[rows])
+    owners = None if units is None else units[rows]
+    made = TEXT_MAKERS[maker](texts, max_length, unique, owners)
+    if len(every) > len(rows) and isinstance(made, WordGenerator):
+        return _strange_to_all(made, values, every)
+    return made
 
 
 def fit_words(
@@ -208,6 +214,19 @@ TEXT_MAKERS: dict[str, TextMaker] = {"words": fit_words, "shapes": fit_shapes}
 """Makers of free text by name; a further one is registered here."""
 
 
+def _strange_to_all(made: WordGenerator, values: pa.Array, rows: Ints) -> WordGenerator:
+    """The same, without jumps and strangers that are in texts from which it was not fitted."""
+    words, jumps, strangers = made.words, made.chain.jumps.copy(), made.strangers
+    for start in range(0, len(rows), _MOST_ROWS):
+        some = values.take(pa.array(rows[start : start + _MOST_ROWS])).cast(pa.string())
+        tokens = tokenize(some)
+        known = np.asarray(pc.index_in(tokens.texts, words).fill_null(-1)).astype(np.int64)
+        jumps = without_seen(jumps, known[tokens.codes], tokens.rows)
+        strangers = strangers.filter(pc.invert(pc.is_in(strangers, tokens.texts)))
+    strangers = strangers if len(strangers) else pa.array([_NOWHERE])
+    return replace(made, chain=replace(made.chain, jumps=jumps), strangers=strangers)
+
+
 def _common(codes: Ints, texts: pa.Array, owner: Ints, most: int) -> pa.Array:
     """The texts that enough rows or units have, at most so many of the commonest, sorted."""
     counts = holders(codes, len(texts), owner)
@@ -228,7 +247,7 @@ def _strangers(texts: pa.Array, upper: bool) -> pa.Array:
     pool = pool_of("word", "en_US")
     pool = pc.utf8_upper(pool) if upper else pool
     strange = pool.filter(pc.invert(pc.is_in(pool, texts)))
-    return strange if len(strange) else pa.array(["x"])
+    return strange if len(strange) else pa.array([_NOWHERE])
 
 
 def _letters(texts: pa.Array, owner: Ints) -> str:

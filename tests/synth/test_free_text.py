@@ -56,6 +56,12 @@ def test_not_even_in_a_language_of_four_words(words, times):
     assert not runs(made(real, 200), 6) & runs(real, 6)
 
 
+def test_not_even_of_texts_that_were_not_looked_at(reviews, monkeypatch):
+    """Of a long column some texts teach the words, and none is copied."""
+    monkeypatch.setattr(free_text, "_MOST_ROWS", 200)
+    assert not runs(made(reviews), 6) & runs(reviews, 6)
+
+
 def test_words_and_shapes_are_those_of_the_real_texts(reviews):
     """Most words are known ones; codes and numbers have their form; lengths are alike."""
     texts = made(reviews)
