@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from prefect_synth.flows.commands.answer import DEBUG, respond
-from prefect_synth.flows.tables import OnOrphan
+from prefect_synth.flows.tables import Keys, OnOrphan
 
 app = typer.Typer(
     name="prefect-synth",
@@ -117,12 +117,15 @@ def synthesize(
     on_orphan: Annotated[
         OnOrphan, typer.Option(help="A foreign key that refers to no row: refuse, null or drop it.")
     ] = "error",
+    keys: Annotated[Keys, typer.Option(help="fresh with every seed, or stable.")] = "fresh",
+    memory: Annotated[str | None, typer.Option(help="What sampling may use, as 2GB.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Synthesize a folder of Parquet files: no Prefect, no warehouse, no bucket."""
     from prefect_synth.flows.commands.synthesize import Request, synthesize_folder
 
-    request = Request(data, out, metadata, synthesizer, scale, seed, tuple(keep or ()), on_orphan)
+    kept = tuple(keep or ())
+    request = Request(data, out, metadata, synthesizer, scale, seed, kept, on_orphan, keys, memory)
     respond(as_json, lambda: synthesize_folder(request))
 
 

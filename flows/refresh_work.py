@@ -15,8 +15,15 @@ from prefect.utilities.annotations import quote
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.tasks.progress import step
-from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fingerprint
-from prefect_synth.tasks.sample import sample_tables
+from prefect_synth.tasks.references import (
+    ExtensionsRef,
+    ModelRef,
+    TableRef,
+    fingerprint,
+    part_file,
+    whole_table,
+)
+from prefect_synth.tasks.sample import plan_sample, sample_shard
 from prefect_synth.tasks.synthesis import Synthesis
 from prefect_synth.tasks.train import extend_tables, train_table
 
@@ -54,6 +61,8 @@ class Work:
             marginals=project.marginals(),
             rules=project.rules(),
             infer_rules=project.defaults.rules == "infer",
+            keys=project.defaults.keys,
+            memory=project.run.memory,
         )
 
     def extend(self) -> ExtensionsRef:
@@ -87,22 +96,39 @@ class Work:
         return models
 
     def sample(self, extensions: ExtensionsRef, models: list[ModelRef]) -> dict[str, TableRef]:
-        """Draw every synthetic table."""
+        """Draw every synthetic table, as many shards at a time as there are workers."""
         scale, run = self.setup.project.defaults.scale, self.staged.run
         key = fingerprint(run.state.run_id, scale, sorted(m.fingerprint for m in models))
-        paths = {table: run.synthetic(table) for table in self.staged.metadata.tables}
-        with step("sample", len(paths)):
-            tables = self.start(
-                sample_tables,
-                list(paths.values()),
+        with step("plan"):
+            plan = self.start(
+                plan_sample,
+                [run.plan],
                 fingerprint=key,
                 synthesis=self.synthesis,
                 extensions=extensions,
                 models=models,
                 scale=scale,
-                paths=paths,
+                folder=run.plan,
             ).result()
-        return {ref.table: ref for ref in tables}
+        folders = {table: run.synthetic(table) for table in self.staged.metadata.tables}
+        with step("sample", sum(len(tables) for tables in plan.shards)):
+            futures = [
+                self.start(
+                    sample_shard,
+                    [part_file(folders[table], shard) for table in tables],
+                    shard=shard,
+                    fingerprint=fingerprint(key, shard),
+                    metadata=self.staged.metadata_file,
+                    plan=plan,
+                    models=models,
+                    folders=folders,
+                )
+                for shard, tables in enumerate(plan.shards)
+            ]
+            parts = [part for future in futures for part in future.result()]
+        return {
+            table: whole_table([part for part in parts if part.table == table]) for table in folders
+        }
 
     def do(self, task: Task[..., R], **arguments: Any) -> R:
         """Run a task that is not cached, and wait for it."""

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator
 
+from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.tasks.settings import Settings
 
 _CRON_FIELDS = 5
@@ -40,6 +41,18 @@ class RunSettings(Settings):
         le=64,
         description="How many tables are worked on at a time.",
     )
+
+    memory: str | None = Field(
+        default=None,
+        description="What sampling may use, such as 2GB; by default all that it needs.",
+    )
+
+    @field_validator("memory")
+    @classmethod
+    def _is_size(cls, memory: str | None) -> str | None:
+        if memory is not None:
+            parse_size(memory)
+        return memory
 
     @field_validator("schedule")
     @classmethod

@@ -18,6 +18,7 @@ def _is_rule(text: str) -> str:
 
 RowModel = Literal["auto", "fast", "copula", "trees", "argn", "independent"]
 OnOrphan = Literal["error", "null", "drop"]
+Keys = Literal["fresh", "stable"]
 
 
 class DefaultSettings(Settings):
@@ -25,6 +26,10 @@ class DefaultSettings(Settings):
 
     model: RowModel = Field(default="auto", description="The model of a table's rows.")
     scale: float = Field(default=1.0, gt=0, description="Synthetic rows for each real row.")
+    keys: Keys = Field(
+        default="fresh",
+        description="Whether minted keys are new with every seed, or stay from run to run.",
+    )
     locale: str = Field(
         default="en_US",
         description="Locale of generated names, addresses and the like.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ class _Reference(BaseModel):
 
 
 class TableRef(_Reference):
-    """A table in a Parquet file of private staging.
+    """A table, or a part of one, in private staging.
 
     Args:
         table: The table's name.
-        path: The file.
+        path: The file, or the folder of its parts.
         rows: How many rows it holds.
-        fingerprint: SHA-256 of the file.
+        fingerprint: SHA-256 of the file, or of its parts.
     """
 
     table: str
@@ -46,6 +47,20 @@ class ModelRef(_Reference):
     fingerprint: str
 
 
+class SampleRef(_Reference):
+    """The plan of a sample in private staging, and who draws which part of it.
+
+    Args:
+        path: The folder.
+        shards: By shard, the tables of which it draws a part.
+        rows: Rows by table.
+    """
+
+    path: Path
+    shards: tuple[tuple[str, ...], ...]
+    rows: dict[str, int]
+
+
 class ExtensionsRef(_Reference):
     """What parent rows know of their children, in private staging.
 
@@ -60,6 +75,23 @@ class ExtensionsRef(_Reference):
     fingerprint: str
     parts: dict[str, str]
     rows: dict[str, int]
+
+
+def part_file(folder: Path, shard: int) -> Path:
+    """The file that a shard writes of a table."""
+    return folder / f"part-{shard:05d}.parquet"
+
+
+def whole_table(parts: Sequence[TableRef]) -> TableRef:
+    """Refer to a table whose parts, in their order, are the files of one folder."""
+    first = parts[0]
+    prints = [part.fingerprint for part in parts]
+    return TableRef(
+        table=first.table,
+        path=first.path.parent,
+        rows=sum(part.rows for part in parts),
+        fingerprint=fingerprint(prints),
+    )
 
 
 def table_ref(table: str, path: Path, rows: int) -> TableRef:

@@ -1,40 +1,52 @@
-"""The step `sample`: synthetic tables out of the trained parts, into private staging."""
+"""The steps `plan` and `sample`: synthetic tables out of trained parts, into private staging."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
-import pyarrow as pa
 from prefect import task
 
 from prefect_synth.synth.hierarchy.part import TablePart
+from prefect_synth.synth.hierarchy.sampling import Sampler
 from prefect_synth.synth.storage import load_state
+from prefect_synth.tasks.folders import written_whole
 from prefect_synth.tasks.progress import progress
-from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, table_ref
+from prefect_synth.tasks.references import (
+    ExtensionsRef,
+    ModelRef,
+    SampleRef,
+    TableRef,
+    part_file,
+    table_ref,
+)
 from prefect_synth.tasks.steps import guarded, keyed_by
-from prefect_synth.tasks.synthesis import Synthesis
+from prefect_synth.tasks.synthesis import Synthesis, read_metadata
 from prefect_synth.tasks.warehouses.staging_writer import write_staged
 
 STEP = "sample"
 
+_SHARD_ROWS = 2_000_000
+_MOST_SHARDS = 64
+
 
 @task(
-    name=STEP,
-    task_run_name=STEP,
+    name="plan",
+    task_run_name="plan",
     cache_policy=keyed_by("fingerprint"),
     persist_result=True,
     result_serializer="json",
 )
 @guarded
-def sample_tables(
+def plan_sample(
     fingerprint: str,
     synthesis: Synthesis,
     extensions: ExtensionsRef,
     models: list[ModelRef],
     scale: float,
-    paths: dict[str, Path],
-) -> list[TableRef]:
-    """Sample every table, parents before children.
+    folder: Path,
+) -> SampleRef:
+    """Decide how many rows each table gets, and which rows belong together.
 
     Args:
         fingerprint: Of the trained parts, the scale and the place.
@@ -42,18 +54,77 @@ def sample_tables(
         extensions: Where the order of the tables is.
         models: The trained parts.
         scale: Synthetic rows for each real row.
-        paths: Where to write each table.
+        folder: Where to keep the plan, in private staging.
 
     Returns:
-        The synthetic tables.
+        The plan, and the shards that can be drawn apart; their number depends on the rows alone.
     """
-    parts = {model.table: TablePart.load(model.path) for model in models}
-    plan = load_state(extensions.path, "plan")
-    tables = synthesis.synthesizer().assemble(plan, parts).sample(scale)
-    return [_write(name, tables.pop(name), paths[name]) for name in list(tables)]
+    order = load_state(extensions.path, "plan")
+    model = synthesis.synthesizer().assemble(order, _parts(models))
+    sampler = model.sampler(scale, memory=synthesis.memory)
+    with written_whole(folder) as unfinished:
+        sampler.save(unfinished)
+    shards = min(-(-sum(sampler.rows.values()) // _SHARD_ROWS) or 1, _MOST_SHARDS)
+    drawn = tuple(
+        tuple(name for name in sampler.rows if _has_part(sampler, name, shard, shards))
+        for shard in range(shards)
+    )
+    return SampleRef(path=folder, shards=drawn, rows=sampler.rows)
 
 
-def _write(name: str, table: pa.Table, path: Path) -> TableRef:
-    write_staged(path, table.schema, table.to_batches())
+@task(
+    name=STEP,
+    task_run_name="sample[{shard}]",
+    cache_policy=keyed_by("fingerprint"),
+    persist_result=True,
+    result_serializer="json",
+)
+@guarded
+def sample_shard(
+    shard: int,
+    fingerprint: str,
+    metadata: Path,
+    plan: SampleRef,
+    models: list[ModelRef],
+    folders: dict[str, Path],
+) -> list[TableRef]:
+    """Draw one shard of every table.
+
+    Args:
+        shard: Its number.
+        fingerprint: Of the plan and the shard.
+        metadata: JSON file of the schema.
+        plan: The plan of the sample.
+        models: The trained parts.
+        folders: Where to write each table's parts.
+
+    Returns:
+        The parts of the synthetic tables.
+    """
+    sampler = _planned(plan.path, metadata, tuple(models))
+    return [
+        _write(sampler, name, (shard, len(plan.shards)), part_file(folders[name], shard))
+        for name in plan.shards[shard]
+    ]
+
+
+def _write(sampler: Sampler, name: str, shard: tuple[int, int], path: Path) -> TableRef:
+    schema = sampler.parts[name].schema
+    rows = write_staged(path, schema, sampler.table_batches(name, shard))
     progress().advance(STEP, 1, name)
-    return table_ref(name, path, table.num_rows)
+    return table_ref(name, path, rows)
+
+
+def _has_part(sampler: Sampler, name: str, shard: int, shards: int) -> bool:
+    """Whether a shard has rows of a table; the first one writes tables without any."""
+    return bool(sampler.blocks(name, (shard, shards))) or (shard == 0 and not sampler.rows[name])
+
+
+def _parts(models: list[ModelRef]) -> dict[str, TablePart]:
+    return {model.table: TablePart.load(model.path) for model in models}
+
+
+@lru_cache(maxsize=1)
+def _planned(folder: Path, metadata: Path, models: tuple[ModelRef, ...]) -> Sampler:
+    """The plan, read once for all shards that this process draws."""
+    return Sampler.load(folder, read_metadata(metadata), _parts(list(models)))

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
+from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.references import TableRef
 
@@ -80,11 +81,18 @@ class StagedRun:
 
     def real(self, table: str) -> Path:
         """File of a pulled table."""
-        return self._file("real", table)
+        folder = self.folder / "real"
+        folder.mkdir(exist_ok=True)
+        return folder / f"{quote(table, safe='')}.parquet"
 
     def synthetic(self, table: str) -> Path:
-        """File of a sampled table."""
-        return self._file("synthetic", table)
+        """Folder of a sampled table's parts."""
+        return self.folder / "synthetic" / folder_name(table)
+
+    @property
+    def plan(self) -> Path:
+        """Folder of the plan by which the tables are sampled."""
+        return self.folder / "synthetic" / ".plan"
 
     @property
     def report(self) -> Path:
@@ -100,11 +108,6 @@ class StagedRun:
         """Delete what came out of the warehouse or quotes it, and the sample; the report stays."""
         for part in ("real", "synthetic", "profiles", "errors"):
             shutil.rmtree(self.folder / part, ignore_errors=True)
-
-    def _file(self, part: str, table: str) -> Path:
-        folder = self.folder / part
-        folder.mkdir(exist_ok=True)
-        return folder / f"{quote(table, safe='')}.parquet"
 
 
 def new_run_id() -> str:

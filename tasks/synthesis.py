@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from prefect_synth import __version__
+from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.hierarchy.links import OnOrphan
 from prefect_synth.synth.metadata import Metadata
@@ -29,6 +30,8 @@ class Synthesis(BaseModel):
         marginals: Chosen distributions by `table.column`.
         rules: Declared rules by table.
         infer_rules: Whether rules are looked for beside them.
+        keys: Whether minted keys are fresh or stable.
+        memory: What sampling may use; without end where None.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,6 +47,8 @@ class Synthesis(BaseModel):
     marginals: dict[str, str] = {}
     rules: dict[str, tuple[str, ...]] = {}
     infer_rules: bool = True
+    keys: Keys = "fresh"
+    memory: str | None = None
 
     def read_metadata(self) -> Metadata:
         """The schema."""
@@ -65,12 +70,13 @@ class Synthesis(BaseModel):
             marginals=self.marginals,
             rules=self.rules,
             infer_rules=self.infer_rules,
+            keys=self.keys,
         )
 
     def fingerprint(self) -> str:
         """Changes when rows, schema, settings or this package's version do."""
         rows = {ref.table: ref.fingerprint for ref in self.tables}
-        settings = self.model_dump(mode="json", exclude={"metadata", "tables"})
+        settings = self.model_dump(mode="json", exclude={"metadata", "tables", "memory"})
         return fingerprint(__version__, file_fingerprint(self.metadata), rows, settings)
 
 

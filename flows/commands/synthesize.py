@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -18,8 +18,11 @@ from rich.table import Table
 from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.evaluation import find_tables, read_metadata
 from prefect_synth.synth.errors import RequestError
+from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.hierarchy.links import OnOrphan
+from prefect_synth.synth.hierarchy.sampling import Sampler
+from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.registry import SYNTHESIZERS, resolve
 from prefect_synth.synth.row_models.factory import load_library
@@ -39,6 +42,8 @@ class Request:
         seed: Of every draw.
         keep: Tables whose real rows are written as they are.
         on_orphan: What to do with a foreign key whose parent does not exist.
+        keys: Whether minted keys are fresh or stable.
+        memory: What sampling may use, as "2GB"; all that it needs where None.
     """
 
     data: Path
@@ -49,6 +54,8 @@ class Request:
     seed: int
     keep: tuple[str, ...]
     on_orphan: OnOrphan
+    keys: Keys = "fresh"
+    memory: str | None = None
 
 
 @dataclass
@@ -83,14 +90,15 @@ def synthesize_folder(request: Request) -> Answer:
         seed=request.seed,
         keep=request.keep,
         on_orphan=request.on_orphan,
+        keys=request.keys,
     )
     load_library(resolve(request.synthesizer))
     watch = Stopwatch()
     model.fit({name: tables[name] for name in metadata.tables if name in tables})
     spent = watch.lap("fit")
-    sampled = model.sample(request.scale)
+    sampler = model.sampler(request.scale, memory=request.memory)
     spent |= watch.lap("sample")
-    rows = _write(request.out, sampled)
+    rows = _write(request.out, sampler, spent)
     document = {**spent, "rows": rows, "peak_memory_mb": _peak_memory(), "out": str(request.out)}
     return Answer(document, lambda console: _show(console, document))
 
@@ -101,8 +109,10 @@ def _check(request: Request, metadata: Metadata) -> None:
             f"The synthesizer '{request.synthesizer}' is not known. "
             f"Use one of: {', '.join(SYNTHESIZERS)}."
         )
-    if request.scale <= 0:
+    if not request.scale > 0:
         raise RequestError(f"--scale must be above 0, got {request.scale}.")
+    if request.memory is not None:
+        parse_size(request.memory)
     if request.out.resolve() == request.data.resolve():
         raise RequestError(
             f"DATA and OUT are the same folder '{request.out}': the real tables would be lost. "
@@ -118,10 +128,21 @@ def _check(request: Request, metadata: Metadata) -> None:
         raise RequestError("The metadata has no table. Describe at least one.")
 
 
-def _write(out: Path, tables: Mapping[str, pa.Table]) -> dict[str, int]:
-    for name, table in tables.items():
-        write_staged(out / f"{name}.parquet", table.schema, table.to_batches())
-    return {name: table.num_rows for name, table in tables.items()}
+def _write(out: Path, sampler: Sampler, spent: dict[str, float]) -> dict[str, int]:
+    """Write the tables block by block; only the time of drawing them is added to `spent`."""
+    for name, part in sampler.parts.items():
+        blocks = _timed(sampler.table_batches(name), spent)
+        write_staged(out / f"{name}.parquet", part.schema, blocks)
+    return sampler.rows
+
+
+def _timed(batches: Iterator[pa.RecordBatch], spent: dict[str, float]) -> Iterator[pa.RecordBatch]:
+    watch = Stopwatch()
+    for batch in batches:
+        for name, seconds in watch.lap("sample").items():
+            spent[name] = round(spent[name] + seconds, 3)
+        yield batch
+        watch.lap("sample")  # what came between was the writing
 
 
 def _peak_memory() -> float:

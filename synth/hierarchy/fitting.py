@@ -11,6 +11,7 @@ from prefect_synth.synth.encoding.layout import Encoded, Ints
 from prefect_synth.synth.hierarchy.context import inherit, parent_context
 from prefect_synth.synth.hierarchy.encoders import fit_numbers, fit_traits
 from prefect_synth.synth.hierarchy.extensions import Extended, Extensions, HierarchySettings
+from prefect_synth.synth.hierarchy.families import family_rows
 from prefect_synth.synth.hierarchy.part import KeptRows, StructureModel, StyleModel, TablePart
 from prefect_synth.synth.hierarchy.styles import link_styles
 from prefect_synth.synth.metadata import Metadata
@@ -37,7 +38,8 @@ def fit_part(
         row_model: The row model to fit; one of the settings' name where None.
     """
     table, plan = extensions.tables[name], extensions.plan.tables[name]
-    rng, own = stream(settings.seed, "fit", name), table.blocks.joined()
+    rows = family_rows(metadata, extensions, name, settings.seed)
+    rng, own = stream(settings.seed, "fit", name), table.blocks.joined().take(rows)
     choice = choose(table.rows, own.width, settings.budget_seconds, settings.row_model)
     settings = replace(settings, row_model=choice.row_model)
     nulls = {r: _null_share(link) for r, link in table.links.items()}
@@ -45,14 +47,15 @@ def fit_part(
     structure = {}
     for relation in [r for r in (plan.primary, *plan.assigned) if r is not None]:
         if relation in plan.assigned:
-            known = Encoded.beside(contexts, table.rows)
+            known = Encoded.beside(contexts, len(rows))
             structure[relation] = _fit_structure(
-                metadata, extensions, relation, table.links[relation], known, settings, rng
+                metadata, extensions, relation, table.links[relation], rows, known, settings, rng
             )
-        contexts.append(_context(metadata, extensions, table, relation, nulls, rng))
-    styles = _fit_styles(table, contexts, settings, rng)
+        link = table.links[relation][rows]
+        contexts.append(_context(metadata, extensions, relation, link, nulls, rng))
+    styles = _fit_styles(table, rows, contexts, settings, rng)
     row_model = row_model or make_row_model(settings.row_model)
-    row_model = row_model.fit(own, Encoded.beside(contexts, table.rows), rng)
+    row_model = row_model.fit(own, Encoded.beside(contexts, len(rows)), rng)
     kept = None if table.kept is None else KeptRows(table.kept, table.blocks)
     return TablePart(
         name, table.rows, table.schema, plan, table.codec, table.relations, styles,
@@ -63,15 +66,19 @@ def fit_part(
 
 
 def _fit_styles(
-    table: Extended, contexts: list[Encoded], settings: HierarchySettings, rng: np.random.Generator
+    table: Extended,
+    rows: Ints,
+    contexts: list[Encoded],
+    settings: HierarchySettings,
+    rng: np.random.Generator,
 ) -> dict[str, StyleModel]:
     """Fit each style given what stands before it; the styles join the contexts."""
     models = {}
     for name, column in table.blocks.styles.items():
-        known = Encoded.beside(contexts, table.rows)
-        model = make_row_model(settings.row_model).fit(column, known, rng)
+        known, some = Encoded.beside(contexts, len(rows)), column.take(rows)
+        model = make_row_model(settings.row_model).fit(some, known, rng)
         models[name] = StyleModel(table.styles[name], model)
-        contexts.append(column)
+        contexts.append(some)
     return models
 
 
@@ -82,8 +89,8 @@ def _null_share(link: Ints) -> float:
 def _context(
     metadata: Metadata,
     extensions: Extensions,
-    table: Extended,
     relation: str,
+    link: Ints,
     nulls: Mapping[str, float],
     rng: np.random.Generator,
 ) -> Encoded:
@@ -92,7 +99,7 @@ def _context(
         extensions.tables[parent].blocks,
         _inherited(metadata, extensions, parent, rng),
         relation,
-        table.links[relation],
+        link,
         nulls[relation],
         rng,
     )
@@ -126,6 +133,7 @@ def _fit_structure(
     extensions: Extensions,
     relation: str,
     link: Ints,
+    rows: Ints,
     known: Encoded,
     settings: HierarchySettings,
     rng: np.random.Generator,
@@ -135,14 +143,15 @@ def _fit_structure(
         style = parent.blocks.style_of[relation]
         codes = parent.blocks.styles[style].pieces[:, 0]
         wanted, layout = link_styles(link, codes, len(parent.styles[style].layout.ranges))
-        model = make_row_model(settings.row_model).fit(wanted, known, rng)
+        model = make_row_model(settings.row_model).fit(wanted.take(rows), known, rng)
         return StructureModel(None, None, layout, model)
     seen = parent.blocks.for_child(relation)
     traits = fit_traits(seen, parent.counts[relation])
     numbers = np.full((len(link), traits.axes.shape[1]), np.nan)
     numbers[link >= 0] = traits.of(seen)[link[link >= 0]]
     codec = fit_numbers(numbers, whole=False)
-    row_model = make_row_model(settings.row_model).fit(codec.encode(numbers), known, rng)
+    sought = codec.encode(numbers[rows])
+    row_model = make_row_model(settings.row_model).fit(sought, known, rng)
     return StructureModel(traits, codec, None, row_model)
 
 

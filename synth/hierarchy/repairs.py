@@ -67,15 +67,17 @@ def fill_keys(keys: KeyColumns, order: Sequence[str]) -> None:
 def _count_rows(keys: KeyColumns, part: TablePart) -> None:
     for column, start in part.counters.items():
         within = [c for c in keys.metadata.tables[part.name].primary_key if c != column]
-        numbers = _count_within(combine([keys.codes(part.name, c) for c in within])) + start
+        codes = [keys.codes(part.name, c) for c in within]
+        numbers = _count_within(codes[0] if len(codes) == 1 else combine(codes)) + start
         made = pa.array(numbers).cast(part.schema.field(column).type)
         keys.drawn.columns[part.name][column] = made
 
 
 def _count_within(group: Ints) -> Ints:
     """0, 1, 2 ... within each group, in row order."""
-    order = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    rises = len(group) < 2 or bool((np.diff(group) >= 0).all())
+    order = np.arange(len(group)) if rises else np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=group[order[:1]] - 1))
     sizes = np.diff(np.append(starts, len(group)))
     counted = np.empty(len(group), np.int64)
     counted[order] = np.arange(len(group)) - np.repeat(starts, sizes)

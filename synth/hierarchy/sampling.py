@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -15,6 +16,7 @@ from prefect_synth.synth.hierarchy.planning import Planner
 from prefect_synth.synth.hierarchy.spill import Spill
 from prefect_synth.synth.hierarchy.structure import Sample
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.storage import load_state, save_state
 
 Shard = tuple[int, int]
 """Which of how many parts of a sample: (0, 4) is the first of four."""
@@ -46,18 +48,66 @@ class Sampler:
         keys: Keys = "fresh",
         memory: int | None = None,
     ) -> None:
-        self.metadata, self.parts = metadata, parts
-        self.drawn = Sample()
-        made = KeyColumns(metadata, parts, self.drawn, seed, keys)
+        self._take(metadata, parts, KeyColumns(metadata, parts, Sample(), seed, keys))
         self.spill = Spill(None if memory is None else memory // 4)
-        Planner(metadata, parts, order, scale, made, self.spill).plan()
-        self.drawer = BlockDrawer(metadata, parts, self.drawn, made)
+        Planner(metadata, parts, order, scale, self.keys, self.spill).plan()
+
+    def _take(self, metadata: Metadata, parts: Mapping[str, TablePart], keys: KeyColumns) -> None:
+        self.metadata, self.parts, self.keys = metadata, parts, keys
+        self.drawn = keys.drawn
+        self.drawer = BlockDrawer(metadata, parts, self.drawn, keys)
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of each table."""
+        return {name: self.drawn.rows[name] for name in self.metadata.tables}
+
+    def save(self, folder: Path) -> None:
+        """Write the plan, so that other processes can draw their shards without making it."""
+        kept = [name for name, part in self.parts.items() if part.kept is not None]
+        columns = {n: c for n, c in self.drawn.columns.items() if n not in kept}
+        state = {
+            "rows": self.drawn.rows,
+            "links": self.drawn.links,
+            "told": self.drawn.told,
+            "blocks": self.drawn.blocks,
+            "inherited": self.drawn.inherited,
+            "columns": columns,
+            "seed": self.keys.seed,
+            "stable": self.keys.stable,
+        }
+        save_state(folder, "sample", state)
+
+    @classmethod
+    def load(cls, folder: Path, metadata: Metadata, parts: Mapping[str, TablePart]) -> Sampler:
+        """Read a plan that `save` wrote.
+
+        Args:
+            folder: Where it is.
+            metadata: The schema.
+            parts: The parts of the model that it was made with.
+
+        Raises:
+            StorageError: There is none, or it is of another format.
+        """
+        state = load_state(folder, "sample")
+        seed, stable = state.pop("seed"), state.pop("stable")
+        state["columns"] |= {n: dict(p.kept.columns) for n, p in parts.items() if p.kept}
+        made = cls.__new__(cls)
+        chosen: Keys = "stable" if stable else "fresh"
+        made._take(metadata, parts, KeyColumns(metadata, parts, Sample(**state), seed, chosen))
+        return made
 
     def batches(self, shard: Shard = (0, 1)) -> Iterator[tuple[str, pa.RecordBatch]]:
         """The blocks of a shard, table by table; those of all shards make the whole sample."""
-        for name, part in self.parts.items():
-            for block in self._blocks(part, shard):
-                yield name, self.drawer.finish(name, block)
+        for name in self.metadata.tables:
+            for batch in self.table_batches(name, shard):
+                yield name, batch
+
+    def table_batches(self, name: str, shard: Shard = (0, 1)) -> Iterator[pa.RecordBatch]:
+        """The blocks of one table that belong to a shard."""
+        for block in self.blocks(name, shard):
+            yield self.drawer.finish(name, block)
 
     def tables(self) -> dict[str, pa.Table]:
         """All tables, whole."""
@@ -69,8 +119,8 @@ class Sampler:
             for name, batches in found.items()
         }
 
-    def _blocks(self, part: TablePart, shard: Shard) -> range:
+    def blocks(self, name: str, shard: Shard) -> range:
         """The blocks of a table that belong to a shard: a run of them, in their order."""
         at, shards = shard
-        blocks = -(-self.drawn.rows[part.name] // block_rows(part))
+        blocks = -(-self.drawn.rows[name] // block_rows(self.parts[name]))
         return range(blocks * at // shards, blocks * (at + 1) // shards)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints
 from prefect_synth.synth.errors import SynthesisError
+from prefect_synth.synth.generation.scramble import permute
 from prefect_synth.synth.hierarchy.contexts import BLOCK_ROWS, Contexts, blocks_of, told_of
 from prefect_synth.synth.hierarchy.counts import calibrate
 from prefect_synth.synth.hierarchy.levels import assign_by_level
@@ -20,6 +21,9 @@ from prefect_synth.synth.hierarchy.part import Blocks, StructureModel, TablePart
 from prefect_synth.synth.hierarchy.unique_keys import room
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
+
+STRETCH_ROWS = 2**20
+"""Child rows that are matched with parents at a time."""
 
 
 @dataclass
@@ -85,8 +89,9 @@ class Structure:
 
     def _primary(self, part: TablePart, relation: str, rows: int, rng: np.random.Generator) -> Ints:
         counts = self._counts(part, relation, self._linked(part, relation, rows), rng)
-        link = np.repeat(np.arange(len(counts)), counts)
-        return np.concatenate([link, np.full(rows - len(link), -1, np.int64)])
+        link = np.full(rows, -1, np.int32)
+        link[: int(counts.sum())] = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        return link
 
     def _assigned(
         self,
@@ -99,22 +104,25 @@ class Structure:
         model, drawn = part.structure[relation], self._looked_for(part, relation, told, rows)
         if model.style is not None:
             shift = int(model.style.has_null)
-            sought = np.concatenate([some.pieces[:, 0] - shift for some in drawn])
-            return self._by_style(part, relation, sought, rng)
+            sought = [(some.pieces[:, 0] - shift).astype(np.int32) for some in drawn]
+            return self._by_style(part, relation, np.concatenate(sought), rng)
         assert model.codec is not None  # noqa: S101 - it is one or the other
-        wanted = np.concatenate([model.codec.decode(some) for some in drawn])
+        traits = [model.codec.decode(some).astype(np.float32) for some in drawn]
+        wanted = np.concatenate(traits)
         null = self._nulls(part, relation, wanted, rows, rng)
-        link = np.full(rows, -1, np.int64)
+        link = np.full(rows, -1, np.int32)
         shared = shared_forebear(self.metadata, self.drawn, self.relations[relation])
         if shared is not None:
             link[~null] = match_within(shared[0][~null], shared[1], self._wanted(relation), rng)
             return link
         linked = np.flatnonzero(~null)
-        excess = len(linked) - self._linked(part, relation, rows, len(linked))
-        null[rng.permutation(linked)[:excess]] = True
-        counts = self._counts(part, relation, len(linked) - excess, rng)
-        slots = np.repeat(np.arange(len(counts)), counts)
-        link[~null] = match(wanted[~null], slots, self._traits(model, relation), rng)
+        linked = _some_of(linked, self._linked(part, relation, rows, len(linked)), rng)
+        counts, offered = (
+            self._counts(part, relation, len(linked), rng),
+            self._traits(model, relation),
+        )
+        for at, slots in _stretches(counts, rng):
+            link[linked[at]] = match(wanted[linked[at]], slots, offered, rng)
         return link
 
     def _traits(self, model: StructureModel, relation: str) -> Floats:
@@ -137,18 +145,18 @@ class Structure:
     ) -> Ints:
         """Parents of the style that each row looks for, in proportion to their children."""
         shared = shared_forebear(self.metadata, self.drawn, self.relations[relation])
-        link = np.full(len(wanted), -1, np.int64)
+        link = np.full(len(wanted), -1, np.int32)
         linked = np.flatnonzero(wanted >= 0)
         if shared is not None:
             weights = self._wanted(relation)
             link[linked] = match_within(shared[0][linked], shared[1], weights, rng)
             return link
         total = self._linked(part, relation, len(wanted), len(linked))
-        linked = np.sort(rng.permutation(linked)[:total])
+        linked = _some_of(linked, total, rng)
         styles = self._styles(relation)
         counts = self._counts(part, relation, total, rng, self._by_name(relation, wanted[linked]))
-        slots = np.repeat(np.arange(len(counts)), counts)
-        link[linked] = match_styles(wanted[linked], slots, styles, rng)
+        for at, slots in _stretches(counts, rng):
+            link[linked[at]] = match_styles(wanted[linked[at]], slots, styles, rng)
         return link
 
     def _styles(self, relation: str) -> Ints:
@@ -260,3 +268,26 @@ class Structure:
     def late(self, part: TablePart, relation: str, rng: np.random.Generator) -> Ints:
         """Parents through a relation that closes a cycle, once every table has its rows."""
         return rng.permutation(self._primary(part, relation, self.drawn.rows[part.name], rng))
+
+
+def _some_of(rows: Ints, count: int, rng: np.random.Generator) -> Ints:
+    """So many of the rows, in their order."""
+    return rows if count == len(rows) else np.sort(rng.permutation(rows)[:count])
+
+
+def _stretches(counts: Ints, rng: np.random.Generator) -> Iterator[tuple[slice, Ints]]:
+    """A slot for each child row, dealt out by stretches of rows: no more is held at a time.
+
+    Args:
+        counts: Children of each parent row, [parents].
+        rng: Deals the slots.
+
+    Yields:
+        A stretch of child rows, and the parent row of each of its slots in rising order.
+    """
+    ends, key = np.cumsum(counts), int(rng.integers(2**31))
+    total = int(ends[-1]) if len(ends) else 0
+    for start in range(0, total, STRETCH_ROWS):
+        stop = min(start + STRETCH_ROWS, total)
+        slots = np.sort(permute(np.arange(start, stop), total, key))
+        yield slice(start, stop), np.searchsorted(ends, slots, side="right")

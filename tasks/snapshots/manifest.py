@@ -48,7 +48,7 @@ def draft_snapshot(
     """Measure the files before anything is sent, so that bad input costs nothing.
 
     Args:
-        tables: Table name to Parquet file.
+        tables: Table name to Parquet file, or to the folder of its parts.
         facts: The caller's part of the manifest; `created` may say when the data were taken.
         extra_files: File name in the snapshot to local file.
     """
@@ -64,7 +64,11 @@ def draft_snapshot(
     folders = folder_names(tables, taken=extra_files)
     described = {table: _table_facts(table, path, folders[table]) for table, path in tables.items()}
     extras = {name: {"path": name, **_file_facts(path)} for name, path in extra_files.items()}
-    uploads = [(path, described[table]["files"][0]["path"]) for table, path in tables.items()]
+    uploads = [
+        (local, file["path"])
+        for table, path in tables.items()
+        for local, file in zip(_parts(table, path), described[table]["files"], strict=True)
+    ]
     draft = Draft(
         uploads=(*uploads, *((path, name) for name, path in extra_files.items())),
         facts={**facts, "created": _created(facts), "tables": described, "extra_files": extras},
@@ -86,22 +90,39 @@ def schema_fingerprint(schema: pa.Schema) -> str:
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:16]
 
 
+def _parts(table: str, path: Path) -> list[Path]:
+    """The files of a table, in the order of its rows."""
+    if not path.is_dir():
+        return [path]
+    parts = sorted(path.glob("*.parquet"))
+    if not parts:
+        raise SandboxError(f"Table {table!r} cannot be published: {path} holds no Parquet file.")
+    return parts
+
+
 def _table_facts(table: str, path: Path, folder: str) -> dict[str, Any]:
+    files: list[dict[str, Any]] = []
+    for number, part in enumerate(_parts(table, path)):
+        rows, schema = _rows_and_schema(table, part)
+        place = f"{folder}/part-{number:05d}.parquet"
+        files.append({"path": place, "rows": rows, **_file_facts(part)})
+    return {
+        "folder": folder,
+        "rows": sum(file["rows"] for file in files),
+        "bytes": sum(file["bytes"] for file in files),
+        "schema_fingerprint": schema_fingerprint(schema),
+        "files": files,
+    }
+
+
+def _rows_and_schema(table: str, path: Path) -> tuple[int, pa.Schema]:
     try:
         with pq.ParquetFile(path) as file:
-            rows, schema = file.metadata.num_rows, file.schema_arrow
+            return file.metadata.num_rows, file.schema_arrow
     except (pa.ArrowInvalid, OSError) as error:
         raise SandboxError(
             f"Table {table!r} cannot be published: {path} is not a readable Parquet file."
         ) from error
-    file_facts = {"path": f"{folder}/part-00000.parquet", "rows": rows, **_file_facts(path)}
-    return {
-        "folder": folder,
-        "rows": rows,
-        "bytes": file_facts["bytes"],
-        "schema_fingerprint": schema_fingerprint(schema),
-        "files": [file_facts],
-    }
 
 
 def _file_facts(path: Path) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def test_an_unknown_key_names_line_neighbour_and_what_is_allowed(tmp_path: Path)
     """A typing mistake is answered with the key that was meant."""
     assert refusal(tmp_path, COMPLETE + "defaults:\n  modle: fast\n") == (
         "synth.yaml:5: unknown key 'defaults.modle'. Did you mean 'model'? "
-        "Allowed here: locale, model, on_orphan, rules, scale."
+        "Allowed here: keys, locale, model, on_orphan, rules, scale."
     )
 
 
