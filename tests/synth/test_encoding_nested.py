@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from prefect_synth.synth.encoding.table import EncodingSettings, fit_codec
 from prefect_synth.synth.errors import UnsupportedTypeError
+from prefect_synth.synth.hierarchy.hma import HMASynthesizer
+from prefect_synth.synth.inference import infer_metadata
 from prefect_synth.synth.metadata import Column
 from prefect_synth.synth.single import GaussianCopulaSynthesizer
 
@@ -133,7 +135,9 @@ documents = nested(scalars | nested(scalars | nested(scalars)))
 def test_json_keeps_its_structure(kinds, indent, ascii_only):
     """Documents come back with their keys, nesting, types and formatting."""
     rows = [json.dumps(d, indent=indent, ensure_ascii=ascii_only) for d in kinds] * 12
-    unique = [json.dumps({"z": i}, indent=indent) for i in range(10)]  # so that they are no category
+    unique = [
+        json.dumps({"z": i}, indent=indent) for i in range(10)
+    ]  # so that they are no category
     back = copied(pa.array(rows + unique))
     for made, real in zip(back.to_pylist(), rows + unique, strict=True):
         document = json.loads(made)
@@ -230,3 +234,26 @@ def test_unions_are_refused_by_name():
     )
     with pytest.raises(UnsupportedTypeError, match=r"Column 't\.c' has the type .*Exclude"):
         copied(union)
+
+
+def test_nested_columns_are_sampled_in_blocks_by_a_loaded_model(orders, tmp_path):
+    """A hierarchy with documents, structs and lists is stored, and samples the same tables."""
+    rows = len(orders)
+    table = pa.table(
+        {
+            "id": np.arange(rows),
+            "doc": orders,
+            "place": pa.array([{"city": "ab"[i % 2], "geo": {"x": i / 8}} for i in range(rows)]),
+            "sizes": pa.array([[*range(i % 5), i] for i in range(rows)]),
+            "note": [f"order {i} came home late again, sorry" for i in range(rows)],
+        }
+    )
+    model = HMASynthesizer(infer_metadata({"order": table}), row_model="trees")
+    made = model.fit({"order": table}).sample(2.0)["order"]
+    model.save(tmp_path)
+    assert HMASynthesizer.load(tmp_path).sample(2.0)["order"].equals(made)
+    assert made.schema.equals(table.schema)
+    assert len(made) == 2 * rows
+    cities = {(json.loads(d)["ship"]["express"], p["city"]) for d, p in
+              zip(made["doc"].to_pylist(), made["place"].to_pylist(), strict=True)}  # fmt: skip
+    assert cities == {(e, c) for e in (True, False) for c in "ab"}
