@@ -12,6 +12,7 @@ from prefect_synth.expectations.engine import run_suite
 from prefect_synth.expectations.leaks import check_leak
 from prefect_synth.expectations.margins import at_least, two_sample_margin
 from prefect_synth.expectations.profile import TableProfile
+from prefect_synth.expectations.rules import check_rules
 from prefect_synth.expectations.settings import Gates, QualityGates
 from prefect_synth.expectations.structure import ExpectedRows, check_structure, guarded
 from prefect_synth.expectations.suite import Expectation, Suite, build_suite
@@ -20,6 +21,7 @@ from prefect_synth.synth.metadata import Metadata, Table
 from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.metrics.quality import QualityScore, quality
 from prefect_synth.synth.metrics.sources import count_rows, read_schema
+from prefect_synth.synth.rules.ruleset import TableRules
 
 
 class Judgement(NamedTuple):
@@ -79,6 +81,7 @@ def judge_snapshot(
     synthetic: Mapping[str, Path],
     gates: Gates,
     table_verdicts: Mapping[str, Verdict],
+    rules: Mapping[str, TableRules] | None = None,
 ) -> Judgement:
     """Judge all tables together, and merge the verdicts on each.
 
@@ -88,11 +91,13 @@ def judge_snapshot(
         synthetic: The synthetic tables.
         gates: What must hold.
         table_verdicts: What `judge_table` said, by table.
+        rules: The rules in force, by table.
 
     Returns:
         One verdict of all checks, and the quality.
     """
     checks = [_missing(t) for t in metadata.tables if t not in table_verdicts]
+    checks += check_rules(metadata, synthetic, rules or {})
     score: QualityScore | None = None
     whole = Check("quality", None, None, "fidelity", None, "computed", "passed")
 

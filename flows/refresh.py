@@ -81,7 +81,7 @@ def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcom
     extensions = work.extend()
     models = work.train(extensions)
     synthetic = work.sample(extensions, models)
-    judged = judge(work, extensions, synthetic)
+    judged = judge(work, extensions, synthetic, models)
     if not judged.judgement.verdict.passed:
         outcome = outcome_of(judged, None, seconds)
         work.staged.run.update(outcome="rejected")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,15 +46,21 @@ class Judged:
     report: Path
 
 
-def judge(work: Work, extensions: ExtensionsRef, synthetic: Mapping[str, TableRef]) -> Judged:
+def judge(
+    work: Work,
+    extensions: ExtensionsRef,
+    synthetic: Mapping[str, TableRef],
+    models: Sequence[ModelRef],
+) -> Judged:
     """Judge every table, then all together, and write it down.
 
     Args:
         work: The refresh.
         extensions: Where the rows trained on are counted.
         synthetic: The synthetic tables.
+        models: The trained parts, which know the rules in force.
     """
-    comparison = _compare(work, extensions, synthetic)
+    comparison = _compare(work, extensions, synthetic, models)
     with step("validate", len(synthetic) + 1):
         futures = [
             work.start(
@@ -123,7 +129,10 @@ def _tried(what: str, cure: str, troubles: list[str]) -> Iterator[None]:
 
 
 def _compare(
-    work: Work, extensions: ExtensionsRef, synthetic: Mapping[str, TableRef]
+    work: Work,
+    extensions: ExtensionsRef,
+    synthetic: Mapping[str, TableRef],
+    models: Sequence[ModelRef],
 ) -> Comparison:
     project, folder = work.setup.project, work.staged.run.folder
     kept, scale = project.copied(), project.defaults.scale
@@ -140,6 +149,7 @@ def _compare(
         verdicts=folder / "verdicts",
         kept=kept,
         gates=project.gates,
+        models={model.table: model.path for model in models},
     )
 
 

@@ -17,7 +17,9 @@ from prefect_synth.expectations.report import write_report
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.shapes import table_shapes
 from prefect_synth.expectations.verdict import Verdict
+from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.progress import progress
@@ -48,6 +50,7 @@ class Comparison(BaseModel):
         verdicts: Folder of the verdicts.
         kept: Tables that are published as they are.
         gates: What must hold.
+        models: Folders of the trained parts, which know the rules in force, by table.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,6 +64,12 @@ class Comparison(BaseModel):
     verdicts: Path
     kept: tuple[str, ...]
     gates: Gates
+    models: dict[str, Path] = {}
+
+    def rules(self) -> dict[str, TableRules]:
+        """The rules in force, by table."""
+        parts = (TablePart.load(folder) for folder in self.models.values())
+        return {part.name: part.rules for part in parts if part.rules.rules}
 
     def read_metadata(self) -> Metadata:
         """The schema."""
@@ -133,6 +142,7 @@ def judge_tables(comparison: Comparison) -> Judgement:
         comparison.synthetic,
         comparison.gates,
         {table: comparison.verdict(table) for table in metadata.tables},
+        comparison.rules(),
     )
     progress().advance(STEP, 1, "all tables")
     return judgement
