@@ -106,7 +106,10 @@ ROWS: Mapping[str, Row] = {
         Row(
             "invariants", "every data set of `shared/data` and every half A",
             structure.measure_invariants,
-            (down("orphans", 0), down("repeated keys", 0), down("schema differences", 0)),
+            (
+                down("orphans", 0), down("repeated keys", 0), down("schema differences", 0),
+                down("rows that break rules", 0),
+            ),
         ),
         Row(
             "canaries", "canaries planted in each column type", structure.measure_canaries,

@@ -17,6 +17,7 @@ from planted import planted, planted_metadata, statistics
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.structure import key_duplicates, orphans
+from prefect_synth.synth.rules.checking import broken_rows
 from prefect_synth.synth.sdv import metadata_from_sdv
 
 SCALES = (0.1, 1.0, 10.0)
@@ -77,15 +78,19 @@ def measure_databases(row: Row, seed: int, out: Path) -> Figures:
 
 
 def measure_invariants(row: Row, seed: int, out: Path) -> Figures:
-    """Orphans, repeated keys and changed columns, over every data set that is there."""
-    found = {"data sets": 0.0, "orphans": 0.0, "repeated keys": 0.0, "schema differences": 0.0}
+    """Orphans, repeated keys, changed columns and broken rules, over every data set there is."""
+    names = ("data sets", "orphans", "repeated keys", "schema differences", "rows that break rules")
+    found = dict.fromkeys(names, 0.0)
     folders = [*sorted((SHARED / "data").glob("*/")), *(half(name) for name in HALVES)]
     for folder in [f for f in folders if (f / "metadata.json").is_file()]:
         metadata, real = metadata_from_sdv(folder / "metadata.json"), read_folder(folder)
         metadata = metadata.subset(real)
         real = {name: real[name] for name in metadata.tables}
-        made = HMASynthesizer(metadata, row_model=row.row_model, seed=seed).fit(real).sample()
-        broken = violations(metadata, real, made)
+        model = HMASynthesizer(metadata, row_model=row.row_model, seed=seed).fit(real)
+        made = model.sample()
+        broken = violations(metadata, real, made) | {
+            "rows that break rules": broken_rules(model, made)
+        }
         for name, count in broken.items():
             found[name] += count
         if any(broken.values()):
@@ -118,6 +123,15 @@ def violations(
         "repeated keys": float(sum(keys)),
         "schema differences": float(len(changed)),
     }
+
+
+def broken_rules(model: HMASynthesizer, made: Mapping[str, pa.Table]) -> float:
+    """Rows of finished tables that break a rule that the model found."""
+    found = [
+        sum(broken_rows(model.metadata, name, part.rules, made).values())
+        for name, part in model.parts_.items()
+    ]
+    return float(sum(found))
 
 
 def measure_canaries(row: Row, seed: int, out: Path) -> Figures:
