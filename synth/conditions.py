@@ -52,6 +52,13 @@ def _is_always_null(part: TablePart, column: str) -> bool:
 
 def _condition(part: TablePart, column: str, value: Any) -> Condition:
     """The piece and place of one value."""
+    rule = part.rules.computing(column)
+    if rule is not None:
+        inputs = [f"'{c}'" for c in rule.inputs] or ["nothing"]
+        raise SynthesisError(
+            f"'{column}' cannot be a condition: the rule '{rule.text()}' computes it from "
+            f"{', '.join(inputs)}. Hold these, or fit with rules='none'."
+        )
     own = [c for c in part.codec.modelled if c in part.schema.names]
     if column not in own:
         raise SynthesisError(

@@ -13,7 +13,7 @@ from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.row_models.argn import EPOCHS, MOST_ROWS, ARGNRowModel
 from prefect_synth.synth.row_models.base import RowModel
-from prefect_synth.synth.single_table import SingleTableSynthesizer
+from prefect_synth.synth.single_table import SingleRules, SingleTableSynthesizer
 
 
 class GaussianCopulaSynthesizer(SingleTableSynthesizer):
@@ -28,6 +28,7 @@ class GaussianCopulaSynthesizer(SingleTableSynthesizer):
         marginals: Marginal of single columns, by column.
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
+        rules: As `SingleTableSynthesizer` takes them.
 
     Raises:
         SynthesisError: The metadata has several tables, or a marginal is not known.
@@ -49,8 +50,9 @@ class GaussianCopulaSynthesizer(SingleTableSynthesizer):
         marginals: Mapping[str, str] | None = None,
         seed: int = 0,
         locale: str = "en_US",
+        rules: SingleRules = "infer",
     ) -> None:
-        super().__init__(metadata, seed=seed, locale=locale)
+        super().__init__(metadata, seed=seed, locale=locale, rules=rules)
         for marginal in (default_marginal, *(marginals or {}).values()):
             if marginal not in MARGINALS:
                 raise SynthesisError(
@@ -79,6 +81,7 @@ class TreesSynthesizer(SingleTableSynthesizer):
         metadata: Metadata of exactly one table; inferred from the data where None.
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
+        rules: As `SingleTableSynthesizer` takes them.
 
     Raises:
         SynthesisError: The metadata has several tables, or relations.
@@ -104,6 +107,7 @@ class ARGNSynthesizer(SingleTableSynthesizer):
         most_rows: Rows to train on at most; of more a random part is taken.
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
+        rules: As `SingleTableSynthesizer` takes them.
 
     Raises:
         SynthesisError: The metadata has several tables, or relations.
@@ -126,8 +130,9 @@ class ARGNSynthesizer(SingleTableSynthesizer):
         most_rows: int = MOST_ROWS,
         seed: int = 0,
         locale: str = "en_US",
+        rules: SingleRules = "infer",
     ) -> None:
-        super().__init__(metadata, seed=seed, locale=locale)
+        super().__init__(metadata, seed=seed, locale=locale, rules=rules)
         for name, number in (("epochs", epochs), ("most_rows", most_rows)):
             if number < 1:
                 raise SynthesisError(f"{name} must be at least 1, got {number}.")

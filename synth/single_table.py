@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import pyarrow as pa
 
@@ -17,10 +17,15 @@ from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.inference import as_table, infer_metadata
 from prefect_synth.synth.metadata import Metadata, Table
 from prefect_synth.synth.row_models.base import RowModel
+from prefect_synth.synth.rules.applying import Rules
+from prefect_synth.synth.rules.contradictions import read_rules
 from prefect_synth.synth.single_drawing import BLOCK, Drawing, rebatched
 from prefect_synth.synth.storage import StorageError, load_state, save_state
 
 _NAME = "table"
+
+SingleRules = Sequence[str] | Literal["infer", "none"]
+"""Rules as a synthesizer of one table takes them."""
 
 
 class SingleTableSynthesizer:
@@ -30,9 +35,12 @@ class SingleTableSynthesizer:
         metadata: Metadata of exactly one table; inferred from the data where None.
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
+        rules: `infer` finds the rules that every row obeys, and holds them; lines such as
+            `"a = b + c"` are held beside those; `none`.
 
     Raises:
         SynthesisError: The metadata has several tables, or relations.
+        RuleError: A rule is not understood, or contradicts another.
     """
 
     row_model: ClassVar[str]
@@ -42,7 +50,12 @@ class SingleTableSynthesizer:
         SingleTableSynthesizer.classes[cls.__name__] = cls
 
     def __init__(
-        self, metadata: Metadata | None = None, *, seed: int = 0, locale: str = "en_US"
+        self,
+        metadata: Metadata | None = None,
+        *,
+        seed: int = 0,
+        locale: str = "en_US",
+        rules: SingleRules = "infer",
     ) -> None:
         name = type(self).__name__
         if metadata is not None and len(metadata.tables) != 1:
@@ -56,7 +69,9 @@ class SingleTableSynthesizer:
                 f"'{metadata.relationships[0]}'. Use HMASynthesizer."
             )
         self.metadata = metadata
-        self.seed, self.locale = seed, locale
+        self.seed, self.locale, self.rules = seed, locale, rules
+        if metadata is not None and not isinstance(rules, str):
+            read_rules(metadata, {next(iter(metadata.tables)): rules})
         self.part_: TablePart | None = None
 
     def fit(self, table: pa.Table | Path) -> Self:
@@ -72,7 +87,10 @@ class SingleTableSynthesizer:
         if not len(data):
             raise SynthesisError(f"Table '{name}' has no rows to learn from.")
         settings = HierarchySettings(
-            row_model=self.row_model, seed=self.seed, encoding=self._encoding(name)
+            row_model=self.row_model,
+            seed=self.seed,
+            encoding=self._encoding(name),
+            rules=self._rules(name),
         )
         extensions = extend_tables(self.metadata, {name: data}, settings)
         self.part_ = fit_part(self.metadata, extensions, name, settings, self._new_row_model())
@@ -173,6 +191,11 @@ class SingleTableSynthesizer:
     def _settings(self) -> dict[str, Any]:
         """Arguments of `__init__` but the metadata."""
         return {"seed": self.seed, "locale": self.locale}
+
+    def _rules(self, name: str) -> Rules:
+        if self.rules == "infer" or self.rules == "none":
+            return "infer" if self.rules == "infer" else "none"
+        return {name: tuple(self.rules)}
 
     def _encoding(self, name: str) -> EncodingSettings:
         return EncodingSettings(self.locale)

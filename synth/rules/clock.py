@@ -78,6 +78,7 @@ class Clock:
     target: str
     midnight: int
     kind: pa.Schema
+    determines: bool = True
     inputs: tuple[str, ...] = ()
     relations: tuple[str, ...] = ()
 

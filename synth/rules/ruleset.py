@@ -15,7 +15,7 @@ import pyarrow as pa
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.metadata import Column, Metadata
 from prefect_synth.synth.rules.outside import Outside
-from prefect_synth.synth.rules.rule import Rows, Rule
+from prefect_synth.synth.rules.rule import Derivation, Rows, Rule
 from prefect_synth.synth.rules.units import plain
 from prefect_synth.synth.storage import stored
 
@@ -38,6 +38,18 @@ class TableRules:
     def texts(self) -> list[str]:
         """The rules as the project file has them."""
         return [rule.text() for rule in self.rules]
+
+    def computing(self, column: str) -> Rule | None:
+        """The rule that computes a column, or that it is modelled by in another form."""
+        return next(
+            (
+                rule
+                for rule in self.rules
+                if rule.target == column
+                and (isinstance(rule, Derivation) or getattr(rule, "determines", False))
+            ),
+            None,
+        )
 
     def forward(
         self,

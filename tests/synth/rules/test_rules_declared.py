@@ -7,12 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from prefect_synth.synth.errors import RuleError
+from prefect_synth.synth.errors import RuleError, SynthesisError
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.rules.check_digits import mended
 from prefect_synth.synth.rules.contradictions import read_rules
 from prefect_synth.synth.rules.inference import infer_rules
+from prefect_synth.synth.single import GaussianCopulaSynthesizer
 
 N = 400
 COLUMNS = ("a", "b", "c", "d")
@@ -139,3 +140,20 @@ def test_check_digits_are_mended(check, right):
     for text in wrong:
         text[place] = "00" if check == "iban" else "0"
     assert mended(pa.array(["".join(t) for t in wrong]), check).to_pylist() == right
+
+
+def test_one_table_takes_rules_too():
+    """A synthesizer of one table holds lines, finds others, or does neither."""
+    table = free().append_column("e", pc.add(free()["a"], free()["b"]))
+    made = GaussianCopulaSynthesizer(rules=["c <= d"]).fit(table).sample(300)
+    assert pc.all(pc.less_equal(made["c"], made["d"])).as_py()
+    assert pc.all(pc.equal(made["e"], pc.add(made["a"], made["b"]))).as_py()
+    apart = GaussianCopulaSynthesizer(rules="none").fit(table).sample(300)
+    assert not pc.all(pc.equal(apart["e"], pc.add(apart["a"], apart["b"]))).as_py()
+
+
+def test_a_computed_column_is_no_condition():
+    """The error names the rule, and what to hold instead."""
+    table = free().append_column("e", pc.add(free()["a"], free()["b"]))
+    with pytest.raises(SynthesisError, match=r"the rule 'e = a \+ b' computes it from 'a', 'b'"):
+        GaussianCopulaSynthesizer().fit(table).sample(3, conditions={"e": 5})
