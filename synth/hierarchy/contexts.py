@@ -66,6 +66,7 @@ class Contexts:
             contexts.append(
                 parent_context(blocks, inherited, relation, link, part.nulls[relation], rng)
             )
+        self.drawn.spill.relax()
         return Encoded.beside(contexts, stop - start)
 
 

@@ -36,7 +36,6 @@ class Planner:
         order: Tables, parents first.
         scale: Rows asked for, as a share of the rows trained on.
         keys: Makes the key columns; it holds the sample that is planned.
-        spill: Where large arrays go.
     """
 
     def __init__(
@@ -46,10 +45,9 @@ class Planner:
         order: tuple[str, ...],
         scale: float,
         keys: KeyColumns,
-        spill: Spill,
     ) -> None:
         self.metadata, self.parts, self.order, self.scale = metadata, parts, order, scale
-        self.keys, self.drawn, self.seed, self.spill = keys, keys.drawn, keys.seed, spill
+        self.keys, self.drawn, self.seed = keys, keys.drawn, keys.seed
         self.relations = {r.name: r for r in metadata.relationships}
         self.structure = Structure(metadata, parts, self.drawn, keys.seed)
         self.drawer = BlockDrawer(metadata, parts, self.drawn, keys)
@@ -106,7 +104,7 @@ class Planner:
     def _draw(self, part: TablePart, columns: list[str], children: bool) -> None:
         """Draw all rows of a table, and hold what is needed of them."""
         rows, name = self.drawn.rows[part.name], part.name
-        encoded = EncodedRows(self.spill, rows)
+        encoded = EncodedRows(self.drawn.spill, rows)
         levels = {relation: np.zeros(rows, np.int64) for relation in part.levels}
         references = {relation: np.zeros(rows, np.int32) for relation in part.references}
         held: dict[str, list[pa.Array]] = {column: [] for column in columns}
@@ -152,7 +150,7 @@ class Planner:
                 stop - start,
                 stream(self.seed, "inherit", part.name, str(block)),
             )
-            passed = passed or Rows(self.spill, rows, some.layouts)
+            passed = passed or Rows(self.drawn.spill, rows, some.layouts)
             passed.write(start, some)
         assert passed is not None  # noqa: S101 - there is one block at least
         self.drawn.inherited[part.name] = passed.encoded

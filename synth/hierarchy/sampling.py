@@ -18,6 +18,9 @@ from prefect_synth.synth.hierarchy.structure import Sample
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.storage import load_state, save_state
 
+_SHARE = 8
+"""Arrays of a plan may take one in so many bytes of memory."""
+
 Shard = tuple[int, int]
 """Which of how many parts of a sample: (0, 4) is the first of four."""
 
@@ -48,9 +51,9 @@ class Sampler:
         keys: Keys = "fresh",
         memory: int | None = None,
     ) -> None:
-        self._take(metadata, parts, KeyColumns(metadata, parts, Sample(), seed, keys))
-        self.spill = Spill(None if memory is None else memory // 4)
-        Planner(metadata, parts, order, scale, self.keys, self.spill).plan()
+        drawn = Sample(spill=Spill(None if memory is None else memory // _SHARE))
+        self._take(metadata, parts, KeyColumns(metadata, parts, drawn, seed, keys))
+        Planner(metadata, parts, order, scale, self.keys).plan()
 
     def _take(self, metadata: Metadata, parts: Mapping[str, TablePart], keys: KeyColumns) -> None:
         self.metadata, self.parts, self.keys = metadata, parts, keys

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 import shutil
 import tempfile
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +44,7 @@ class Spill:
         self.most, self.used = most, 0
         self._folder: Path | None = None
         self._files = 0
+        self._maps: list[np.memmap[Any, Any]] = []
 
     def array(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
         """An array of zeros."""
@@ -49,7 +52,13 @@ class Spill:
         if self.most is None or size < _SMALL or self.used + size <= self.most:
             self.used += size
             return np.zeros(shape, dtype)
-        return np.lib.format.open_memmap(self._file(), "w+", dtype, shape)
+        self._maps.append(np.lib.format.open_memmap(self._file(), "w+", dtype, shape))
+        return self._maps[-1]
+
+    def relax(self) -> None:
+        """Let the system take back the memory of files' pages; their content stays."""
+        for mapped in self._maps:
+            mapped._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
     def _file(self) -> Path:
         if self._folder is None:
@@ -70,6 +79,7 @@ class Rows:
 
     def __init__(self, spill: Spill, rows: int, layouts: tuple[Layout, ...]) -> None:
         shape = (rows, len(layouts))
+        self.spill = spill
         self.encoded = Encoded(
             spill.array(shape, np.int32), spill.array(shape, np.float32), layouts
         )
@@ -78,3 +88,4 @@ class Rows:
         """Put rows in their place."""
         self.encoded.pieces[start : start + len(some)] = some.pieces
         self.encoded.places[start : start + len(some)] = some.places
+        self.spill.relax()

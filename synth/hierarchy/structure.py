@@ -18,6 +18,7 @@ from prefect_synth.synth.hierarchy.levels import assign_by_level
 from prefect_synth.synth.hierarchy.matching import match, match_styles, match_within
 from prefect_synth.synth.hierarchy.overlap import shared_forebear, shared_rows
 from prefect_synth.synth.hierarchy.part import Blocks, StructureModel, TablePart
+from prefect_synth.synth.hierarchy.spill import Spill
 from prefect_synth.synth.hierarchy.unique_keys import room
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
@@ -38,6 +39,7 @@ class Sample:
         told: Parent row that each row was drawn with, by relation: repairs may exchange parents.
         columns: Columns that are held whole, by table.
         held: Names of columns that no repair may change.
+        spill: Holds the large arrays.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class Sample:
     told: dict[str, Ints] = field(default_factory=dict)
     columns: dict[str, dict[str, pa.Array]] = field(default_factory=dict)
     held: Collection[str] = ()
+    spill: Spill = field(default_factory=Spill)
 
 
 class Structure:
