@@ -11,7 +11,7 @@ from prefect_synth.flows.project import Project, ProjectError
 from prefect_synth.flows.tables import ColumnSettings
 from prefect_synth.synth.metadata import PII_SDTYPES, Column, Metadata, Table
 from prefect_synth.synth.pii_rules import person_number, person_sdtype
-from prefect_synth.synth.rules.contradictions import read_rules
+from prefect_synth.synth.rules.contradictions import with_unique
 from prefect_synth.tasks.warehouses.errors import did_you_mean
 
 _NUMBER = re.compile(
@@ -45,8 +45,7 @@ def apply_settings(metadata: Metadata, project: Project) -> Metadata:
         columns = {name: c for name, c in table.columns.items() if name not in excluded}
         metadata = metadata.with_table(replace(table, columns=columns))
     metadata = correct_meanings(metadata, project).with_relationships(project.relationships())
-    read_rules(metadata, project.rules())
-    return metadata
+    return with_unique(metadata, project.rules())
 
 
 def correct_meanings(metadata: Metadata, project: Project) -> Metadata:

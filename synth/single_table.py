@@ -18,7 +18,7 @@ from prefect_synth.synth.inference import as_table, infer_metadata
 from prefect_synth.synth.metadata import Metadata, Table
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.rules.applying import Rules
-from prefect_synth.synth.rules.contradictions import read_rules
+from prefect_synth.synth.rules.contradictions import with_unique
 from prefect_synth.synth.single_drawing import BLOCK, Drawing, rebatched
 from prefect_synth.synth.storage import StorageError, load_state, save_state
 
@@ -68,10 +68,10 @@ class SingleTableSynthesizer:
                 f"{name} takes no relations, and the metadata has "
                 f"'{metadata.relationships[0]}'. Use HMASynthesizer."
             )
-        self.metadata = metadata
         self.seed, self.locale, self.rules = seed, locale, rules
         if metadata is not None and not isinstance(rules, str):
-            read_rules(metadata, {next(iter(metadata.tables)): rules})
+            metadata = with_unique(metadata, {next(iter(metadata.tables)): rules})
+        self.metadata = metadata
         self.part_: TablePart | None = None
 
     def fit(self, table: pa.Table | Path) -> Self:

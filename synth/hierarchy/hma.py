@@ -26,7 +26,7 @@ from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.registry import resolve
 from prefect_synth.synth.rules.applying import Rules
-from prefect_synth.synth.rules.contradictions import read_rules
+from prefect_synth.synth.rules.contradictions import with_unique
 from prefect_synth.synth.storage import folder_name, load_state, save_state
 
 
@@ -77,7 +77,7 @@ class HMASynthesizer:
         budget_seconds: float | None = None,
     ) -> None:
         if not isinstance(rules, str):
-            read_rules(metadata, rules)
+            metadata = with_unique(metadata, rules)
         _check_choices(metadata, on_orphan, marginal, marginals or {}, keys)
         self.metadata = metadata
         self.settings = HierarchySettings(

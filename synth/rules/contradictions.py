@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from prefect_synth.synth.errors import RuleError
 from prefect_synth.synth.metadata import Metadata
@@ -33,6 +34,21 @@ def read_rules(
             _check_names(metadata, table, rule)
         check_contradictions(table, read[table])
     return read
+
+
+def with_unique(metadata: Metadata, declared: Mapping[str, Sequence[str]]) -> Metadata:
+    """The schema with the unique keys that rules declare; the frame makes and checks them.
+
+    Raises:
+        RuleError: As `read_rules` does.
+    """
+    for name, rules in read_rules(metadata, declared).items():
+        keys = [(r.target, *r.columns) for r in rules if r.kind == "unique"]
+        table = metadata.tables[name]
+        more = tuple(k for k in keys if k not in (table.primary_key, *table.unique))
+        if more:
+            metadata = metadata.with_table(replace(table, unique=(*table.unique, *more)))
+    return metadata
 
 
 def check_contradictions(table: str, rules: Sequence[Declared]) -> None:

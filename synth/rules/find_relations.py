@@ -13,7 +13,13 @@ from prefect_synth.synth.metadata import Relationship
 from prefect_synth.synth.rules.find_order import accept_bounded, pairs_in_order
 from prefect_synth.synth.rules.formulas import Sum
 from prefect_synth.synth.rules.order import common_scale
-from prefect_synth.synth.rules.outside import Outside, child_sums, of_children, of_parent
+from prefect_synth.synth.rules.outside import (
+    Outside,
+    child_sums,
+    of_children,
+    of_parent,
+    parent_values,
+)
 from prefect_synth.synth.rules.rule import agree
 from prefect_synth.synth.rules.search import FEWEST, Family, Search
 from prefect_synth.synth.rules.single import Copied
@@ -33,17 +39,19 @@ def find_copies(search: Search, family: Family) -> None:
             for column in parent.column_names:
                 if column in relation.parent_columns or plain(parent[column]).type != kind:
                     continue
-                if _repeats(search, target, of_parent(relation, column)):
+                if _repeats(search, family, relation, target, column):
                     break
 
 
-def _repeats(search: Search, target: str, outside: Outside) -> bool:
-    values = search.see(outside)
-    own = search.rows.columns[target]
-    at = pa.array(search.sample)
-    first, second = values.take(at), own.take(at)
-    if not agree(first, second).all() or first.null_count == len(first):
+def _repeats(
+    search: Search, family: Family, relation: Relationship, target: str, column: str
+) -> bool:
+    link, own = family.links[relation.name][search.sample], search.rows.columns[target]
+    first = parent_values(family.tables[relation.parent][column], link)
+    if not agree(first, own.take(pa.array(search.sample))).all() or not first.is_valid().true_count:
         return False
+    outside = of_parent(relation, column)
+    values = search.see(outside)
     both = pc.and_(values.is_valid(), own.is_valid())
     if pc.count_distinct(own.filter(both)).as_py() < _SEVERAL:
         return False

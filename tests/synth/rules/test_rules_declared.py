@@ -157,3 +157,12 @@ def test_a_computed_column_is_no_condition():
     table = free().append_column("e", pc.add(free()["a"], free()["b"]))
     with pytest.raises(SynthesisError, match=r"the rule 'e = a \+ b' computes it from 'a', 'b'"):
         GaussianCopulaSynthesizer().fit(table).sample(3, conditions={"e": 5})
+
+
+def test_a_declared_unique_key_is_made():
+    """No pair of values comes twice in the sample, though it does in the data."""
+    table = free()
+    metadata = Metadata.from_tables({"t": table})
+    model = HMASynthesizer(metadata, row_model="copula", rules={"t": ["unique(a, b)"]})
+    made = model.fit({"t": table}).sample()["t"]
+    assert len(made.group_by(["a", "b"]).aggregate([])) == N
