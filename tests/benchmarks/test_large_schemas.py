@@ -24,8 +24,8 @@ def test_many_tables(shape):
 def test_a_model_grows_with_the_columns(tmp_path):
     """Twice as many columns make it at most 1.3 times as large for each column, at depth six."""
     size = {}
-    for columns in (15, 30):
-        tables, metadata = hierarchy(12, 6, columns, roots=20)
+    for columns in (10, 20):
+        tables, metadata = hierarchy(6, 6, columns, roots=20)
         HMASynthesizer(metadata).fit(tables).save(tmp_path / str(columns))
         size[columns] = folder_bytes(tmp_path / str(columns))
-    assert size[30] <= 2 * 1.3 * size[15]
+    assert size[20] <= 2 * 1.3 * size[10]

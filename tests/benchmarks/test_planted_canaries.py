@@ -8,7 +8,11 @@ from canaries import CANARIES, in_model, in_output, planted_canaries
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.registry import SYNTHESIZERS
 
-ROW_MODELS = sorted(set(SYNTHESIZERS.values()))
+SLOW = {"argn"}
+ROW_MODELS = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+    for name in sorted(set(SYNTHESIZERS.values()))
+]
 
 
 @pytest.fixture(scope="module")
