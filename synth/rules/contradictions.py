@@ -79,11 +79,13 @@ def _check_names(metadata: Metadata, table: str, rule: Declared) -> None:
     for column in rule.columns:
         if column not in own and column not in foreign:
             raise unknown_column(column, rule.text, [*own, *(foreign if "." in column else ())])
-    key = metadata.key_columns(table)
-    if rule.computes and rule.target in key:
+    if rule.kind == "unique":
+        return
+    named = {rule.target} if rule.kind == "lookup" else {rule.target, *rule.columns}
+    for column in sorted(named & metadata.key_columns(table)):
         raise RuleError(
-            f"The rule '{rule.text}' of table '{table}' computes '{rule.target}', which is a key. "
-            "Keys are made by the frame; leave the rule out."
+            f"The rule '{rule.text}' of table '{table}' names '{column}', which is a key. Keys are "
+            "made by the frame; leave the rule out."
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.errors import RuleError
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.rules.outside import Outside, outside_values
 from prefect_synth.synth.rules.rule import Derivation, Rows, Rule, leftovers
@@ -151,7 +152,19 @@ class Search:
         return True
 
     def declare(self, rule: Rule) -> None:
-        """Keep a declared rule, whatever the rows say, with what it leaves open."""
+        """Keep a declared rule, whatever the rows say, with what it leaves open.
+
+        Raises:
+            RuleError: The rule closes a circle with another.
+        """
+        for column in rule.inputs:
+            if rule.target == column or rule.target in self.depends(column):
+                other = next((r for r in self.found if r.target == column), rule)
+                raise RuleError(
+                    f"The rules '{other.text()}' and '{rule.text()}' of table '{self.name}' "
+                    f"contradict each other: '{rule.target}' would follow from itself. Leave one "
+                    "of them out."
+                )
         if isinstance(rule, Derivation):
             rest, gap = leftovers(rule.computed(self.rows), self.rows.columns[rule.target])
             changed: Any = rule

@@ -98,19 +98,9 @@ def from_numbers(whole: Ints, valid: np.ndarray, decimals: int, kind: pa.DataTyp
         )
         wide = pa.compute.if_else(pa.array(valid), wide, pa.scalar(None, wide.type))
         return wide.cast(kind, safe=False)
-    return pa.array(_rescaled(whole, decimals, 0), pa.int64(), mask=mask).cast(kind, safe=False)
-
-
-def fits(whole: Ints, decimals: int, kind: pa.DataType) -> np.ndarray:
-    """Which whole units a column of type `kind` can hold, [n] bool."""
-    if pa.types.is_integer(kind):
-        signed = int(pa.types.is_signed_integer(kind))
-        high = min(2 ** (kind.bit_width - signed) - 1, 2**63 - 1)
-        return (whole >= (-high - 1 if signed else 0)) & (whole <= high)
-    if pa.types.is_decimal(kind):
-        most = min(10**kind.precision - 1, 2**63 - 1)
-        return np.abs(_rescaled(whole, decimals, kind.scale)) <= most
-    return np.abs(whole) < _EXACT
+    low, high = _bounds(kind)
+    inside = np.clip(_rescaled(whole, decimals, 0), low, high)
+    return pa.array(inside, pa.int64(), mask=mask).cast(kind, safe=False)
 
 
 def moments(values: pa.Array, unit: str | None = None) -> Units | None:
@@ -165,6 +155,13 @@ def _floats(values: np.ndarray, valid: np.ndarray, decimals: int | None) -> Unit
         if np.all(np.abs(scaled - whole) <= 1e-9 * np.maximum(1.0, np.abs(scaled))):
             return Units(whole.astype(np.int64), valid, digits)
     return None
+
+
+def _bounds(kind: pa.DataType) -> tuple[int, int]:
+    """Smallest and largest value of an integer type."""
+    signed = int(pa.types.is_signed_integer(kind))
+    high = min(2 ** (kind.bit_width - signed) - 1, 2**63 - 1)
+    return (-high - 1 if signed else 0), high
 
 
 def _fits(whole: Ints) -> bool:

@@ -166,3 +166,25 @@ def test_a_declared_unique_key_is_made():
     model = HMASynthesizer(metadata, row_model="copula", rules={"t": ["unique(a, b)"]})
     made = model.fit({"t": table}).sample()["t"]
     assert len(made.group_by(["a", "b"]).aggregate([])) == N
+
+
+def test_an_order_and_a_formula_in_a_circle_are_refused():
+    """A sum that is to be below one of its terms would follow from itself."""
+    table = free()
+    rules = {"t": ["a = b + c", "a <= b"]}
+    with pytest.raises(RuleError, match=r"'a = b \+ c' and 'a <= b'"):
+        infer_rules(Metadata.from_tables({"t": table}), {"t": table}, {}, rules)
+
+
+def test_rules_on_keys_are_refused():
+    """Keys are made by the frame, so that no rule can hold them."""
+    table = free(id=pa.array(range(N)))
+    metadata = Metadata.from_tables({"t": table})
+    with pytest.raises(RuleError, match="names 'id', which is a key"):
+        read_rules(metadata, {"t": ["luhn(id)"]})
+
+
+def test_a_sum_that_a_type_cannot_hold_ends_at_its_last_value():
+    """An 8-bit sum never wraps around."""
+    table = free(s=pa.array([0] * N, pa.int8()))
+    assert pc.min(restored(table, "s = 2 * a + b")["s"]).as_py() >= 0
