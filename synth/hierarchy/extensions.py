@@ -24,12 +24,12 @@ from prefect_synth.synth.hierarchy.encoders import (
 )
 from prefect_synth.synth.hierarchy.levels import levels
 from prefect_synth.synth.hierarchy.links import OnOrphan, link_tables
+from prefect_synth.synth.hierarchy.loading import LoadedTables, Overlaid
 from prefect_synth.synth.hierarchy.part import Blocks, RelationCodec
 from prefect_synth.synth.hierarchy.plan import Plan, make_plan
 from prefect_synth.synth.hierarchy.relations import Named, extend_relations, name_rows
 from prefect_synth.synth.hierarchy.roles import KeyRoles, key_roles, narrow_columns
 from prefect_synth.synth.hierarchy.styles import StyleCodec
-from prefect_synth.synth.inference import as_table
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
 from prefect_synth.synth.rules.applying import (
@@ -183,7 +183,7 @@ def extend_tables(
     Raises:
         SynthesisError: Tables and metadata do not fit, keys have orphans, a type is not known.
     """
-    loaded = {name: _loaded(metadata, name, tables) for name in metadata.tables}
+    loaded: Mapping[str, pa.Table] = LoadedTables(metadata, tables)
     plan = make_plan(metadata, {n: len(t) for n, t in loaded.items()}, settings.keep)
     _check_kept(metadata, settings.keep)
     loaded, links = link_tables(metadata, loaded, plan.order, settings.on_orphan)
@@ -201,31 +201,11 @@ def extend_tables(
         chosen = settings.rules if name not in settings.keep else "none"
         family = family_of(metadata, plan, name, loaded, links)
         rules, seen, data = take_out(family, name, codes, chosen, infer=settings.infer_rules)
-        left = {**loaded, name: data}
+        left = Overlaid(loaded, {name: data})
         roles = key_roles(seen, name, left, narrow, stable=settings.keys == "stable")
         made = _extend(seen, plan, name, left, links, extended, named, roles, settings)
         extended[name] = replace(made, schema=loaded[name].schema, rules=rules)
     return Extensions(plan, {name: extended[name] for name in plan.order})
-
-
-def _loaded(metadata: Metadata, name: str, tables: Mapping[str, pa.Table | Path]) -> pa.Table:
-    if name not in tables:
-        raise SynthesisError(
-            f"Table '{name}' is in the metadata, but not among the tables "
-            f"({', '.join(tables)}). Add it, or take it out of the metadata."
-        )
-    table, columns = as_table(tables[name]), metadata.tables[name].columns
-    for missing in [c for c in columns if c not in table.column_names]:
-        raise SynthesisError(
-            f"Column '{name}.{missing}' is in the metadata, but not in the table. "
-            f"The table has: {', '.join(table.column_names)}."
-        )
-    for unknown in [c for c in table.column_names if c not in columns]:
-        raise SynthesisError(
-            f"Column '{name}.{unknown}' is in the table, but not in the metadata. "
-            "Describe it there, or leave it out of the table."
-        )
-    return table
 
 
 def _check_kept(metadata: Metadata, keep: Collection[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.errors import OrphanError, SynthesisError
+from prefect_synth.synth.hierarchy.loading import Overlaid
 from prefect_synth.synth.metadata import Metadata, Relationship
 
 OnOrphan = Literal["error", "null", "drop"]
@@ -87,8 +88,8 @@ def _any_null(columns: Sequence[pa.ChunkedArray]) -> np.ndarray:
 
 
 def link_tables(
-    metadata: Metadata, tables: dict[str, pa.Table], order: Sequence[str], on_orphan: OnOrphan
-) -> tuple[dict[str, pa.Table], dict[str, Ints]]:
+    metadata: Metadata, tables: Mapping[str, pa.Table], order: Sequence[str], on_orphan: OnOrphan
+) -> tuple[Mapping[str, pa.Table], dict[str, Ints]]:
     """Resolve every foreign key, dealing with orphans as asked.
 
     Args:
@@ -104,7 +105,8 @@ def link_tables(
     Raises:
         OrphanError: A key has orphans and they are errors, or may not be null.
     """
-    tables = dict(tables)
+    dropped: dict[str, pa.Table] = {}
+    tables = Overlaid(tables, dropped)
     links: dict[str, Ints] = {}
     unsettled = True
     while unsettled:  # dropping rows can orphan others; the number of rows only falls
@@ -114,7 +116,7 @@ def link_tables(
                 rows = parent_rows(tables[name], tables[relationship.parent], relationship)
                 lost = rows == ORPHAN
                 if lost.any() and on_orphan == "drop":
-                    tables[name] = tables[name].filter(pa.array(~lost))
+                    dropped[name] = tables[name].filter(pa.array(~lost))
                     unsettled = True
                     break
                 links[relationship.name] = _settled(metadata, relationship, rows, on_orphan)
