@@ -5,7 +5,7 @@ They wrap around at midnight, which some write as 0 and some as 2400.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -59,6 +59,21 @@ class ClockSum(Derivation):
         same = to_minutes(wanted.whole) % DAY == to_minutes(found.whole) % DAY
         return same | ~wanted.valid | ~found.valid
 
+    def forward(self, rows: Rows) -> dict[str, pa.Array]:
+        """What is left, clocks in minutes."""
+        left = super().forward(rows)
+        if self.target in left:
+            left[self.target] = in_minutes(left[self.target])
+        return left
+
+    def backward(self, rows: Rows, rng: np.random.Generator) -> pa.Array:
+        """What is computed, and what is left elsewhere."""
+        kind = self.kind.field(0).type
+        if self.rest:
+            rest = as_clock(rows.columns[self.target], self.midnight, kind)
+            rows = replace(rows, columns={**rows.columns, self.target: rest})
+        return super().backward(rows, rng)
+
     def text(self) -> str:
         """`a = clock(b + c)`."""
         return f"{quoted(self.target)} = clock({quoted(self.start)} + {quoted(self.minutes)})"
@@ -89,19 +104,27 @@ class Clock:
 
     def forward(self, rows: Rows) -> dict[str, pa.Array]:
         """Minutes since midnight."""
-        units = counted(rows.columns[self.target], 0)
-        minutes = to_minutes(units.whole) % DAY
-        return {self.target: pa.array(minutes, pa.int64(), mask=~units.valid)}
+        return {self.target: in_minutes(rows.columns[self.target])}
 
     def backward(self, rows: Rows, rng: np.random.Generator) -> pa.Array:
         """Hours and minutes."""
-        units = counted(rows.columns[self.target], 0)
-        clock = from_minutes(units.whole, self.midnight)
-        return from_numbers(clock, units.valid, 0, self.kind.field(0).type)
+        return as_clock(rows.columns[self.target], self.midnight, self.kind.field(0).type)
 
     def text(self) -> str:
         """`clock(a)`."""
         return f"clock({quoted(self.target)})"
+
+
+def in_minutes(clock: pa.Array) -> pa.Array:
+    """A column of clocks as minutes since midnight."""
+    units = counted(clock, 0)
+    return pa.array(to_minutes(units.whole) % DAY, pa.int64(), mask=~units.valid)
+
+
+def as_clock(minutes: pa.Array, midnight: int, kind: pa.DataType) -> pa.Array:
+    """Minutes since midnight as a column of clocks."""
+    units = counted(minutes, 0)
+    return from_numbers(from_minutes(units.whole, midnight), units.valid, 0, kind)
 
 
 def is_clock(whole: Ints) -> np.ndarray:
