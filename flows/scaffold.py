@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from prefect_synth.synth.metadata import Column, Metadata, Table
+from prefect_synth.synth.rules.formulas import quoted
 
 _PEOPLE = re.compile(
     r"account|client|contact|customer|employee|household|member|patient|people|person|staff|"
@@ -13,6 +14,10 @@ _PEOPLE = re.compile(
     re.IGNORECASE,
 )
 _NAMING = re.compile(r"(^|_)(name|title|label|description|code)$", re.IGNORECASE)
+_BEGINNINGS = (
+    ("start", "end"), ("begin", "end"), ("valid_from", "valid_to"), ("from", "to"),
+    ("open", "close"), ("opened", "closed"), ("created", "updated"), ("ordered", "shipped"), ("rental", "return"),
+)  # fmt: skip
 _MOST_ROWS = 2000
 _LEAST_FAN_OUT = 50
 
@@ -57,7 +62,7 @@ def _questions(metadata: Metadata, rows: Mapping[str, int]) -> Iterator[str]:
         yield "\n# Do these columns refer to another table? The catalogue does not say so:"
         yield "# relations:"
         yield from (f"#   - {relation}" for relation in guessed)
-    tables = [*_generated(metadata), *_references(metadata, rows)]
+    tables = [*_generated(metadata), *_orders(metadata), *_references(metadata, rows)]
     if tables:
         yield "\n# Please look at these, and take the comment signs away where you want it said:"
         yield "# tables:"
@@ -96,6 +101,29 @@ def _generated(metadata: Metadata) -> Iterator[str]:
             yield f"#   {table.name}:"
             yield "#     columns:"
             yield from (f"#       {c.name}: {{{_meaning(c)}}}" for c in found)
+            yield from _ordered(table)
+
+
+def _orders(metadata: Metadata) -> Iterator[str]:
+    for table in metadata.tables.values():
+        found = list(_ordered(table))
+        if found and not any(column.is_generated for column in table.columns.values()):
+            yield f"#   {table.name}:"
+            yield from found
+
+
+def _ordered(table: Table) -> Iterator[str]:
+    """Dates that are named as a beginning and an end; all other rules are found in the rows."""
+    dates = {c.name.lower(): c.name for c in table.columns.values() if c.sdtype == "datetime"}
+    pairs = [
+        (dates[name], dates[other])
+        for name in dates
+        for first, last in _BEGINNINGS
+        if (other := re.sub(rf"(^|_){first}", rf"\1{last}", name)) != name and other in dates
+    ]
+    if pairs:
+        yield "#     rules:    # Never the other way round? Then so on every row (docs/rules.md)"
+        yield from (f"#       - {quoted(low)} <= {quoted(high)}" for low, high in pairs)
 
 
 def _meaning(column: Column) -> str:

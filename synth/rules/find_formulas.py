@@ -68,11 +68,10 @@ def _matrix(search: Search, columns: Sequence[str]) -> tuple[Floats, np.ndarray]
     units = [search.units(c) for c in columns]
     values = np.column_stack([u.whole[search.sample] for u in units if u]).astype(float)
     valid = np.column_stack([u.valid[search.sample] for u in units if u])
-    values = np.where(valid, values, np.nan)
-    with np.errstate(invalid="ignore"):
-        centre = np.nanmean(values, axis=0) if len(values) else 0.0
-        spread = np.nanstd(values, axis=0) if len(values) else 1.0
-    return np.where(valid, (values - centre) / np.maximum(spread, 1e-12), 0.0), valid
+    known = np.maximum(valid.sum(axis=0), 1)
+    centred = np.where(valid, values - np.where(valid, values, 0.0).sum(axis=0) / known, 0.0)
+    spread = np.sqrt((centred**2).sum(axis=0) / known)
+    return centred / np.maximum(spread, 1e-12), valid
 
 
 def _correlations(values: Floats, known: np.ndarray) -> tuple[Floats, np.ndarray]:

@@ -97,3 +97,12 @@ def test_tables_without_relations_are_asked_about() -> None:
     assert [line for line in text.splitlines() if "->" in line] == [
         "#   - orders.customer_id -> customer.id"
     ]
+
+
+def test_beginnings_and_ends_are_asked_about() -> None:
+    """Dates that are named as a pair are proposed as a rule, in a comment."""
+    names = ("start_date", "end_date", "opened_at", "closed_at", "note_date")
+    columns = {c: Column(c, "datetime") for c in names}
+    text = scaffold("shop", "w", "s", Metadata({"t": Table("t", columns)}), {"t": 10})
+    assert "#       - start_date <= end_date\n#       - opened_at <= closed_at\n" in text
+    assert "note_date" not in text
