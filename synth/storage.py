@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 FORMAT = 1
+_MAPPED = 2**20
 
 T = TypeVar("T")
 _CLASSES: dict[str, type] = {}
@@ -44,6 +45,32 @@ def save_state(folder: Path, name: str, value: Any) -> None:
     (folder / f"{name}.json").write_text(json.dumps(document, sort_keys=True))
 
 
+def save_mapped(folder: Path, name: str, value: Any) -> None:
+    """As `save_state`, for what is too large to be read whole: an `.npy` file for each array."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, np.ndarray] = {}
+    document = {"format": FORMAT, "value": _encode(value, arrays)}
+    for key, array in arrays.items():
+        np.save(folder / f"{name}-{key}.npy", array, allow_pickle=False)
+    (folder / f"{name}.json").write_text(json.dumps(document, sort_keys=True))
+
+
+def load_mapped(folder: Path, name: str) -> Any:
+    """Read what `save_mapped` wrote; arrays stay in their files until they are looked at.
+
+    Raises:
+        StorageError: The file is missing, of another format, or names an unknown class.
+    """
+    document = _read_document(folder, name)
+    arrays = {
+        file.stem.removeprefix(f"{name}-"): np.load(
+            file, mmap_mode="r" if file.stat().st_size > _MAPPED else None, allow_pickle=False
+        )
+        for file in folder.glob(f"{name}-*.npy")
+    }
+    return _decode(document["value"], arrays)
+
+
 def fingerprint_of(value: Any) -> bytes:
     """A hash of all that `save_state` would write."""
     arrays: dict[str, np.ndarray] = {}
@@ -61,11 +88,21 @@ def load_state(folder: Path, name: str) -> Any:
     Raises:
         StorageError: The file is missing, of a later format, or names an unknown class.
     """
-    path = folder / f"{name}.json"
     arrays = folder / f"{name}.safetensors"
-    for needed in (path, arrays):
-        if not needed.exists():
-            raise StorageError(f"There is no model at '{folder}': '{needed.name}' is missing.")
+    document = _read_document(folder, name)
+    if not arrays.exists():
+        raise StorageError(f"There is no model at '{folder}': '{arrays.name}' is missing.")
+    try:
+        return _decode(document["value"], load_file(arrays))
+    except SafetensorError as error:
+        raise StorageError(f"The model '{arrays}' is damaged: {error}. Train it again.") from error
+
+
+def _read_document(folder: Path, name: str) -> dict[str, Any]:
+    """The JSON of a stored value, checked for its format."""
+    path = folder / f"{name}.json"
+    if not path.exists():
+        raise StorageError(f"There is no model at '{folder}': '{path.name}' is missing.")
     try:
         document = json.loads(path.read_text())
     except ValueError as error:
@@ -75,10 +112,7 @@ def load_state(folder: Path, name: str) -> Any:
             f"The model '{path}' has format {document.get('format')!r}; this version reads "
             f"format {FORMAT}. Train it again, or upgrade prefect-synth."
         )
-    try:
-        return _decode(document["value"], load_file(arrays))
-    except SafetensorError as error:
-        raise StorageError(f"The model '{arrays}' is damaged: {error}. Train it again.") from error
+    return dict(document)
 
 
 def folder_name(table: str) -> str:

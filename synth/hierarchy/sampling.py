@@ -16,7 +16,7 @@ from prefect_synth.synth.hierarchy.planning import Planner
 from prefect_synth.synth.hierarchy.spill import Spill
 from prefect_synth.synth.hierarchy.structure import Sample
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.synth.storage import load_state, save_state
+from prefect_synth.synth.storage import load_mapped, save_mapped
 
 _SHARE = 8
 """Arrays of a plan may take one in so many bytes of memory."""
@@ -72,14 +72,14 @@ class Sampler:
         state = {
             "rows": self.drawn.rows,
             "links": self.drawn.links,
-            "told": self.drawn.told,
+            "told": {r: t for r, t in self.drawn.told.items() if t is not self.drawn.links[r]},
             "blocks": self.drawn.blocks,
             "inherited": self.drawn.inherited,
             "columns": columns,
             "seed": self.keys.seed,
             "stable": self.keys.stable,
         }
-        save_state(folder, "sample", state)
+        save_mapped(folder, "sample", state)
 
     @classmethod
     def load(cls, folder: Path, metadata: Metadata, parts: Mapping[str, TablePart]) -> Sampler:
@@ -93,7 +93,8 @@ class Sampler:
         Raises:
             StorageError: There is none, or it is of another format.
         """
-        state = load_state(folder, "sample")
+        state = load_mapped(folder, "sample")
+        state["told"] = state["links"] | state["told"]
         seed, stable = state.pop("seed"), state.pop("stable")
         state["columns"] |= {n: dict(p.kept.columns) for n, p in parts.items() if p.kept}
         made = cls.__new__(cls)

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.hierarchy import contexts
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
+from prefect_synth.synth.hierarchy.sampling import Sampler
 from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
+from prefect_synth.synth.storage import StorageError
 
 RNG = np.random.default_rng(8)
 
@@ -213,3 +215,14 @@ def test_sizes_that_are_none(text):
     """Anything else is refused with an example."""
     with pytest.raises(SynthesisError, match="memory must be a size such as 2GB"):
         parse_size(text)
+
+
+def test_a_stored_plan_draws_the_same(model, tmp_path):
+    """Shards that read the plan from a folder draw what those with the model draw."""
+    fitted, _ = model
+    fitted.sampler(2.0, 5).save(tmp_path)
+    stored = Sampler.load(tmp_path, fitted.metadata, fitted.parts_)
+    assert digest(stored.batches()) == digest(fitted.sample_batches(2.0, 5))
+    (tmp_path / "sample.json").unlink()
+    with pytest.raises(StorageError, match=r"'sample\.json' is missing"):
+        Sampler.load(tmp_path, fitted.metadata, fitted.parts_)
