@@ -16,7 +16,8 @@ _PEOPLE = re.compile(
 _NAMING = re.compile(r"(^|_)(name|title|label|description|code)$", re.IGNORECASE)
 _BEGINNINGS = (
     ("start", "end"), ("begin", "end"), ("valid_from", "valid_to"), ("from", "to"),
-    ("open", "close"), ("opened", "closed"), ("created", "updated"), ("ordered", "shipped"), ("rental", "return"),
+    ("open", "close"), ("opened", "closed"), ("created", "updated"), ("ordered", "shipped"),
+    ("rental", "return"),
 )  # fmt: skip
 _MOST_ROWS = 2000
 _LEAST_FAN_OUT = 50
