@@ -21,6 +21,7 @@ FINE = 128
 """Bins of an ordered feature."""
 _BINS = 16
 _MOST = 24
+_EXACT = 3
 _AXES, _FEW = 3, 4
 _SURE = 0.99
 
@@ -69,6 +70,12 @@ class TrainingColumns:
     def __len__(self) -> int:
         return len(self.pieces)
 
+    def codes(self, column: int) -> Ints:
+        """Categories, or bins of an ordered column, [n]."""
+        if self.layouts[column].nominal:
+            return self.pieces[:, column].astype(np.int64)
+        return self.binned(column)[0]
+
     def binned(self, column: int) -> tuple[Ints, Floats]:
         """Bins of about equal mass, [n], and the largest value of each."""
         if column not in self.bins:
@@ -85,12 +92,10 @@ class TrainingFeatures:
     Args:
         bins: Bin or exact value of each feature, [n, f] float32.
         edges: Largest value of each bin, by feature; none where the value is exact.
-        fine: Whether a feature tells the target so well that its levels would be too coarse.
     """
 
     bins: Floats
     edges: tuple[Floats, ...]
-    fine: bool
 
     def threshold(self, features: Ints, thresholds: Floats) -> Floats:
         """Thresholds between bins as thresholds between values, [nodes]."""
@@ -124,17 +129,17 @@ def fit_features(
             score = _excess(_coarse(codes), target.classes)
             if score > 0:
                 found.append((score, column, ranks, codes, edges))
-    best = sorted(sorted(found, key=lambda f: (-f[0], f[1]))[:_MOST], key=lambda f: f[1])
+    best = sorted(found, key=lambda f: (-f[0], f[1]))[:_MOST]
+    strongest = range(_EXACT)
     x = np.empty((len(known), len(best)), np.float32)
-    kept, fine = [], False
+    kept = []
     for f, (_, column, _, codes, edges) in enumerate(best):
-        strong = len(edges) > 0 and target.is_strong(known.middles[:, column])
-        exact = strong and len(edges) >= FINE // 2
+        # a coarse target needs what tells it most without bins
+        exact = target.coarse and len(edges) >= FINE // 2 and f in strongest
         x[:, f] = known.middles[:, column] if exact else codes
         kept.append(np.zeros(0) if exact else edges)
-        fine |= strong
     features = FeatureSet(tuple(b[1] for b in best), tuple(b[2] for b in best))
-    return features, TrainingFeatures(x, tuple(kept), fine)
+    return features, TrainingFeatures(x, tuple(kept))
 
 
 def _coarse(codes: Ints) -> Ints:
@@ -173,9 +178,11 @@ def _axes(pieces: Ints, count: int, rows: Floats, target: Target) -> list[Floats
     shares[_too_few(rows)] = 0.0
     weighted = shares * np.sqrt(rows)[:, None]
     _, axes = np.linalg.eigh(weighted.T @ weighted)
-    found = []
-    for axis in axes[:, : -1 - min(_AXES if count > _FEW else 1, levels - 1) : -1].T:
-        found.append(np.asarray(shares @ (axis * np.sign(axis[np.argmax(np.abs(axis))]))))
+    most = min(_AXES if count > _FEW else 1, levels - 1)
+    found = [
+        np.asarray(shares @ (axis * np.sign(axis[np.argmax(np.abs(axis))])))
+        for axis in axes[:, : -1 - most : -1].T
+    ]
     if not target.nominal:  # an ordered target: the mean tells most
         sums = np.bincount(pieces, target.rank - target.rank.mean(), minlength=count)
         found = [np.where(_too_few(rows), 0.0, sums / (rows + _SHRINK)), *found[1:]]

@@ -67,6 +67,17 @@ class Forest:
             np.concatenate([t.roots + shift for t, shift in pairs]),
         )
 
+    def grafted(self, grafts: Sequence[tuple[int, Forest]]) -> Forest:
+        """The tree with other trees in place of some of its leaves."""
+        start = len(self.features)
+        whole = Forest.of([self, *(tree for _, tree in grafts)])
+        arrays = [whole.features, whole.thresholds, whole.left, whole.right]
+        for leaf, tree in grafts:  # a leaf takes over the root of its tree
+            for array in arrays:
+                array[leaf] = array[start]
+            start += len(tree.features)
+        return Forest(*arrays, self.roots)
+
     @staticmethod
     def stump() -> Forest:
         """One tree that is a single leaf."""

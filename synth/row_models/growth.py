@@ -7,6 +7,7 @@ likelihood-ratio test (Wilks 1938), which keeps the tree from learning single ro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +17,13 @@ from prefect_synth.synth.encoding.layout import Floats, Ints, Layout
 from prefect_synth.synth.row_models.forest import Forest
 
 _SURE = 0.99
+_SURE_OF_FINER = 0.9999
 _LEVELS = 24
-_CLASSES = 24
+_CLASSES = 64
 _ENOUGH = 10
 _LEVEL_ROWS = 12
-_STRONG = 0.8
-_FINE_LEAF = 20
-_SEARCHED = 8.0
+_REFINEMENTS = 3
+_REFINED_ROWS = 60
 
 
 @dataclass(frozen=True)
@@ -30,42 +31,44 @@ class Target:
     """A column to be predicted.
 
     Args:
-        rank: Middle of each row's value in [0, 1], [n].
+        rank: Where each row's value lies, in [0, 1]; of many categories along an axis, [n].
         classes: Levels for the test: few categories, or bins of the rank, [n].
-        nominal: Whether its values have no order.
+        nominal: Whether the levels have no order.
+        coarse: Whether a level may hold several values, which leaves can tell apart further.
     """
 
     rank: Floats
     classes: Ints
     nominal: bool
-
-    def is_strong(self, x: Floats) -> bool:
-        """Whether `x` [n] tells the target so well that its levels would be too coarse."""
-        if self.nominal or self.rank.std() < 1e-9 or x.std() < 1e-9:
-            return False
-        return bool(abs(np.corrcoef(x, self.rank)[0, 1]) > _STRONG)
+    coarse: bool
 
 
-def make_target(pieces: Ints, rank: Floats, layout: Layout) -> Target:
+def make_target(pieces: Ints, rank: Floats, layout: Layout, told_by: Sequence[Ints] = ()) -> Target:
     """A column's values as levels that a significance test can count.
 
     Args:
         pieces: Piece of each row, [n].
         rank: Middle of each row's value in [0, 1], [n].
         layout: The column's pieces.
+        told_by: Codes of the columns that it may be told by, [n] each: many categories are put in
+            the order of the one that tells most.
     """
     count = len(layout.probabilities)
-    if layout.nominal or count <= _LEVELS:
-        rows = np.bincount(pieces, minlength=count)
-        level = np.empty(count, np.int64)
-        level[np.argsort(-rows, kind="stable")] = np.minimum(np.arange(count), _CLASSES - 1)
-        return Target(rank, level[pieces], layout.nominal)
+    if count <= (_CLASSES if layout.nominal else _LEVELS):
+        return Target(rank, pieces, layout.nominal, False)
+    if layout.nominal:
+        rank = _along(pieces, count, told_by)
+    return Target(rank, _levels(rank), False, True)
+
+
+def _levels(rank: Floats) -> Ints:
+    """Bins of about equal mass, [n]."""
     levels = int(np.clip(len(rank) // _LEVEL_ROWS, 2, _LEVELS))
     order = np.argsort(rank, kind="stable")
     mid = _mid_ranks(rank[order])
     classes = np.empty(len(rank), np.int64)
     classes[order] = np.minimum((mid * levels).astype(np.int64), levels - 1)
-    return Target(rank, classes, False)
+    return classes
 
 
 def _mid_ranks(ordered: Floats) -> Floats:
@@ -75,9 +78,30 @@ def _mid_ranks(ordered: Floats) -> Floats:
     return np.repeat(first + size / 2, size) / len(ordered)
 
 
-def grow_tree(
-    x: Floats, target: Target, rows: Ints, leaf: int, seed: int, *, fine: bool
-) -> Forest:
+def _along(pieces: Ints, count: int, told_by: Sequence[Ints]) -> Floats:
+    """Categories in the order of the column that tells most of them, [n] in [0, 1]."""
+    rows = np.maximum(np.bincount(pieces, minlength=count), 1)
+    position, most = -rows.astype(float), 0.0
+    for codes in told_by:
+        told = _told(pieces, codes)
+        if told > most:
+            most, position = told, np.bincount(pieces, codes, minlength=count) / rows
+    rank = np.empty(count)
+    rank[np.argsort(position, kind="stable")] = np.arange(count)
+    return rank[pieces] / count
+
+
+def _told(pieces: Ints, codes: Ints) -> float:
+    """Bits that one column tells of another, beyond what chance would give."""
+    width = int(codes.max(initial=0)) + 1
+    pairs, cells = np.unique(pieces * width + codes, return_counts=True)
+    sides = [np.bincount(side) for side in (pieces, codes)]
+    freedom = len(pairs) - sum(int((side > 0).sum()) for side in sides)
+    known = [float((c * np.log(np.maximum(c, 1))).sum()) for c in (cells, *sides)]
+    return known[0] - known[1] - known[2] + len(pieces) * np.log(len(pieces)) - max(freedom, 0) / 2
+
+
+def grow_tree(x: Floats, target: Target, rows: Ints, leaf: int, seed: int) -> Forest:
     """One tree.
 
     Args:
@@ -86,66 +110,53 @@ def grow_tree(
         rows: Rows to grow it on.
         leaf: Fewest rows of a leaf.
         seed: Breaks ties between features.
-        fine: Predict the rank itself: a feature tells it so well that levels are too coarse.
     """
     if not x.shape[1] or len(rows) < 2 * leaf:
         return Forest.stump()
-    if fine:
-        return _by_rank(x[rows], target.rank[rows], max(leaf, _FINE_LEAF), seed)
-    return _by_class(x[rows], target.classes[rows], leaf, seed)
+    some = x[rows]
+    forest = _by_class(some, target.classes[rows], leaf, seed, _SURE)
+    for _ in range(_REFINEMENTS if target.coarse else 0):
+        finer = _refined(forest, some, target.rank[rows], leaf, seed)
+        if finer is None:
+            break
+        forest = finer
+    return forest
 
 
-def _by_class(x: Floats, classes: Ints, leaf: int, seed: int) -> Forest:
+def _refined(forest: Forest, x: Floats, rank: Floats, leaf: int, seed: int) -> Forest | None:
+    """The same tree with its large leaves split further, by levels of their own values."""
+    at = forest.leaves(x, np.zeros(len(x), np.int64))
+    rows = np.bincount(at, minlength=len(forest.features))
+    grafts: list[tuple[int, Forest]] = []
+    order = np.argsort(at, kind="stable")
+    stop = np.cumsum(rows)
+    for node in np.flatnonzero(rows >= max(_REFINED_ROWS, 2 * leaf)):
+        inside = order[stop[node] - rows[node] : stop[node]]
+        grown = _by_class(x[inside], _levels(rank[inside]), leaf, seed, _SURE_OF_FINER)
+        if len(grown.features) > 1:
+            grafts.append((int(node), grown))
+    return forest.grafted(grafts) if grafts else None
+
+
+def _by_class(x: Floats, classes: Ints, leaf: int, seed: int, sure: float) -> Forest:
     from sklearn.tree import DecisionTreeClassifier
 
     levels = int((np.bincount(classes) >= _ENOUGH).sum())
     if levels < 2:
         return Forest.stump()
     # scikit-learn weighs a gain (in bits) by the node's share of all rows: N cancels
-    least = chi2.ppf(_SURE, levels - 1) / (2 * len(x) * np.log(2))
+    least = chi2.ppf(sure, levels - 1) / (2 * len(x) * np.log(2))
     tree = DecisionTreeClassifier(
         criterion="entropy", min_samples_leaf=leaf, min_impurity_decrease=least, random_state=seed
     )
     grown = tree.fit(x, classes).tree_
-    return _as_forest(grown, grown.feature >= 0)
+    return _as_forest(grown)
 
 
-def _by_rank(x: Floats, rank: Floats, leaf: int, seed: int) -> Forest:
-    from sklearn.tree import DecisionTreeRegressor
-
-    tree = DecisionTreeRegressor(
-        min_samples_leaf=leaf, min_impurity_decrease=1e-8, random_state=seed
-    )
-    grown = tree.fit(x, rank).tree_
-    return _as_forest(grown, _significant(grown, x.shape[1]))
-
-
-def _significant(grown: object, features: int) -> np.ndarray:
-    """Inner nodes that are significant splits, or have one below them, [nodes]."""
-    left, right = grown.children_left, grown.children_right  # type: ignore[attr-defined]
-    size, error = grown.weighted_n_node_samples, grown.impurity  # type: ignore[attr-defined]
-    inner = np.flatnonzero(left >= 0)
-    after = (size[left[inner]] * error[left[inner]] + size[right[inner]] * error[right[inner]]) / (
-        size[inner]
-    )
-    gain = size[inner] * np.log(np.maximum(error[inner], 1e-30) / np.maximum(after, 1e-30))
-    least = chi2.ppf(1 - (1 - _SURE) / (features * _SEARCHED), 1)
-    keep = np.zeros(len(left), bool)
-    keep[inner] = gain >= least
-    # a child's number is above its parent's: one pass upwards, level by level
-    depth = np.zeros(len(left), np.int64)
-    for node in inner:
-        depth[left[node]] = depth[right[node]] = depth[node] + 1
-    for level in range(int(depth.max(initial=0)), -1, -1):
-        at = inner[depth[inner] == level]
-        keep[at] |= keep[left[at]] | keep[right[at]]
-    return keep
-
-
-def _as_forest(grown: object, keep: np.ndarray) -> Forest:
-    features = np.where(keep, grown.feature, -1).astype(np.int32)  # type: ignore[attr-defined]
+def _as_forest(grown: object) -> Forest:
+    features = grown.feature.astype(np.int32)  # type: ignore[attr-defined]
     return Forest(
-        features,
+        np.where(features >= 0, features, -1).astype(np.int32),
         grown.threshold.astype(np.float64),  # type: ignore[attr-defined]
         grown.children_left.astype(np.int32),  # type: ignore[attr-defined]
         grown.children_right.astype(np.int32),  # type: ignore[attr-defined]

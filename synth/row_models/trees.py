@@ -28,7 +28,7 @@ from prefect_synth.synth.row_models.importance import sample_held
 from prefect_synth.synth.row_models.sequential import Given, neighbours
 from prefect_synth.synth.storage import stored
 
-_SUBSAMPLE = 0.63
+_SUBSAMPLE = 0.85
 _LEAF = 10
 _UNIQUE_LEAF = 200
 
@@ -67,7 +67,7 @@ class TreesRowModel:
         columns: A model for each column, in the order of drawing; learned.
     """
 
-    trees: int = 5
+    trees: int = 2
     layouts: tuple[Layout, ...] = ()
     width: int = 0
     columns: tuple[ColumnModel, ...] = ()
@@ -153,9 +153,10 @@ class TreesRowModel:
     ) -> ColumnModel:
         at, layout = self.width + j, self.layouts[j]
         pieces = known.pieces[:, at]
-        target = make_target(pieces, known.middles[:, at], layout)
+        told_by = [known.codes(column) for column in usable]
+        target = make_target(pieces, known.middles[:, at], layout, told_by)
         features, x = fit_features(known, usable, target)
-        forest = self._forest(x.bins, target, leaf, rng, fine=x.fine)
+        forest = self._forest(x.bins, target, leaf, rng)
         all_trees = np.repeat(np.arange(self.trees), len(known))
         found = forest.leaves(np.tile(x.bins, (self.trees, 1)), all_trees)
         leaves = fill_leaves(
@@ -164,9 +165,7 @@ class TreesRowModel:
         forest = replace(forest, thresholds=x.threshold(forest.features, forest.thresholds))
         return ColumnModel(j, features, forest, leaves)
 
-    def _forest(
-        self, x: Floats, target: Target, leaf: int, rng: np.random.Generator, *, fine: bool
-    ) -> Forest:
+    def _forest(self, x: Floats, target: Target, leaf: int, rng: np.random.Generator) -> Forest:
         n = len(x)
         if not x.shape[1]:  # one leaf for all rows, so that each value has its exact share of them
             return replace(Forest.stump(), roots=np.zeros(self.trees, np.int32))
@@ -174,7 +173,7 @@ class TreesRowModel:
         grown = []
         for _ in range(self.trees):
             some = np.arange(n) if size == n else np.sort(rng.permutation(n)[:size])
-            grown.append(grow_tree(x, target, some, leaf, int(rng.integers(2**31)), fine=fine))
+            grown.append(grow_tree(x, target, some, leaf, int(rng.integers(2**31))))
         return Forest.of(grown)
 
 
