@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from prefect_synth.synth.encoding.layout import Encoded, Layout
-from prefect_synth.synth.errors import SynthesisError
+from prefect_synth.synth.errors import RequestError
 
 _SMALL = 2**20
 _UNITS = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
@@ -23,13 +23,13 @@ def parse_size(size: int | str) -> int:
     """Bytes of a size such as `2GB` or `512 MB`.
 
     Raises:
-        SynthesisError: It is no size.
+        RequestError: It is no size.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)\s*", str(size), re.IGNORECASE)
     unit = found.group(2).upper().replace("I", "") if found else "?"
     unit = unit if unit.endswith("B") or not unit else f"{unit}B"
     if found is None or unit not in _UNITS or float(found.group(1)) <= 0:
-        raise SynthesisError(f"memory must be a size such as 2GB or 512MB, got '{size}'.")
+        raise RequestError(f"memory must be a size such as 2GB or 512MB, got '{size}'.")
     return int(float(found.group(1)) * _UNITS[unit])
 
 

@@ -151,7 +151,8 @@ def test_schema_draws_a_folder(folder: Path) -> None:
 
 def test_synthesize_needs_nothing_but_a_folder(folder: Path, tmp_path: Path) -> None:
     """Tables come out with the asked size, and what it cost is told."""
-    told = document("synthesize", folder, tmp_path / "out", "--scale", "2", "--seed", "7")
+    options = ("--scale", "2", "--seed", "7", "--keys", "stable", "--memory", "1GB")
+    told = document("synthesize", folder, tmp_path / "out", *options)
     assert told["rows"] == {"people": 200, "visits": 600}
     costs = {"fit_seconds", "sample_seconds", "fit_cpu_seconds", "sample_cpu_seconds"}
     assert costs | {"peak_memory_mb"} <= told.keys()
@@ -171,6 +172,7 @@ def test_synthesize_keeps_a_table_only_if_asked(folder: Path, tmp_path: Path) ->
         ("--synthesizer", "magic", "Use one of: auto, fast, copula, trees, argn, independent."),
         ("--scale", "0", "--scale must be above 0, got 0.0."),
         ("--keep", "peopel", "people"),
+        ("--memory", "lots", "memory must be a size such as 2GB or 512MB, got 'lots'."),
     ],
 )
 def test_synthesize_refuses_what_it_cannot_do(
