@@ -22,6 +22,7 @@ def project(tmp_path, *lines: str) -> Project:
 
 @pytest.fixture
 def metadata() -> Metadata:
+    """Orders of three numbers."""
     columns = {c: Column(c, "numerical") for c in ("total", "quantity", "price")}
     return Metadata({"orders": Table("orders", columns)})
 
