@@ -180,5 +180,7 @@ def _count(link: Ints, parents: int) -> Ints:
 
 
 def _standard(x: Floats) -> Floats:
+    if not len(x):
+        return x
     spread = x.std(axis=0)
     return np.asarray((x - x.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0))
