@@ -9,6 +9,7 @@ import numpy as np
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
 from prefect_synth.synth.encoding.parametric import ParametricMarginal
 from prefect_synth.synth.encoding.quantile import QuantileMarginal, fit_quantiles
+from prefect_synth.synth.hierarchy.tails import with_tail
 from prefect_synth.synth.row_models.copula import normal_scores
 from prefect_synth.synth.storage import stored
 
@@ -61,7 +62,7 @@ def fit_counts(counts: Ints) -> NumbersCodec:
     """Fit the marginal of a number of children; for few parents by its mean and spread."""
     numbers = counts.astype(float)
     if len(numbers) >= _FEW:
-        return fit_numbers(numbers[:, None], whole=True)
+        return NumbersCodec((with_tail(fit_quantiles(numbers, whole=True), numbers),), (0.0,))
     mean = float(numbers.mean()) if len(numbers) else 0.0
     spread = max(float(numbers.std()) if len(numbers) else 0.0, 0.1 * mean, 0.1)
     mean = max(mean, 1e-3)

@@ -32,11 +32,13 @@ class RelationExtension:
         effects: What siblings share, [parents, k], drawn with the doubt that few children leave;
             k may be 0.
         means: The same without the doubt, [parents, k].
+        ratios: Variance of each effect among parents to that among siblings, [k].
     """
 
     counts: Ints
     effects: Floats
     means: Floats
+    ratios: Floats
 
 
 def extend_relation(
@@ -52,11 +54,13 @@ def extend_relation(
     """
     linked, parents = link >= 0, len(own)
     counts = np.bincount(link[linked], minlength=parents).astype(np.int64)
-    effects = means = np.zeros((parents, 0))
+    effects, means, ratios = np.zeros((parents, 0)), np.zeros((parents, 0)), np.zeros(0)
     if (counts > 0).sum() >= _FEWEST_PARENTS and (counts > 1).sum() >= _FEWEST_PARENTS:
         features = _features(children.take(np.flatnonzero(linked)))
-        effects, means = _random_effects(features, link[linked], counts, _features(own), rng)
-    return RelationExtension(counts, effects, means)
+        effects, means, ratios = _random_effects(
+            features, link[linked], counts, _features(own), rng
+        )
+    return RelationExtension(counts, effects, means, ratios)
 
 
 def _features(children: Encoded) -> Floats:
@@ -79,9 +83,9 @@ def _features(children: Encoded) -> Floats:
 
 def _random_effects(
     features: Floats, link: Ints, counts: Ints, own: Floats, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Floats]:
     if not features.shape[1]:
-        return np.zeros((len(counts), 0)), np.zeros((len(counts), 0))
+        return np.zeros((len(counts), 0)), np.zeros((len(counts), 0)), np.zeros(0)
     ratios, axes, means = _components(features, link, counts)
     by_chance = _components(features, rng.permutation(link), counts)[0]
     keep = np.flatnonzero((ratios > by_chance[0]) & (ratios / (1 + ratios) > _SMALLEST_ICC))
@@ -92,7 +96,7 @@ def _random_effects(
     left_over = ratio / (1 + counts[:, None] * ratio)
     noise = rng.standard_normal(seen.shape) * np.sqrt(left_over)
     best = expected + shrink * (seen - expected)
-    return np.asarray(best + noise), np.asarray(best)
+    return np.asarray(best + noise), np.asarray(best), ratios[keep]
 
 
 def _expected(seen: Floats, ratio: Floats, counts: Ints, own: Floats) -> tuple[Floats, Floats]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 NAMED = "rows"
 """Where the styles of a table whose rows have a style each are kept; no relation is called so."""
 _COUNT_WEIGHT = 0.7
+_MOST_OPEN = 2
+_STRONG, _OPEN = 0.15, 0.1
 
 
 @dataclass
@@ -108,7 +110,7 @@ def extend_relations(
             found.style_of[relation.name] = NAMED
             continue
         is_class = with_styles and _add_classes(plan, relation, own, known, found, rng)
-        effects = np.zeros((len(own), 0)) if is_class else known.effects
+        effects = _left_open(found, relation.name, known) if is_class else known.effects
         _add_numbers(found, relation.name, known.counts, effects)
     return found
 
@@ -149,6 +151,24 @@ def _add_classes(
     return True
 
 
+def _left_open(found: Relations, relation: str, known: RelationExtension) -> Floats:
+    """The strongest effects, where rows of one style differ in them still, [parents, k].
+
+    Rows without children have none: nothing is known of it, and nobody will ask.
+    """
+    there = known.counts > 0
+    style = found.style_columns[relation].pieces[there, 0]
+    rows = np.maximum(np.bincount(style), 1)
+    keep = []
+    for k in range(min(known.means.shape[1], _MOST_OPEN)):
+        mean = known.means[there, k]
+        within = mean - (np.bincount(style, mean) / rows)[style]
+        open_share = within.var() / max(mean.var(), 1e-12)
+        if known.ratios[k] > _STRONG and open_share > _OPEN:
+            keep.append(k)
+    return np.where(there[:, None], known.effects[:, keep], np.nan)
+
+
 def _siblings(
     metadata: Metadata,
     plan: Plan,
@@ -180,6 +200,8 @@ def _count(link: Ints, parents: int) -> Ints:
 
 
 def _standard(x: Floats) -> Floats:
+    if not len(x):
+        return x
     if not len(x):
         return x
     spread = x.std(axis=0)

@@ -7,7 +7,7 @@ smoothed: it falls between two neighbouring rows of the leaf, not on one of them
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,7 +76,7 @@ class Forest:
             for array in arrays:
                 array[leaf] = array[start]
             start += len(tree.features)
-        return Forest(*arrays, self.roots)
+        return replace(whole, roots=self.roots)
 
     @staticmethod
     def stump() -> Forest:
