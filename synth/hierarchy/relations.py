@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 NAMED = "rows"
 """Where the styles of a table whose rows have a style each are kept; no relation is called so."""
 _COUNT_WEIGHT = 0.7
-_MOST_OPEN = 2
-_STRONG, _OPEN = 0.15, 0.1
+_MOST_OPEN = 3
+_STRONG, _OPEN = 0.1, 0.05
 
 
 @dataclass

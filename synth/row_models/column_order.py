@@ -12,7 +12,11 @@ _NEARLY_UNIQUE = 0.5
 def distinct_values(rows: Encoded) -> Ints:
     """Different values of each column, [d]."""
     found = [
-        len(np.unique(rows.pieces[:, j] + np.where(layout.ranges[rows.pieces[:, j]], rows.places[:, j], 0)))
+        len(
+            np.unique(
+                rows.pieces[:, j] + np.where(layout.ranges[rows.pieces[:, j]], rows.places[:, j], 0)
+            )
+        )
         for j, layout in enumerate(rows.layouts)
     ]
     return np.array(found, np.int64)
