@@ -30,6 +30,7 @@ from prefect_synth.synth.hierarchy.plan import Plan, make_plan
 from prefect_synth.synth.hierarchy.relations import Named, extend_relations, name_rows
 from prefect_synth.synth.hierarchy.roles import KeyRoles, key_roles, narrow_columns
 from prefect_synth.synth.hierarchy.styles import StyleCodec
+from prefect_synth.synth.hierarchy.units import units_of
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
 from prefect_synth.synth.rules.applying import (
@@ -195,6 +196,8 @@ def extend_tables(
     )
     rows = {n: np.arange(len(loaded[n])) for n in settings.keep}
     rows |= {n: own_codes(s, codec.layout.probabilities, len(s)) for n, (s, codec) in named.items()}
+    sizes = {n: len(t) for n, t in loaded.items()}
+    units = units_of(metadata, plan.order, sizes, links, settings.unit)
     extended: dict[str, Extended] = {}
     for name in reversed(plan.order):
         codes = parent_codes(metadata, plan.tables[name], links, rows)
@@ -203,7 +206,9 @@ def extend_tables(
         rules, seen, data = take_out(family, name, codes, chosen, infer=settings.infer_rules)
         left = Overlaid(loaded, {name: data})
         roles = key_roles(seen, name, left, narrow, stable=settings.keys == "stable")
-        made = _extend(seen, plan, name, left, links, extended, named, roles, settings)
+        made = _extend(
+            seen, plan, name, left, links, extended, named, roles, units.get(name), settings
+        )
         extended[name] = replace(made, schema=loaded[name].schema, rules=rules)
     return Extensions(plan, {name: extended[name] for name in plan.order})
 
@@ -232,10 +237,11 @@ def _extend(
     done: Mapping[str, Extended],
     named: Named,
     roles: KeyRoles,
+    units: Ints | None,
     settings: HierarchySettings,
 ) -> Extended:
     data, rng = loaded[name], stream(settings.seed, "encode", name)
-    codec = fit_codec(name, data, roles.own, roles.unique, settings.encoding)
+    codec = fit_codec(name, data, roles.own, roles.unique, settings.encoding, units)
     own = codec.encode(data, rng)
     own_links = {r.name: links[r.name] for r in metadata.parents(name)}
     known = extend_relations(

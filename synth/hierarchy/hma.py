@@ -51,6 +51,8 @@ class HMASynthesizer:
         rules: `infer` finds the rules that every row obeys, and holds them; a mapping of tables to
             lines such as `"total = round(quantity * price, 2)"` is held beside those; `none`.
         infer_rules: Whether rules are looked for beside those that are given.
+        unit: The table whose rows are people, where it is known: what is rare is then counted in
+            people, and none of their rows is modelled by itself.
         budget_seconds: Processor seconds that `auto` may spend on fitting a table; where trees
             would take longer, it takes the copula.
 
@@ -75,6 +77,7 @@ class HMASynthesizer:
         rules: Rules = "infer",
         infer_rules: bool = True,
         budget_seconds: float | None = None,
+        unit: str | None = None,
     ) -> None:
         if not isinstance(rules, str):
             metadata = with_unique(metadata, rules)
@@ -89,6 +92,7 @@ class HMASynthesizer:
             keys,
             rules=rules,
             infer_rules=infer_rules,
+            unit=unit,
             budget_seconds=budget_seconds,
         )
         self.parts_: dict[str, TablePart] = {}
