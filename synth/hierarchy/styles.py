@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.cluster.vq import kmeans2, vq
 
-from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
+from prefect_synth.synth.encoding.layout import RARE, Encoded, Floats, Ints, Layout
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.storage import stored
 
@@ -26,7 +26,6 @@ ENOUGH_CHILDREN = 20
 """Children that a row needs for a style of its own: it stands for them, not for itself."""
 MOST_REFERENCE = 2000
 _NUMBERED, _LONG_NAME = 0.3, 16
-_ENOUGH_PARENTS = 20
 _MOST_STYLES = 128
 _FITTED_ON = 20_000
 _ROUNDS = 12
@@ -115,7 +114,10 @@ def named_styles(counts: Mapping[str, Ints]) -> tuple[Ints, StyleCodec] | None:
 def class_styles(
     alike: Floats, counts: Mapping[str, Ints], rng: np.random.Generator
 ) -> tuple[Ints, StyleCodec] | None:
-    """Classes of rows that are alike, each of at least some twenty rows.
+    """Classes of rows that are alike, each of at least `RARE` rows.
+
+    Rows without children are a class of their own: what they are compared by is a guess, and where
+    they are many it would take the classes that the others need.
 
     Args:
         alike: What rows are compared by, [parents, m].
@@ -125,8 +127,21 @@ def class_styles(
     Returns:
         Style of each row and the codec, or None where there are too few rows or nothing to compare.
     """
+    active = np.max(list(counts.values()), axis=0) > 0
+    if not RARE <= (~active).sum() < len(active):
+        active[:] = True
+    found = _classes(alike[active], rng)
+    if found is None:
+        return None
+    codes = np.zeros(len(alike), np.int64)
+    codes[active] = found + (0 if active.all() else 1)
+    return codes, _codec(codes, counts, named=False)
+
+
+def _classes(alike: Floats, rng: np.random.Generator) -> Ints | None:
+    """The class of each row, [n]; None where there are too few rows or nothing to compare."""
     rows = len(alike)
-    wanted = min(rows // _ENOUGH_PARENTS, _MOST_STYLES)
+    wanted = min(rows // RARE, _MOST_STYLES)
     if wanted < 2 or not alike.shape[1]:
         return None
     some = alike if rows <= _FITTED_ON else alike[np.sort(rng.permutation(rows)[:_FITTED_ON])]
@@ -135,10 +150,7 @@ def class_styles(
     else:
         centres = kmeans2(some, wanted, iter=_ROUNDS, minit="++", missing="warn", rng=rng)[0]
     codes = _of_enough_rows(alike, centres)
-    if codes.max() == 0:
-        return None
-    codes = _along_main_axis(alike, codes)
-    return codes, _codec(codes, counts, named=False)
+    return _along_main_axis(alike, codes) if codes.max() else None
 
 
 def _of_enough_rows(alike: Floats, centres: Floats) -> Ints:
@@ -146,7 +158,7 @@ def _of_enough_rows(alike: Floats, centres: Floats) -> Ints:
     codes = vq(alike, centres)[0].astype(np.int64)
     while True:
         rows = np.bincount(codes, minlength=len(centres))
-        enough = rows >= _ENOUGH_PARENTS
+        enough = rows >= RARE
         if enough.all() or enough.sum() < 2:
             break
         # the smaller half of what is too small goes first, so that neighbours can join
