@@ -193,10 +193,17 @@ def _key_names(table: str) -> set[str]:
 
 
 def _is_key(table: pa.Table, columns: tuple[str, ...]) -> bool:
-    chosen = table.select(list(columns))
-    if not len(table) or any(c.null_count for c in chosen.columns):
+    values = [table[c] for c in columns]
+    if not len(table) or any(v.null_count for v in values):
         return False
+    chosen = pa.table([_storage(v) for v in values], list(columns))
     return len(chosen.group_by(list(columns)).aggregate([])) == len(table)
+
+
+def _storage(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values in a type that Arrow can compare and group: a uuid is none."""
+    is_extension = isinstance(values.type, pa.BaseExtensionType)
+    return values.cast(values.type.storage_type) if is_extension else values
 
 
 def _relationships(tables: Mapping[str, Table], data: Mapping[str, pa.Table]) -> list[Relationship]:
@@ -222,8 +229,9 @@ def _included(child: pa.ChunkedArray, parent: pa.ChunkedArray) -> bool:
     both_integers = pa.types.is_integer(child.type) and pa.types.is_integer(parent.type)
     if child.null_count == len(child) or not (child.type == parent.type or both_integers):
         return False
-    values = child.drop_null().cast(parent.type, safe=False)
-    return bool(pc.all(pc.is_in(values, parent.combine_chunks())).as_py())
+    child, parent = _storage(child.drop_null()), _storage(parent)
+    found = pc.is_in(child.cast(parent.type, safe=False), parent.combine_chunks())
+    return bool(pc.all(found).as_py())
 
 
 def _inherited_key(table: Table, foreign: tuple[str, ...], data: pa.Table) -> tuple[str, ...]:

@@ -112,6 +112,19 @@ def test_keys_and_relations(rng):
     }
 
 
+def test_uuids_are_keys():
+    """Arrow's uuid, which it cannot group by, makes keys and relations as any id."""
+    ids = [bytes([v]) * 16 for v in range(30)]
+    uuids = [
+        pa.ExtensionArray.from_storage(pa.uuid(), pa.array(v, pa.binary(16)))
+        for v in (ids, ids * 3)
+    ]
+    tables = {"shops": pa.table({"id": uuids[0]}), "sales": pa.table({"shop_id": uuids[1]})}
+    found = infer_metadata(tables)
+    assert found.tables["shops"].primary_key == ("id",)
+    assert relations(found) == {"sales.shop_id -> shops.id"}
+
+
 def test_another_tables_key_is_no_own_key_by_chance():
     """`film_category.film_id` happens to be unique, and is a foreign key all the same."""
     films, groups = pa.array(range(1, 41)), pa.array([1, 2, 3, 4] * 10)
