@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.metadata import Column, Metadata
@@ -174,7 +175,11 @@ def _column(field: pa.Field, known: Column | None) -> Column:
 
 def _as_kind(values: pa.Array, kind: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(kind):
-        return values.cast(kind.value_type).dictionary_encode().cast(kind)
+        coded = values.cast(kind.value_type).dictionary_encode()
+        indices = coded.indices.cast(kind.index_type)
+        return pa.DictionaryArray.from_arrays(indices, coded.dictionary, ordered=kind.ordered)
+    if pa.types.is_run_end_encoded(kind):
+        return pc.run_end_encode(values.cast(kind.value_type), kind.run_end_type)
     if isinstance(kind, pa.BaseExtensionType):
         return pa.ExtensionArray.from_storage(kind, values.cast(kind.storage_type))
     return values.cast(kind)

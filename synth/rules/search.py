@@ -16,7 +16,7 @@ from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.rules.outside import Outside, outside_values
 from prefect_synth.synth.rules.rule import Derivation, Rows, Rule, leftovers
 from prefect_synth.synth.rules.ruleset import TableRules
-from prefect_synth.synth.rules.units import Units, is_moment, numbers, plain
+from prefect_synth.synth.rules.units import Units, is_comparable, is_moment, numbers, plain
 
 FEWEST = 20
 """Rows that a rule must be seen on."""
@@ -56,6 +56,7 @@ class Search:
         rows: All its rows.
         free: Columns that may be a rule's target or input: no keys, nothing made up.
         relations: Foreign keys that may be determinants, as the project file has them, by relation.
+        schema: The table's own types; those of `rows` are plainer.
         keys: Columns of any key.
         family: The tables around, where there are any.
         outside: What accepted or tried rules read of them.
@@ -66,6 +67,7 @@ class Search:
     rows: Rows
     free: list[str]
     relations: Mapping[str, str]
+    schema: pa.Schema
     keys: frozenset[str] = frozenset()
     family: Family | None = None
     outside: list[Outside] = field(default_factory=list)
@@ -92,15 +94,14 @@ class Search:
             if c.name not in keys | used
             and not c.is_generated
             and c.sdtype != "text"
-            and not pa.types.is_nested(columns[c.name].type)
+            and is_comparable(columns[c.name].type)
         ]
         parents = {
             r.name: ", ".join(r.child_columns) for r in metadata.parents(name) if r.name in codes
         }
         own = {r: codes[r] for r in parents}
-        return cls(
-            name, Rows(columns, own, len(table)), free, parents, frozenset(keys | used), family
-        )
+        rows, taken = Rows(columns, own, len(table)), frozenset(keys | used)
+        return cls(name, rows, free, parents, table.schema, taken, family)
 
     def see(self, outside: Outside) -> pa.Array:
         """What the rows see of another table; it stands beside their own columns from now on."""
@@ -174,7 +175,7 @@ class Search:
     def result(self) -> TableRules:
         """The rules in force, each after those that restore its inputs."""
         targets = dict.fromkeys(r.target for r in self.found)
-        kinds = pa.schema([pa.field(t, self.rows.columns[t].type) for t in targets])
+        kinds = pa.schema([self.schema.field(t) for t in targets])
         read = {c for rule in self.found for c in rule.inputs}
         outside = tuple(o for o in self.outside if o.name in read)
         return TableRules(tuple(in_order(self.found)), kinds, outside)

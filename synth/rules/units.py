@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import Ints
 
@@ -37,12 +38,27 @@ class Units:
 
 
 def plain(values: pa.Array) -> pa.Array:
-    """Values without dictionary or extension type."""
+    """Values without dictionary or extension type, and not as views or runs."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     if isinstance(values, pa.DictionaryArray):
         values = values.dictionary_decode()
-    return values.storage if isinstance(values, pa.ExtensionArray) else values
+    if isinstance(values, pa.RunEndEncodedArray):
+        values = pc.run_end_decode(values)
+    values = values.storage if isinstance(values, pa.ExtensionArray) else values
+    if pa.types.is_string_view(values.type):
+        return values.cast(pa.large_string())
+    return values.cast(pa.large_binary()) if pa.types.is_binary_view(values.type) else values
+
+
+def is_comparable(kind: pa.DataType) -> bool:
+    """Whether Arrow can tell equal values of a plain type, and number them."""
+    return not (
+        pa.types.is_nested(kind)
+        or pa.types.is_null(kind)
+        or pa.types.is_interval(kind)
+        or (pa.types.is_decimal(kind) and kind.bit_width < 128)
+    )
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -96,7 +112,7 @@ def from_numbers(whole: Ints, valid: np.ndarray, decimals: int, kind: pa.DataTyp
         wide = pa.Array.from_buffers(
             pa.decimal128(38, kind.scale), len(whole), [None, pa.py_buffer(words.tobytes())]
         )
-        wide = pa.compute.if_else(pa.array(valid), wide, pa.scalar(None, wide.type))
+        wide = pc.if_else(pa.array(valid), wide, pa.scalar(None, wide.type))
         return wide.cast(kind, safe=False)
     low, high = _bounds(kind)
     inside = np.clip(_rescaled(whole, decimals, 0), low, high)

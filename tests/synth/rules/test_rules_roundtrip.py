@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -146,3 +147,28 @@ def test_rare_keys_are_not_stored(count):
 
 def _plain(values: pa.Array) -> pa.Array:
     return values.dictionary_decode() if isinstance(values, pa.DictionaryArray) else values
+
+
+LETTERS = pa.array([["a", "b", None][v % 3] for v in range(N)])
+KINDS = {
+    "null": pa.nulls(N),
+    "interval": pa.array([pa.MonthDayNano([1, 0, 0])] * N),
+    "decimal32": pa.array([Decimal(v % 5) for v in range(N)], pa.decimal32(5, 0)),
+    "uuid": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(16)] * N, pa.binary(16))),
+    "string view": LETTERS.cast(pa.string_view()),
+    "binary view": LETTERS.cast(pa.binary()).cast(pa.binary_view()),
+    "run ends": pc.run_end_encode(LETTERS),
+    "dictionary": LETTERS.dictionary_encode().cast(pa.dictionary(pa.int8(), pa.large_string())),
+    "numbers": pa.array(np.arange(N) % 5).dictionary_encode(),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_columns_of_any_type_come_back_in_it(name):
+    """Rules are looked for in every table, and what they restore has the type it had."""
+    table = pa.table({"a": KINDS[name], "b": KINDS[name], "one": ["x"] * N})
+    rules = rules_of(table)
+    left = rules.forward(table, {})
+    columns = {c: left[c].combine_chunks() for c in left.column_names}
+    restored = rules.backward(columns, {}, np.random.default_rng(0), N)
+    assert {c: v.type for c, v in restored.items()} == {f.name: f.type for f in table.schema}
