@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -144,3 +147,16 @@ def copy() -> Callable[..., Tables]:
 def rng() -> np.random.Generator:
     """Random numbers, the same in every test."""
     return np.random.default_rng(20)
+
+
+def bytes_below(folder: Path) -> bytes:
+    """All bytes that the files of a stored model hold, with its Arrow arrays as they are."""
+    files = [p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()]
+    arrow = [base64.b64decode(t) for f in files for t in re.findall(rb'"\$values": ?"(.*?)"', f)]
+    return b"".join(files + arrow)
+
+
+@pytest.fixture
+def stored_bytes() -> Callable[[Path], bytes]:
+    """Reads whatever a model's folder holds."""
+    return bytes_below

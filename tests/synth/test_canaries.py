@@ -93,7 +93,7 @@ def drawn(codec: TableCodec, rows: int) -> pa.Array:
 
 
 @pytest.mark.parametrize("name", COLUMNS)
-def test_what_one_row_has_is_nowhere(name, tmp_path):
+def test_what_one_row_has_is_nowhere(name, tmp_path, stored_bytes):
     """A category, extreme, key, item, address or sentence of one row is neither drawn nor kept."""
     table = pa.table({"c": COLUMNS[name]})
     sdtype, personal = infer_sdtype("c", table["c"])
@@ -103,7 +103,7 @@ def test_what_one_row_has_is_nowhere(name, tmp_path):
     codec = fit_codec("t", table, [column], (), EncodingSettings())
     sample = drawn(codec, 3000)
     save_state(tmp_path, "codec", codec)
-    kept = b"".join(p.read_bytes() for p in tmp_path.iterdir())
+    kept = stored_bytes(tmp_path)
     canary = str(COLUMNS[name][150].as_py())
     values = [str(v) for v in sample.to_pylist()]
     assert sample.type == COLUMNS[name].type

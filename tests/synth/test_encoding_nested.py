@@ -190,12 +190,12 @@ def test_leaves_mean_what_their_keys_say(orders):
     assert not {d["id"] for d in made} & set(range(600))
 
 
-def test_rare_leaves_of_json_are_in_no_model_and_no_sample(orders, tmp_path):
+def test_rare_leaves_of_json_are_in_no_model_and_no_sample(orders, tmp_path, stored_bytes):
     """A key, category, item, extreme, text or address of one document never appears."""
     model = GaussianCopulaSynthesizer().fit(pa.table({"payload": orders}))
     sample = "".join(model.sample(2000, seed=1)["payload"].to_pylist())
     model.save(tmp_path)
-    stored = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
+    stored = stored_bytes(tmp_path)
     assert "canary" not in sample
     assert b"canary" not in stored
     assert "987654" not in sample

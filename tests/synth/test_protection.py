@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -137,17 +136,12 @@ def guarded() -> pa.Table:
     return pa.table(columns)
 
 
-def everything(folder: Path) -> bytes:
-    """All bytes below a folder."""
-    return b"".join(p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file())
-
-
-def test_canaries_are_in_no_model_and_no_sample(guarded, tmp_path):
+def test_canaries_are_in_no_model_and_no_sample(guarded, tmp_path, stored_bytes):
     """One row's e-mail, category, numbers, texts and bytes are in no file and no sample."""
     model = GaussianCopulaSynthesizer().fit(guarded)
     sample = model.sample(5000, seed=1)
     model.save(tmp_path / "model")
-    stored = everything(tmp_path / "model")
+    stored = stored_bytes(tmp_path / "model")
     assert CANARY.encode() not in stored
     for number in (918_273_645, 77_654_321):
         assert str(number).encode() not in stored
@@ -161,10 +155,10 @@ def test_canaries_are_in_no_model_and_no_sample(guarded, tmp_path):
     assert pc.min(sample["born"]).as_py() > dt.date(1960, 1, 1)
 
 
-def test_no_real_text_is_in_the_model(guarded, tmp_path):
+def test_no_real_text_is_in_the_model(guarded, tmp_path, stored_bytes):
     """Not one of the real e-mails, notes and codes is in the model's files."""
     GaussianCopulaSynthesizer().fit(guarded).save(tmp_path)
-    stored = everything(tmp_path)
+    stored = stored_bytes(tmp_path)
     for column in ("email", "note", "code"):
         assert not [v for v in guarded[column].to_pylist() if v.encode() in stored]
 

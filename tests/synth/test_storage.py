@@ -120,3 +120,9 @@ def test_streams_depend_on_their_purpose_only():
     assert stream(1, "a", "b").random() == stream(1, "a", "b").random()
     draws = [stream(*p).random() for p in ((1, "a", "b"), (1, "ab"), (2, "a", "b"), (1, "b", "a"))]
     assert len(set(draws)) == 4
+
+
+def test_texts_of_a_stored_array_can_be_searched(tmp_path, stored_bytes):
+    """What tests look for in a model's bytes is found where an array holds it."""
+    save_state(tmp_path, "some", {"values": pa.array(["canary"])})
+    assert b"canary" in stored_bytes(tmp_path)
