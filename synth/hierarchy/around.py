@@ -52,6 +52,7 @@ class Around:
         self.relations = {r.name: r for r in metadata.relationships}
         self.parts, self.drawn, self.finish = parts, drawn, finish
         self._held: dict[tuple[str, str], pa.Array] = {}
+        self._summed: set[str] = set()
 
     def values(self, outside: Outside, links: Mapping[str, Ints], rows: _Span) -> pa.Array:
         """What some rows see of another table.
@@ -65,11 +66,14 @@ class Around:
         if not outside.of_children:
             column = self._column(relation.parent, outside.columns[0])
             return parent_values(column, links[relation.name])
-        if relation.name not in self.drawn.links:  # the children are not yet planned
+        unknown = relation.name not in self.drawn.links  # the children are not yet planned
+        if unknown or relation.name in self._summed:  # or are asking for a column of this parent
             return pa.nulls(rows.stop - rows.start, pa.decimal128(18, sum(outside.digits)))
         held = (relation.name, outside.name)
         if held not in self._held:
+            self._summed.add(relation.name)
             self._held[held] = as_numbers(outside, self._sums(outside, relation))
+            self._summed.remove(relation.name)
         return self._held[held].slice(rows.start, rows.stop - rows.start)
 
     def _column(self, name: str, column: str) -> pa.Array:

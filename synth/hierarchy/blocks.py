@@ -14,14 +14,16 @@ import pyarrow as pa
 from prefect_synth.synth.encoding.generated import Place
 from prefect_synth.synth.encoding.layout import Encoded, Ints
 from prefect_synth.synth.hierarchy.around import Around
-from prefect_synth.synth.hierarchy.contexts import Contexts, block_rows, told_of
+from prefect_synth.synth.hierarchy.contexts import Contexts, block_rows, span_of, told_of
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.part import Blocks, TablePart, split
 from prefect_synth.synth.hierarchy.relations import NAMED
+from prefect_synth.synth.hierarchy.sequences import draw_sequences
 from prefect_synth.synth.hierarchy.structure import Sample
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
 from prefect_synth.synth.rules.applying import own_codes, parent_codes
+from prefect_synth.synth.rules.increasing import FAMILY
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,15 @@ class BlockDrawer:
 
     def draw(self, part: TablePart, block: int) -> Drawn:
         """Draw the encoded rows of one block of a table."""
-        start = block * block_rows(part)
-        stop = min(start + block_rows(part), self.drawn.rows[part.name])
-        return self.draw_rows(part, block, start, stop)
+        return self.draw_rows(part, block, *span_of(part, self.drawn, block))
 
     def draw_rows(self, part: TablePart, block: int, start: int, stop: int) -> Drawn:
         """Draw rows `start` to `stop`, of which block `block` consists."""
         rng = stream(self.seed, "sample", part.name, str(block))
         context = self.contexts.of(part, told_of(part), start, stop)
         styles, context = _styles(part, context, rng)
-        blocks = split(part.row_model.sample(context, rng), part, styles)
+        rows = draw_sequences(part, context, self._families(part, start, stop), rng)
+        blocks = split(rows, part, styles)
         links = {
             relation: blocks.references[relation].pieces[:, 0].astype(np.int64)
             - int(layout.has_null)
@@ -94,7 +95,15 @@ class BlockDrawer:
         codes = parent_codes(self.metadata, part.plan, links, self._codes(part))
         rng = stream(self.seed, "rules", part.name, str(block))
         seen = {o.name: self.around.values(o, links, drawn) for o in part.rules.outside}
+        if part.rules.increasing is not None:
+            seen[FAMILY] = pa.array(self._families(part, drawn.start, drawn.stop))
         return part.rules.backward(columns | seen, codes, rng, drawn.stop - drawn.start)
+
+    def _families(self, part: TablePart, start: int, stop: int) -> Ints:
+        """The primary parent that rows were drawn with, negative where there is none, [n]."""
+        if part.plan.primary is None:
+            return np.full(stop - start, -1, np.int64)
+        return self.drawn.told[part.plan.primary][start:stop]
 
     def _codes(self, part: TablePart) -> dict[str, Ints]:
         """What stands for the rows of a table's parents, for rules."""

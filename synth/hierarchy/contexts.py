@@ -6,10 +6,11 @@ others, draws the same rows.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from prefect_synth.synth.encoding.layout import Encoded
+from prefect_synth.synth.encoding.layout import Encoded, Ints
 from prefect_synth.synth.hierarchy.context import parent_context
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.metadata import Metadata
@@ -34,6 +35,24 @@ def blocks_of(part: TablePart, rows: int) -> Iterator[tuple[int, int, int]]:
     size = block_rows(part)
     for block, start in enumerate(range(0, rows, size)):
         yield block, start, min(start + size, rows)
+
+
+def span_of(part: TablePart, drawn: Sample, block: int) -> tuple[int, int]:
+    """First row and end of a block; of rows that stand in sequences it has whole families."""
+    rows, size = drawn.rows[part.name], block_rows(part)
+    start, stop = (min(at, rows) for at in (block * size, (block + 1) * size))
+    if part.rules.increasing is None or part.plan.primary is None:
+        return start, stop
+    link = drawn.told[part.plan.primary]
+    return _family_start(link, start), _family_start(link, stop)
+
+
+def _family_start(link: Ints, row: int) -> int:
+    """The first row from `row` on at which a family begins."""
+    if row in (0, len(link)) or link[row] < 0 or link[row] != link[row - 1]:
+        return row
+    parent = link[row]  # rising, and the rows without parent come last
+    return bisect_left(range(len(link)), True, lo=row, key=lambda i: bool(link[i] != parent))
 
 
 class Contexts:

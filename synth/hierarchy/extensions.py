@@ -38,6 +38,8 @@ from prefect_synth.synth.rules.applying import (
     family_of,
     own_codes,
     parent_codes,
+    sequence_of,
+    still_to_repair,
     take_out,
 )
 from prefect_synth.synth.rules.ruleset import TableRules
@@ -107,6 +109,7 @@ class Extended:
         one_to_one: Relations with at most one row a parent.
         kept: The raw rows, where the table is published as it is.
         rules: What restores the columns that rules determine.
+        sequence: The row before each row of its parent, and its position, where there is an order.
     """
 
     rows: int
@@ -125,6 +128,7 @@ class Extended:
     one_to_one: tuple[str, ...]
     kept: dict[str, pa.Array] | None
     rules: TableRules = field(default_factory=TableRules)
+    sequence: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,13 @@ def extend_tables(
         made = _extend(
             seen, plan, name, left, links, extended, named, roles, units.get(name), settings
         )
-        extended[name] = replace(made, schema=loaded[name].schema, rules=rules)
+        extended[name] = replace(
+            made,
+            schema=loaded[name].schema,
+            rules=rules,
+            unique=still_to_repair(rules, made.unique),
+            sequence=sequence_of(rules, loaded[name]),
+        )
     return Extensions(plan, {name: extended[name] for name in plan.order})
 
 

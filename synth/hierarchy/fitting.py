@@ -13,6 +13,7 @@ from prefect_synth.synth.hierarchy.encoders import fit_numbers, fit_traits
 from prefect_synth.synth.hierarchy.extensions import Extended, Extensions, HierarchySettings
 from prefect_synth.synth.hierarchy.families import family_rows
 from prefect_synth.synth.hierarchy.part import KeptRows, StructureModel, StyleModel, TablePart
+from prefect_synth.synth.hierarchy.sequences import fit_rows
 from prefect_synth.synth.hierarchy.styles import link_styles
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
@@ -39,8 +40,8 @@ def fit_part(
     """
     table, plan = extensions.tables[name], extensions.plan.tables[name]
     rows = family_rows(metadata, extensions, name, settings.seed)
-    rng, own = stream(settings.seed, "fit", name), table.blocks.joined().take(rows)
-    choice = choose(table.rows, own.width, settings.budget_seconds, settings.row_model)
+    rng, width = stream(settings.seed, "fit", name), table.blocks.joined().width
+    choice = choose(table.rows, width, settings.budget_seconds, settings.row_model)
     settings = replace(settings, row_model=choice.row_model)
     nulls = {r: _null_share(link) for r, link in table.links.items()}
     contexts: list[Encoded] = []
@@ -55,13 +56,15 @@ def fit_part(
         contexts.append(_context(metadata, extensions, relation, link, nulls, rng))
     styles = _fit_styles(table, rows, contexts, settings, rng)
     row_model = row_model or make_row_model(settings.row_model)
-    row_model = row_model.fit(own, Encoded.beside(contexts, len(rows)), rng)
+    known = Encoded.beside(contexts, len(rows))
+    row_model, sequence = fit_rows(table, rows, known, row_model, settings, rng)
     kept = None if table.kept is None else KeptRows(table.kept, table.blocks)
     return TablePart(
         name, table.rows, table.schema, plan, table.codec, table.relations, styles,
         table.blocks.style_of, table.levels,
         table.references, nulls, table.one_to_one, structure, row_model, table.keys,
         table.counters, table.unique, kept, table.rules, choice,
+        sequence,
     )  # fmt: skip
 
 

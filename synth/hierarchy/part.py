@@ -12,6 +12,7 @@ from prefect_synth.synth.encoding.table import TableCodec
 from prefect_synth.synth.generation.keys import KeyGenerator
 from prefect_synth.synth.hierarchy.encoders import NumbersCodec, Traits
 from prefect_synth.synth.hierarchy.plan import TablePlan
+from prefect_synth.synth.hierarchy.sequences import SequenceModel
 from prefect_synth.synth.hierarchy.styles import StyleCodec
 from prefect_synth.synth.row_models import factory  # noqa: F401 - a part on disk names its model
 from prefect_synth.synth.row_models.base import RowModel
@@ -107,6 +108,8 @@ class TablePart:
         kept: The rows, where the table is published as it is.
         rules: What restores the columns that rules determine.
         choice: The row model's name, and why it was chosen.
+        sequence: p(row | context, the row before it), where the rows of a parent are in order;
+            `row_model` draws the first ones then.
     """
 
     name: str
@@ -129,6 +132,7 @@ class TablePart:
     kept: KeptRows | None
     rules: TableRules = field(default_factory=TableRules)
     choice: Choice | None = None
+    sequence: SequenceModel | None = None
 
     def save(self, folder: Path) -> None:
         """Write the part into `folder` as `part.json` and `part.safetensors`."""

@@ -82,14 +82,19 @@ def make_plan(
 
 def _rank(
     metadata: Metadata, relationship: Relationship, rows: Mapping[str, int]
-) -> tuple[bool, bool, bool, int, str]:
-    """Smallest is primary: one to one, then no small reference, never null, the largest."""
+) -> tuple[bool, bool, bool, bool, int, str]:
+    """Smallest is primary: one to one, then no small reference, never null, the largest.
+
+    Before all of them comes the key that the schema says the rows are sequences by.
+    """
     child = metadata.tables[relationship.child]
     one_to_one = _is_one_to_one(metadata, relationship)
     # a handful of airlines says less of a flight than its plane does
     small = rows[relationship.parent] <= min(_SMALL, rows[relationship.child] / _FANNED_OUT)
     nullable = any(child.columns[c].nullable for c in relationship.child_columns)
-    return (not one_to_one, small, nullable, -rows[relationship.parent], relationship.name)
+    unordered = relationship.child_columns != (child.sequence_key,)
+    size = -rows[relationship.parent]
+    return (unordered, not one_to_one, small, nullable, size, relationship.name)
 
 
 def _is_one_to_one(metadata: Metadata, relationship: Relationship) -> bool:

@@ -108,8 +108,9 @@ class Planner:
         levels = {relation: np.zeros(rows, np.int64) for relation in part.levels}
         references = {relation: np.zeros(rows, np.int32) for relation in part.references}
         held: dict[str, list[pa.Array]] = {column: [] for column in columns}
-        for block, start, stop in blocks_of(part, rows):
+        for block, _, _ in blocks_of(part, rows):
             drawn = self.drawer.draw(part, block)
+            start, stop = drawn.start, drawn.stop
             if children:
                 encoded.write(drawn)
             for relation, codec in part.levels.items():

@@ -83,10 +83,11 @@ def make_unique(
     parts += [KeyPart(d.choice, np.arange(len(d.values))) for d in domains.values()]
     if not len(repeated([p.row_codes for p in parts])):
         return
-    held = {len(linked) + i for i, c in enumerate(own) if c in drawn.held}
+    fixed = {*drawn.held, *(r.target for r in (part.rules.increasing,) if r is not None)}
+    held = {len(linked) + i for i, c in enumerate(own) if c in fixed}
     free = [i for i in reversed(range(len(parts))) if i not in held and _is_free(part, linked, i)]
     fillable = not held and all(r.parent != part.name for r, _ in linked)
-    wider = {c: d for c, d in domains.items() if c not in drawn.held}
+    wider = {c: d for c, d in domains.items() if c not in fixed}
     at = {c: len(linked) + i for i, c in enumerate(own)}
     unique = repair(parts, free, rng, fillable=fillable) or _with_more_values(
         part, parts, wider, at, rng
@@ -153,7 +154,9 @@ def _is_free(
     if index >= len(linked):
         return True
     relation = linked[index][0]
-    return relation.parent != part.name and (relation.name != part.plan.primary or len(linked) == 1)
+    return relation.parent != part.name and (
+        relation.name != part.plan.primary or (len(linked) == 1 and part.rules.increasing is None)
+    )
 
 
 def _with_more_values(

@@ -46,6 +46,7 @@ class ARGNRowModel:
         context_codes: Codes of the context's columns, learned.
         codes: Codes of the row's columns, learned.
         network: The weights, learned.
+        calibrated: Whether the draws have the shares of the data, as near as can be.
     """
 
     epochs: int = EPOCHS
@@ -54,6 +55,7 @@ class ARGNRowModel:
     context_codes: tuple[ColumnCodes, ...] = ()
     codes: tuple[ColumnCodes, ...] = ()
     network: Network | None = None
+    calibrated: bool = True
 
     def fit(self, rows: Encoded, context: Encoded, rng: np.random.Generator) -> Self:
         """Train the network.
@@ -129,7 +131,8 @@ class ARGNRowModel:
         pieces, places = np.empty((n, d), np.int64), np.empty((n, d))
         for j, codes in enumerate(self.codes):
             odds = probabilities(network.logits(j, known))
-            drawn = stratified(raked(odds, codes.shares) if n >= _FEWEST_RAKED else odds, rng)
+            exact = self.calibrated and n >= _FEWEST_RAKED
+            drawn = stratified(raked(odds, codes.shares) if exact else odds, rng)
             known = np.hstack([known, network.tables[len(self.context_codes) + j][drawn]])
             pieces[:, j], places[:, j] = codes.draw(self.layouts[j], drawn, rng)
         return Encoded(pieces, places, self.layouts)

@@ -39,6 +39,7 @@ class CopulaRowModel:
         orders: For each context and row column, its pieces along the latent axis, learned.
         correlation: Of context and row columns, [c + d, c + d], learned.
         width: Number of context columns, learned.
+        calibrated: Whether the draws have the shares of the data, as near as can be.
     """
 
     independent: bool = False
@@ -46,6 +47,7 @@ class CopulaRowModel:
     orders: tuple[Ints, ...] = ()
     correlation: Floats | None = None
     width: int = 0
+    calibrated: bool = True
 
     def fit(self, rows: Encoded, context: Encoded, rng: np.random.Generator) -> Self:
         """Learn the latent order of categories and the correlations."""
@@ -82,7 +84,8 @@ class CopulaRowModel:
             if j in held:
                 pieces[:, j], places[:, j] = held[j]
                 continue
-            u = ndtr(z[:, j]) if held else calibrated(z[:, j], rng)
+            exact = self.calibrated and not held
+            u = calibrated(z[:, j], rng) if exact else ndtr(z[:, j])
             pieces[:, j], places[:, j] = self._decode(j, u)
         return Encoded(pieces, places, self.layouts)
 

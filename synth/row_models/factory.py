@@ -34,6 +34,16 @@ def load_library(name: str) -> None:
         importlib.import_module(LIBRARIES[name])
 
 
+def without_calibration(model: RowModel) -> RowModel:
+    """The same model, not fitted yet, whose draws are not bent to the shares of the data.
+
+    For rows that are not to have those shares all together: those at one position of sequences.
+    """
+    if isinstance(model, CopulaRowModel | ARGNRowModel):
+        model.calibrated = False
+    return model
+
+
 def make_row_model(name: str) -> RowModel:
     """A row model that is not fitted yet.
 

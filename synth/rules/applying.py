@@ -12,9 +12,10 @@ from prefect_synth.synth.encoding.layout import Floats, Ints
 from prefect_synth.synth.hierarchy.plan import Plan, TablePlan
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.rules.inference import infer_rules
-from prefect_synth.synth.rules.rule import ALONE
+from prefect_synth.synth.rules.rule import ALONE, Rows
 from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.rules.search import Family
+from prefect_synth.synth.rules.units import plain
 
 Rules = Mapping[str, Sequence[str]] | Literal["infer", "none"]
 """Rules as a synthesizer takes them: lines by table in addition to inferred ones, or a word."""
@@ -74,7 +75,8 @@ def family_of(
         return early and len(ways) == 1 and relation.parent != relation.child
 
     above = tuple(r for r in metadata.parents(name) if known(r))
-    return Family(metadata, tables, links, above, tuple(filter(known, metadata.children(name))))
+    below = tuple(filter(known, metadata.children(name)))
+    return Family(metadata, tables, links, above, below, plan.tables[name].primary)
 
 
 def take_out(
@@ -82,7 +84,8 @@ def take_out(
 ) -> tuple[TableRules, Metadata, pa.Table]:
     """The rules of a table, and its metadata and rows without what they determine."""
     metadata, table = family.metadata, family.tables[name]
-    if chosen == "none":
+    infer = infer and chosen != "none"
+    if not infer and not isinstance(chosen, Mapping) and not metadata.tables[name].sequence_index:
         return TableRules(), metadata, table
     declared = {} if isinstance(chosen, str) else {n: r for n, r in chosen.items() if n == name}
     found = infer_rules(
@@ -91,3 +94,25 @@ def take_out(
     rules = found.of(name)
     left = rules.forward(table, codes, {o.name: family.values(o) for o in rules.outside})
     return rules, found.metadata(metadata, {name: left}), left
+
+
+def sequence_of(rules: TableRules, table: pa.Table) -> Ints | None:
+    """The row before each row of its parent, -1 for the first, and its position: [n, 2].
+
+    None where the rows of a parent have no order.
+    """
+    rule = rules.increasing
+    if rule is None:
+        return None
+    columns = {c: plain(table[c]) for c in (rule.target, *rule.members)}
+    return rule.sequence(Rows(columns, {}, len(table)))
+
+
+def still_to_repair(
+    rules: TableRules, unique: tuple[tuple[str, ...], ...]
+) -> tuple[tuple[str, ...], ...]:
+    """Unique keys without those that the order of a parent's rows makes unique."""
+    rule = rules.increasing
+    if rule is None or not rule.strict:
+        return unique
+    return tuple(key for key in unique if not {rule.target, *rule.members} <= set(key))

@@ -24,7 +24,9 @@ from prefect_synth.synth.rules.binding_columns import (
 from prefect_synth.synth.rules.calendar import Composed, DayOfMonth, Part
 from prefect_synth.synth.rules.clock import Clock, ClockSum
 from prefect_synth.synth.rules.declared import CHECKS, Declared
+from prefect_synth.synth.rules.find_increasing import increasing_of
 from prefect_synth.synth.rules.formulas import Product, Sum
+from prefect_synth.synth.rules.increasing import Increasing
 from prefect_synth.synth.rules.lookup import fit_lookup
 from prefect_synth.synth.rules.order import Between, common_scale
 from prefect_synth.synth.rules.outside import MARK, of_children, of_parent
@@ -238,10 +240,20 @@ def _order(search: Search, rule: Declared) -> list[Rule]:
     return [Between(high, ((low, strict),), (), scale, kind_of(search, high))]
 
 
+def _increasing(search: Search, rule: Declared) -> list[Rule]:
+    if any(isinstance(r, Increasing) for r in search.found):
+        raise RuleError(
+            f"The rule '{rule.text}' of table '{search.name}' is the second one of its kind. "
+            "The rows of a parent stand in one order; leave one of them out."
+        )
+    return [increasing_of(search, rule.target)]
+
+
 _MAKERS = {
     "sum": _sum, "product": _product, "clock_sum": _clock_sum, "clock": _clock,
     "datetime": _datetime, "valid_date": _valid_date, "part": _part, "lookup": _lookup,
     "order": _order, "range": bind_range, "one_of": bind_one_of, "null": bind_null,
     "constant": bind_constant, "step": bind_step, "relation_sum": _relation_sum,
+    "increasing": _increasing,
     **dict.fromkeys(CHECKS, bind_check),
 }  # fmt: skip

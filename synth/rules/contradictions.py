@@ -79,7 +79,7 @@ def _check_names(metadata: Metadata, table: str, rule: Declared) -> None:
     for column in rule.columns:
         if column not in own and column not in foreign:
             raise unknown_column(column, rule.text, [*own, *(foreign if "." in column else ())])
-    if rule.kind == "unique":
+    if rule.kind in ("unique", "increasing"):  # a date may be in a key beside a foreign key
         return
     named = {rule.target} if rule.kind == "lookup" else {rule.target, *rule.columns}
     for column in sorted(named & metadata.key_columns(table)):

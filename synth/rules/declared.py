@@ -9,7 +9,7 @@
     constant(currency)                      step(price, 0.05)
     city = customers.city                   items = count(lines)
     unique(code)                            luhn(card)
-    clock(opens)
+    clock(opens)                            increasing(seen_at)
 
 Names that are no plain words stand in backticks.
 """
@@ -28,7 +28,7 @@ from prefect_synth.synth.rules.calendar import PARTS
 
 CHECKS = ("luhn", "ean13", "isbn10", "isbn13", "iban")
 _UNITS = ("year", "month", "day", "hour", "minute", "second")
-_SINGLE = ("constant", "one_of", "unique", "step", "clock", "valid_date", *CHECKS)
+_SINGLE = ("constant", "increasing", "one_of", "unique", "step", "clock", "valid_date", *CHECKS)
 _PART_NAMES = tuple(p for p in PARTS if "@" not in p)
 _FUNCTIONS = (*_PART_NAMES, "round", "clock", "datetime", "sum", "count")
 _OFFSETS = re.compile(r" [+-][\d.]+h(?: until [^,]+)?(?:, [+-][\d.]+h(?: until [^,]+)?)*$")
@@ -40,7 +40,7 @@ class Declared:
 
     Args:
         kind: sum, product, clock_sum, clock, datetime, part, lookup, order, range, relation_sum,
-            one_of, null, constant, step, unique, valid_date, or a name of `CHECKS`.
+            one_of, null, constant, step, unique, valid_date, increasing, or a name of `CHECKS`.
         text: As it was written.
         target: The column that is computed or checked; of an order the larger one.
         columns: The other columns; one of another table as `table.column`.

@@ -85,7 +85,7 @@ def accept_bounded(
     if not lows and not highs:
         return
     kind = search.rows.columns[target].type
-    of_target = replace(scale, step=_step(search, target, scale))
+    of_target = replace(scale, step=own_step(search, target, scale))
     schema = pa.schema([("v", kind)])
     if len(lows) == 1 and not highs and _is_near(search, lows[0], target, scale):
         search.accept(Above(target, lows[0], pairs[lows[0], target], of_target, schema))
@@ -106,14 +106,14 @@ def _is_near(search: Search, low: str, high: str, scale: Scale) -> bool:
     less, more = (scale.read(search.rows.columns[c]) for c in (low, high))
     if (more.valid & ~less.valid).any():
         return False
-    step = _step(search, high, scale)
+    step = own_step(search, high, scale)
     if ((more.whole - less.whole)[more.valid] % step).any():
         return False
     apart = (more.whole - less.whole)[more.valid].astype(float)
     return bool(apart.std() < _NEAR * more.whole[more.valid].astype(float).std())
 
 
-def _step(search: Search, column: str, scale: Scale) -> int:
+def own_step(search: Search, column: str, scale: Scale) -> int:
     """The column's own finest step, in units of the scale."""
     values = search.rows.columns[column].drop_null()
     ticks = fit_ticks(values)

@@ -15,6 +15,7 @@ from prefect_synth.synth.rules.find_calendar import find_composed, find_parts
 from prefect_synth.synth.rules.find_clocks import find_clock_sums, find_clocks
 from prefect_synth.synth.rules.find_formulas import find_products, find_sums
 from prefect_synth.synth.rules.find_groups import find_one_hot
+from prefect_synth.synth.rules.find_increasing import bind_sequence, find_increasing
 from prefect_synth.synth.rules.find_lookups import find_lookups
 from prefect_synth.synth.rules.find_order import find_inequalities
 from prefect_synth.synth.rules.find_relations import (
@@ -35,6 +36,7 @@ _FINDERS = (
     find_parts,
     find_lookups,
     find_clocks,
+    find_increasing,
     find_inequalities,
 )
 
@@ -67,6 +69,7 @@ def infer_rules(
     for name, table in tables.items():
         search = Search.of(metadata, name, table, codes or {}, (families or {}).get(name))
         bind_rules(search, read.get(name, []))
+        bind_sequence(search, metadata.tables[name])
         if infer and len(table) >= FEWEST:
             _infer(search)
         found[name] = search.result()

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.metadata import Column, Metadata
+from prefect_synth.synth.rules.increasing import Increasing
 from prefect_synth.synth.rules.outside import Outside
 from prefect_synth.synth.rules.rule import Derivation, Rows, Rule
 from prefect_synth.synth.rules.units import plain
@@ -39,6 +40,11 @@ class TableRules:
     def texts(self) -> list[str]:
         """The rules as the project file has them."""
         return [rule.text() for rule in self.rules]
+
+    @property
+    def increasing(self) -> Increasing | None:
+        """The rule that says in which order the rows of a parent stand."""
+        return next((rule for rule in self.rules if isinstance(rule, Increasing)), None)
 
     def computing(self, column: str) -> Rule | None:
         """The rule that computes a column, or that it is modelled by in another form."""
@@ -148,6 +154,9 @@ class RuleSet:
             if self.of(name).rules:
                 known = metadata.tables[name]
                 columns = {f.name: _column(f, known.columns.get(f.name)) for f in table.schema}
+                if (increasing := self.of(name).increasing) is not None:
+                    steps, whole = increasing.target, known.columns[increasing.target]
+                    columns[steps] = Column(steps, "numerical", nullable=whole.nullable)
                 metadata = metadata.with_table(replace(known, columns=columns))
         return metadata
 

@@ -34,6 +34,7 @@ class Family:
         links: Parent row of each row, by relation.
         above: Relations to parents that are chosen before the rows are drawn, one a parent table.
         below: Relations from children, one a child table.
+        primary: Name of the relation whose parents' numbers of children make the rows.
     """
 
     metadata: Metadata
@@ -41,6 +42,7 @@ class Family:
     links: Mapping[str, Ints]
     above: tuple[Relationship, ...]
     below: tuple[Relationship, ...]
+    primary: str | None = None
 
     def values(self, outside: Outside) -> pa.Array:
         """What the rows see of another table."""
