@@ -17,6 +17,7 @@ from prefect_synth.expectations.scorecard import PROPERTIES, headline, table_sco
 from prefect_synth.expectations.shapes import Shape
 from prefect_synth.expectations.verdict import BLOCKING, Check, Verdict
 from prefect_synth.synth.drawing import to_mermaid
+from prefect_synth.synth.hierarchy.summary import PartSummary
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.quality import QualityScore
 
@@ -65,6 +66,7 @@ def write_report(
     seed: int | None = None,
     shapes: Sequence[Shape] = (),
     kept: Collection[str] = (),
+    models: Sequence[PartSummary] = (),
 ) -> Path:
     """Write the report.
 
@@ -80,6 +82,7 @@ def write_report(
         seed: The seed that made it.
         shapes: Shapes of columns, from `table_shapes`.
         kept: Tables published as they are.
+        models: How each table was modelled.
 
     Returns:
         The path.
@@ -104,6 +107,7 @@ def write_report(
         schema=Markup(draw_schema(metadata, {t: pair[1] for t, pair in rows.items()})),  # noqa: S704  escapes names
         mermaid=to_mermaid(metadata),
         kept=sorted(kept),
+        models=models,
         generated=_generated(metadata, kept),
         sampled=sorted({c.table for c in verdict.checks if c.table and "sample" in c.detail}),
         untold=[c.place for c in verdict.warnings if c.observed == "not judged"],

@@ -79,18 +79,20 @@ def _counted(number: int, noun: str) -> str:
 def _checks(title: str, checks: tuple[Check, ...]) -> str:
     lines = [f"## {title}", "", "| place | check | found | required | |", "|---|---|---|---|---|"]
     lines += [
-        _row(c.place, f"{c.name} ({c.status})", c.found, c.required, c.detail)
+        markdown_row(c.place, f"{c.name} ({c.status})", c.found, c.required, c.detail)
         for c in checks[:_MOST]
     ]
     if len(checks) > _MOST:
-        lines.append(_row(f"and {len(checks) - _MOST} more, in the report", "", "", "", ""))
+        lines.append(markdown_row(f"and {len(checks) - _MOST} more, in the report", "", "", "", ""))
     return "\n".join(lines)
 
 
 def _scores(quality: QualityScore) -> str:
     scores = {title: getattr(quality, name) for name, title in PROPERTIES.items()}
     lines = ["## Scores", "", "| score | of 1 |", "|---|---|"]
-    lines += [_row(title, f"{score:.3f}") for title, score in scores.items() if score is not None]
+    lines += [
+        markdown_row(title, f"{score:.3f}") for title, score in scores.items() if score is not None
+    ]
     return "\n".join(lines)
 
 
@@ -101,7 +103,7 @@ def _tables(
     lines = ["## Tables", "", "| table | real rows | synthetic rows | quality | checks passed |"]
     lines.append("|---|---:|---:|---:|---:|")
     lines += [
-        _row(
+        markdown_row(
             table,
             f"{real:,}",
             f"{synthetic:,}",
@@ -117,6 +119,7 @@ def _names(tables: Collection[str]) -> str:
     return ", ".join(f"`{table}`" for table in sorted(tables))
 
 
-def _row(*cells: str) -> str:
+def markdown_row(*cells: str) -> str:
+    """A line of a table."""
     # A bar inside a cell would start a new one.
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

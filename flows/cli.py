@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from prefect_synth.flows.commands.answer import DEBUG, respond
-from prefect_synth.flows.tables import Keys, OnOrphan
+from prefect_synth.flows.tables import Keys, OnOrphan, RuleSearch
 
 app = typer.Typer(
     name="prefect-synth",
@@ -119,13 +119,26 @@ def synthesize(
     ] = "error",
     keys: Annotated[Keys, typer.Option(help="fresh with every seed, or stable.")] = "fresh",
     memory: Annotated[str | None, typer.Option(help="What sampling may use, as 2GB.")] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="The table whose rows are people: rare is few of them.")
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Processor seconds that auto may spend on a table; beyond, it is fast."),
+    ] = None,
+    rules: Annotated[
+        RuleSearch, typer.Option(help="infer: find what holds on every row, and hold it; or none.")
+    ] = "infer",
     as_json: JsonOption = False,
 ) -> None:
     """Synthesize a folder of Parquet files: no Prefect, no warehouse, no bucket."""
     from prefect_synth.flows.commands.synthesize import Request, synthesize_folder
 
     kept = tuple(keep or ())
-    request = Request(data, out, metadata, synthesizer, scale, seed, kept, on_orphan, keys, memory)
+    request = Request(
+        data, out, metadata, synthesizer, scale, seed, kept, on_orphan, keys, memory,
+        unit, budget, rules,
+    )  # fmt: skip
     respond(as_json, lambda: synthesize_folder(request))
 
 

@@ -18,6 +18,11 @@ class TableOutcome(BaseModel):
         failed: Checks that failed or crashed.
         notes: Checks that a reader should know of and that do not block.
         kept: Whether the real rows are published as they are.
+        model: The model of its rows; `copy` where the real rows are published.
+        reason: Why it got that one.
+        rules: The rules in force.
+        named_rows: Rows with a style of their own, of a reference table.
+        train_seconds: Time on the clock that its training took, when it was trained.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,6 +34,11 @@ class TableOutcome(BaseModel):
     failed: int
     notes: int
     kept: bool
+    model: str
+    reason: str
+    rules: tuple[str, ...]
+    named_rows: int
+    train_seconds: float
 
 
 class Outcome(BaseModel):

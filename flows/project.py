@@ -13,7 +13,7 @@ from prefect_synth.expectations.settings import Gates
 from prefect_synth.flows.project_errors import project_error
 from prefect_synth.flows.relations import parse_relation
 from prefect_synth.flows.run_settings import RunSettings
-from prefect_synth.flows.tables import DefaultSettings, TableSettings
+from prefect_synth.flows.tables import DefaultSettings, PrivacySettings, TableSettings
 from prefect_synth.flows.yaml_document import ProjectError, read_yaml
 from prefect_synth.synth.metadata import Relationship
 from prefect_synth.tasks.settings import (
@@ -63,6 +63,10 @@ class Project(Settings):
     tables: dict[str, TableSettings] = Field(
         default_factory=dict,
         description="What differs for single tables, by name.",
+    )
+    privacy: PrivacySettings = Field(
+        default_factory=PrivacySettings,
+        description="Whom the values protect.",
     )
     gates: Gates = Field(
         default_factory=Gates,

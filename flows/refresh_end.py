@@ -15,7 +15,7 @@ from prefect.tasks import exponential_backoff
 from prefect_synth import __version__
 from prefect_synth.expectations.gate import Judgement
 from prefect_synth.flows.refresh_work import Work
-from prefect_synth.tasks.artifacts import announce_place, draw_schema, keep_scorecard
+from prefect_synth.tasks.artifacts import announce_place, draw_schema, keep_models, keep_scorecard
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fingerprint
@@ -149,7 +149,7 @@ def _compare(
         verdicts=folder / "verdicts",
         kept=kept,
         gates=project.gates,
-        models={model.table: model.path for model in models},
+        models=tuple(models),
     )
 
 
@@ -169,6 +169,7 @@ def _what_is_judged(work: Work, table: str, synthetic: Mapping[str, TableRef]) -
 def _write_down(work: Work, comparison: Comparison, judgement: Judgement) -> Path:
     state, project = work.staged.run.state, work.setup.project
     draw_schema(project.project, work.staged.metadata)
+    keep_models(project.project, comparison.models)
     keep_scorecard(project.project, judgement, comparison.rows, comparison.kept)
     return work.do(
         report_judgement,

@@ -47,6 +47,7 @@ def outcome_of(
 def _table(judged: Judged, table: str) -> TableOutcome:
     verdict, quality = judged.judgement.verdict.of(table), judged.judgement.quality
     real, synthetic = judged.comparison.rows[table]
+    model = next(m for m in judged.comparison.models if m.table == table)
     return TableOutcome(
         real=real,
         synthetic=synthetic,
@@ -55,6 +56,11 @@ def _table(judged: Judged, table: str) -> TableOutcome:
         failed=len(verdict.failures),
         notes=len(verdict.warnings),
         kept=table in judged.comparison.kept,
+        model=model.made.row_model,
+        reason=model.made.reason,
+        rules=model.made.rules,
+        named_rows=model.made.named_rows,
+        train_seconds=model.seconds,
     )
 
 

@@ -62,6 +62,8 @@ class Work:
             rules=project.rules(),
             infer_rules=project.defaults.rules == "infer",
             keys=project.defaults.keys,
+            unit=project.privacy.unit,
+            budget_seconds=project.run.budget_seconds,
             memory=project.run.memory,
         )
 

@@ -41,10 +41,15 @@ class RunSettings(Settings):
         le=64,
         description="How many tables are worked on at a time.",
     )
-
     memory: str | None = Field(
         default=None,
         description="What sampling may use, such as 2GB; by default all that it needs.",
+    )
+    budget_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="Processor seconds that `auto` may spend on a table; where trees would take "
+        "longer, it takes the copula.",
     )
 
     @field_validator("memory")

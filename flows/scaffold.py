@@ -63,11 +63,39 @@ def _questions(metadata: Metadata, rows: Mapping[str, int]) -> Iterator[str]:
         yield "\n# Do these columns refer to another table? The catalogue does not say so:"
         yield "# relations:"
         yield from (f"#   - {relation}" for relation in guessed)
+    people = guess_unit(metadata, rows)
+    if people is not None:
+        yield "\n# Are the rows of this table the people whose privacy counts? Then what is rare is"
+        yield "# counted in people, in it and in all tables below it (docs/project-file.md):"
+        yield f"# privacy: {{unit: {people}}}"
     tables = [*_generated(metadata), *_orders(metadata), *_references(metadata, rows)]
     if tables:
         yield "\n# Please look at these, and take the comment signs away where you want it said:"
         yield "# tables:"
         yield from tables
+
+
+def guess_unit(metadata: Metadata, rows: Mapping[str, int]) -> str | None:
+    """The table that may hold the people whose privacy counts; a person decides.
+
+    Of the tables with personal columns, or named after people, the one with the most tables below
+    it; of several the one with more rows.
+    """
+    people = [
+        t.name
+        for t in metadata.tables.values()
+        if _PEOPLE.search(t.name) or any(c.is_generated for c in t.columns.values())
+    ]
+    return max(people, key=lambda t: (len(_below(metadata, t)), rows[t]), default=None)
+
+
+def _below(metadata: Metadata, table: str) -> set[str]:
+    found, waiting = set[str](), [table]
+    while waiting:
+        children = {r.child for r in metadata.children(waiting.pop())} - found
+        found |= children
+        waiting += children
+    return found - {table}
 
 
 def _references(metadata: Metadata, rows: Mapping[str, int]) -> Iterator[str]:

@@ -37,6 +37,7 @@ def apply_settings(metadata: Metadata, project: Project) -> Metadata:
         RuleError: A rule names what does not exist, or contradicts another.
     """
     _check_root(metadata, project)
+    _check_unit(metadata, project)
     for name, settings in project.tables.items():
         table = _table(metadata, name)
         for column, wanted in settings.columns.items():
@@ -87,6 +88,20 @@ def _check_root(metadata: Metadata, project: Project) -> None:
         raise ProjectError(
             f"warehouse.sample.root names the table '{sample.root}', which was not found. "
             f"{did_you_mean(sample.root, metadata.tables)}"
+        )
+
+
+def _check_unit(metadata: Metadata, project: Project) -> None:
+    unit = project.privacy.unit
+    if unit is not None and unit not in metadata.tables:
+        raise ProjectError(
+            f"privacy.unit names the table '{unit}', which was not found. "
+            f"{did_you_mean(unit, metadata.tables)}"
+        )
+    if unit in project.copied():
+        raise ProjectError(
+            f"privacy.unit says that the rows of '{unit}' are people, and tables.{unit}.model "
+            "that its real rows are published as they are. Take one of them away."
         )
 
 

@@ -1,4 +1,4 @@
-"""How tables are modelled: the project file's `defaults` and `tables`."""
+"""How tables are modelled: the project file's `defaults`, `tables` and `privacy`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def _is_rule(text: str) -> str:
 RowModel = Literal["auto", "fast", "copula", "trees", "argn", "independent"]
 OnOrphan = Literal["error", "null", "drop"]
 Keys = Literal["fresh", "stable"]
+RuleSearch = Literal["infer", "none"]
 
 
 class DefaultSettings(Settings):
@@ -39,7 +40,7 @@ class DefaultSettings(Settings):
         description="What to do with a foreign key that refers to no row: refuse, null it, or drop "
         "the row.",
     )
-    rules: Literal["infer", "none"] = Field(
+    rules: RuleSearch = Field(
         default="infer",
         description="Find rules that every row obeys and hold them, or hold only declared ones.",
     )
@@ -81,4 +82,14 @@ class TableSettings(Settings):
     columns: dict[str, ColumnSettings] = Field(
         default_factory=dict,
         description="Settings of single columns by name.",
+    )
+
+
+class PrivacySettings(Settings):
+    """Whose privacy is protected."""
+
+    unit: str | None = Field(
+        default=None,
+        description="The table whose rows are people: what is rare is then counted in people, in "
+        "it and in all tables below it.",
     )

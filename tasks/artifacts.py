@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from prefect.artifacts import create_markdown_artifact
 
 from prefect_synth.expectations.gate import Judgement
+from prefect_synth.expectations.models import models_markdown
 from prefect_synth.expectations.scorecard import scorecard_markdown
 from prefect_synth.synth.drawing import to_mermaid
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.tasks.references import ModelRef
 from prefect_synth.tasks.snapshots.records import SnapshotRef
 
 
@@ -19,6 +21,19 @@ def draw_schema(project: str, metadata: Metadata) -> None:
         f"# Schema of {project}\n\n```mermaid\n{to_mermaid(metadata)}```\n",
         key=f"{project}-schema",
         description=f"Tables and foreign keys of {project}",
+    )
+
+
+def keep_models(project: str, models: Sequence[ModelRef]) -> None:
+    """Leave how each table is modelled, and why, under the key `<project>-models`."""
+    create_markdown_artifact(
+        models_markdown(
+            [model.made for model in models],
+            {model.table: model.seconds for model in models},
+            title=f"Models of {project}",
+        ),
+        key=f"{project}-models",
+        description=f"Which model each table of {project} got, and the rules in force",
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from prefect_synth.synth.hierarchy.summary import PartSummary
+
 _BLOCK = 1 << 20
 
 
@@ -40,11 +42,15 @@ class ModelRef(_Reference):
         table: The table's name.
         path: The folder.
         fingerprint: Of all that the part was trained from.
+        made: How the table is modelled, and why.
+        seconds: Time on the clock that training it took, when it was trained.
     """
 
     table: str
     path: Path
     fingerprint: str
+    made: PartSummary
+    seconds: float
 
 
 class SampleRef(_Reference):

@@ -31,6 +31,8 @@ class Synthesis(BaseModel):
         rules: Declared rules by table.
         infer_rules: Whether rules are looked for beside them.
         keys: Whether minted keys are fresh or stable.
+        unit: The table whose rows are people, where it is known.
+        budget_seconds: Processor seconds that `auto` may spend on a table; without end where None.
         memory: What sampling may use; without end where None.
     """
 
@@ -48,6 +50,8 @@ class Synthesis(BaseModel):
     rules: dict[str, tuple[str, ...]] = {}
     infer_rules: bool = True
     keys: Keys = "fresh"
+    unit: str | None = None
+    budget_seconds: float | None = None
     memory: str | None = None
 
     def read_metadata(self) -> Metadata:
@@ -71,6 +75,8 @@ class Synthesis(BaseModel):
             rules=self.rules,
             infer_rules=self.infer_rules,
             keys=self.keys,
+            unit=self.unit,
+            budget_seconds=self.budget_seconds,
         )
 
     def fingerprint(self) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 
-from prefect import task
+from prefect import get_run_logger, task
 
 from prefect_synth import __version__
 from prefect_synth.synth.hierarchy.extensions import Extensions
+from prefect_synth.synth.hierarchy.summary import summarize
 from prefect_synth.tasks.folders import written_whole
 from prefect_synth.tasks.progress import progress
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef
@@ -72,12 +74,14 @@ def train_table(
         folder: Where to keep the part, in private staging.
 
     Returns:
-        Where the part is.
+        Where the part is, and how the table is modelled.
     """
-    model = synthesis.synthesizer(table)
+    model, started = synthesis.synthesizer(table), perf_counter()
     needed = Extensions.load(extensions.path, model.metadata, table)
     part = model.fit_part(table, needed)
     with written_whole(folder) as unfinished:
         part.save(unfinished)
+    made, seconds = summarize(part), round(perf_counter() - started, 3)
+    get_run_logger().info(f"{table}: {made.row_model}. {made.reason}")
     progress().advance(STEP, 1, table)
-    return ModelRef(table=table, path=folder, fingerprint=fingerprint)
+    return ModelRef(table=table, path=folder, fingerprint=fingerprint, made=made, seconds=seconds)

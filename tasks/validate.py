@@ -23,6 +23,7 @@ from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.progress import progress
+from prefect_synth.tasks.references import ModelRef
 from prefect_synth.tasks.steps import guarded, keyed_by
 from prefect_synth.tasks.synthesis import read_metadata
 
@@ -50,7 +51,7 @@ class Comparison(BaseModel):
         verdicts: Folder of the verdicts.
         kept: Tables that are published as they are.
         gates: What must hold.
-        models: Folders of the trained parts, which know the rules in force, by table.
+        models: The trained parts, which know the rules in force.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,11 +65,11 @@ class Comparison(BaseModel):
     verdicts: Path
     kept: tuple[str, ...]
     gates: Gates
-    models: dict[str, Path] = {}
+    models: tuple[ModelRef, ...] = ()
 
     def rules(self) -> dict[str, TableRules]:
         """The rules in force, by table."""
-        parts = (TablePart.load(folder) for folder in self.models.values())
+        parts = (TablePart.load(model.path) for model in self.models)
         return {part.name: part.rules for part in parts if part.rules.rules}
 
     def read_metadata(self) -> Metadata:
@@ -180,4 +181,5 @@ def report_judgement(
         seed=seed,
         shapes=shapes,
         kept=comparison.kept,
+        models=[model.made for model in comparison.models],
     )

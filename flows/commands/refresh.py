@@ -69,7 +69,7 @@ def _show(console: Console, outcome: Outcome, project: Path) -> None:
 
 def _gates(outcome: Outcome) -> Table:
     table = Table("table", box=None, pad_edge=False)
-    for name in ("real rows", "synthetic", "quality", "checks", ""):
+    for name in ("real rows", "synthetic", "model", "quality", "checks", ""):
         table.add_column(name, justify="right")
     for name, found in outcome.tables.items():
         judged = found.passed + found.failed
@@ -78,6 +78,7 @@ def _gates(outcome: Outcome) -> Table:
             escape(name) + (" [yellow](real rows, as asked)[/]" if found.kept else ""),
             f"{found.real:,}",
             f"{found.synthetic:,}",
+            found.model,
             "-" if found.quality is None else f"{found.quality:.3f}",
             f"{found.passed}/{judged}",
             mark,

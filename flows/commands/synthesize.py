@@ -6,9 +6,10 @@ import os
 import resource
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
@@ -17,12 +18,14 @@ from rich.table import Table
 
 from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.evaluation import find_tables, read_metadata
+from prefect_synth.flows.tables import RuleSearch
 from prefect_synth.synth.errors import RequestError
 from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.hierarchy.links import OnOrphan
 from prefect_synth.synth.hierarchy.sampling import Sampler
 from prefect_synth.synth.hierarchy.spill import parse_size
+from prefect_synth.synth.hierarchy.summary import summarize
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.registry import SYNTHESIZERS, resolve
 from prefect_synth.synth.row_models.factory import load_library
@@ -44,6 +47,9 @@ class Request:
         on_orphan: What to do with a foreign key whose parent does not exist.
         keys: Whether minted keys are fresh or stable.
         memory: What sampling may use, as "2GB"; all that it needs where None.
+        unit: The table whose rows are people, where it is known.
+        budget: Processor seconds that `auto` may spend on a table; without end where None.
+        rules: Whether rules are found and held, or not.
     """
 
     data: Path
@@ -56,6 +62,9 @@ class Request:
     on_orphan: OnOrphan
     keys: Keys = "fresh"
     memory: str | None = None
+    unit: str | None = None
+    budget: float | None = None
+    rules: RuleSearch = "infer"
 
 
 @dataclass
@@ -91,6 +100,9 @@ def synthesize_folder(request: Request) -> Answer:
         keep=request.keep,
         on_orphan=request.on_orphan,
         keys=request.keys,
+        unit=request.unit,
+        budget_seconds=request.budget,
+        rules=request.rules,
     )
     load_library(resolve(request.synthesizer))
     watch = Stopwatch()
@@ -99,7 +111,13 @@ def synthesize_folder(request: Request) -> Answer:
     sampler = model.sampler(request.scale, memory=request.memory)
     spent |= watch.lap("sample")
     rows = _write(request.out, sampler, spent)
-    document = {**spent, "rows": rows, "peak_memory_mb": _peak_memory(), "out": str(request.out)}
+    document = {
+        **spent,
+        "rows": rows,
+        "models": {name: asdict(summarize(part)) for name, part in model.parts_.items()},
+        "peak_memory_mb": _peak_memory(),
+        "out": str(request.out),
+    }
     return Answer(document, lambda console: _show(console, document))
 
 
@@ -113,19 +131,32 @@ def _check(request: Request, metadata: Metadata) -> None:
         raise RequestError(f"--scale must be above 0, got {request.scale}.")
     if request.memory is not None:
         parse_size(request.memory)
+    if request.budget is not None and not request.budget > 0:
+        raise RequestError(f"--budget must be above 0, got {request.budget}.")
     if request.out.resolve() == request.data.resolve():
         raise RequestError(
             f"DATA and OUT are the same folder '{request.out}': the real tables would be lost. "
             "Give another folder to write to."
         )
-    for name in request.keep:
-        if name not in metadata.tables:
-            raise RequestError(
-                f"The table '{name}' is to be kept, but there is no such table. "
-                f"Tables: {', '.join(metadata.tables)}."
-            )
     if not metadata.tables:
         raise RequestError("The metadata has no table. Describe at least one.")
+    _check_names(request, metadata)
+
+
+def _check_names(request: Request, metadata: Metadata) -> None:
+    named = [(name, "is to be kept") for name in request.keep]
+    named += [(request.unit, "is the unit of privacy")] if request.unit is not None else []
+    for name, role in named:
+        if name not in metadata.tables:
+            raise RequestError(
+                f"The table '{name}' {role}, but there is no such table. "
+                f"Tables: {', '.join(metadata.tables)}."
+            )
+    if request.unit in request.keep:
+        raise RequestError(
+            f"The rows of '{request.unit}' are people, so they cannot be kept. Leave out --unit "
+            "or --keep."
+        )
 
 
 def _write(out: Path, sampler: Sampler, spent: dict[str, float]) -> dict[str, int]:
@@ -150,13 +181,17 @@ def _peak_memory() -> float:
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
 
-def _show(console: Console, document: Mapping[str, object]) -> None:
-    rows = document["rows"]
-    assert isinstance(rows, Mapping)  # noqa: S101 - written above
+def _show(console: Console, document: Mapping[str, Any]) -> None:
+    rows, models = document["rows"], document["models"]
     table = Table("table", box=None, pad_edge=False)
-    table.add_column("rows", justify="right")
+    for name in ("rows", "rules"):
+        table.add_column(name, justify="right")
+    for name in ("model", "why"):
+        table.add_column(name)
     for name, count in rows.items():
-        table.add_row(escape(name), f"{count:,}")
+        made = models[name]
+        rules, why = f"{len(made['rules']) or '-'}", f"[dim]{escape(made['reason'])}[/]"
+        table.add_row(escape(name), f"{count:,}", rules, made["row_model"], why)
     console.print(table)
     console.print(
         f"\nfit {document['fit_seconds']} s, sample {document['sample_seconds']} s, "

@@ -11,12 +11,14 @@ import pytest
 from prefect_synth.expectations.diagram import draw_schema
 from prefect_synth.expectations.gate import Judgement, judge_snapshot
 from prefect_synth.expectations.layout import lay_out
+from prefect_synth.expectations.models import models_markdown
 from prefect_synth.expectations.plots import draw_shape
 from prefect_synth.expectations.report import write_report
 from prefect_synth.expectations.scorecard import scorecard_markdown
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.shapes import Shape, table_shapes
 from prefect_synth.expectations.verdict import Check, Verdict
+from prefect_synth.synth.hierarchy.summary import PartSummary
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
 
 ROWS = {"customers": (600, 600), "orders": (3_000, 3_000), "reviews": (500, 500)}
@@ -103,6 +105,29 @@ def test_the_report_says_what_it_does_not_cover(shop, judged, tmp_path: Path) ->
     uncovered = text[text.index("What this does not cover") :]
     assert "real rows included:</b> reviews" in uncovered
     assert "<code>customers</code> id, email, first_name" in uncovered
+
+
+MADE = [
+    PartSummary("customers", "copula", "Of 40 rows trees learn nothing: they need 300."),
+    PartSummary("orders", "trees", "Trees take 1 s.", ("placed < `sent at`",), 7),
+]
+
+
+def test_the_report_says_how_tables_were_modelled(shop, judged, tmp_path: Path) -> None:
+    """Model, reason and rules of each table are there."""
+    text = written(shop, judged, tmp_path, models=MADE)
+    models = text[text.index("<h2>Models") : text.index("<h2>Schema")]
+    assert '<td class="place">customers</td><td>copula</td><td>Of 40 rows' in models
+    assert "<li>orders: <code>placed &lt; `sent at`</code></li>" in models
+    assert "Rows named" in models
+
+
+def test_models_are_told_in_markdown() -> None:
+    """A line for each table, and one for each rule."""
+    text = models_markdown(MADE, {"customers": 0.04, "orders": 2.0}, title="Models of shop")
+    assert text.startswith("# Models of shop\n")
+    assert "| orders | trees | Trees take 1 s. | 7 | 2.0 |" in text
+    assert "| orders | `` placed < `sent at` `` |" in text
 
 
 def test_a_report_without_scores_is_written(shop, judged, tmp_path: Path) -> None:

@@ -36,7 +36,13 @@ def folder(tmp_path: Path) -> Path:
     data = tmp_path / "data"
     data.mkdir()
     people = pa.table({"person_id": range(100), "age": [20 + i % 50 for i in range(100)]})
-    visits = pa.table({"visit_id": range(300), "person_id": [i % 100 for i in range(300)]})
+    visits = pa.table(
+        {
+            "visit_id": range(300),
+            "person_id": [i % 100 for i in range(300)],
+            "cost": [i % 7 for i in range(300)],
+        }
+    )
     pq.write_table(people, data / "people.parquet")
     pq.write_table(visits, data / "visits.parquet")
     return data
@@ -159,6 +165,17 @@ def test_synthesize_needs_nothing_but_a_folder(folder: Path, tmp_path: Path) -> 
     assert pq.read_table(tmp_path / "out" / "visits.parquet").num_rows == 600
 
 
+def test_synthesize_tells_which_models_it_took(folder: Path, tmp_path: Path) -> None:
+    """Each table's model has its reason; a small budget is met by the copula."""
+    options = ("--unit", "people", "--budget", "0.001", "--rules", "none")
+    told = document("synthesize", folder, tmp_path / "out", *options)["models"]
+    assert {name: made["row_model"] for name, made in told.items()} == {
+        "people": "copula", "visits": "copula"
+    }  # fmt: skip
+    assert "the budget is 0.0" in told["visits"]["reason"]
+    assert [made["rules"] for made in told.values()] == [[], []]
+
+
 def test_synthesize_keeps_a_table_only_if_asked(folder: Path, tmp_path: Path) -> None:
     """`--keep` writes the real rows of that table."""
     document("synthesize", folder, tmp_path / "out", "--keep", "people")
@@ -172,6 +189,8 @@ def test_synthesize_keeps_a_table_only_if_asked(folder: Path, tmp_path: Path) ->
         ("--synthesizer", "magic", "Use one of: auto, fast, copula, trees, argn, independent."),
         ("--scale", "0", "--scale must be above 0, got 0.0."),
         ("--keep", "peopel", "people"),
+        ("--unit", "person", "Tables: people, visits."),
+        ("--budget", "-1", "--budget must be above 0, got -1.0."),
         ("--memory", "lots", "memory must be a size such as 2GB or 512MB, got 'lots'."),
     ],
 )

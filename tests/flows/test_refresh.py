@@ -173,6 +173,18 @@ def test_the_snapshot_carries_its_report_and_its_verdict(seen: Seen) -> None:
     assert "person1@example.com" not in report + json.dumps(manifest)
 
 
+def test_it_is_told_how_each_table_was_modelled(seen: Seen) -> None:
+    """Model, reason, rules and seconds are in the outcome, and the models in the report."""
+    made = seen.outcome.tables
+    assert {name: table.model for name, table in made.items()} == {
+        "customers": "copula", "products": "copula", "orders": "trees", "order_items": "trees"
+    }  # fmt: skip
+    assert made["orders"].reason.startswith("Trees take about ")
+    assert min(table.train_seconds for table in made.values()) > 0
+    report = seen.outcome.report.read_text()
+    assert '<td class="place">orders</td><td>trees</td><td>Trees take about' in report
+
+
 def test_what_did_not_change_is_not_trained_again(shop: Any, published: Any, wait: Any) -> None:
     """The same rows and settings give a new snapshot from the same models."""
     name, again = shop.refresh()
@@ -213,6 +225,8 @@ def test_settings_of_tables_and_columns_hold(shop: Any) -> None:
     """Copied tables are copied, excluded columns are absent, the scale is kept."""
     shop.configure(
         "defaults: {scale: 0.5}\n"
+        "privacy: {unit: customers}\n"
+        "run: {budget_seconds: 0.001}\n"
         "tables:\n"
         "  products: {model: copy}\n"
         "  orders: {model: independent}\n"
@@ -222,6 +236,10 @@ def test_settings_of_tables_and_columns_hold(shop: Any) -> None:
     assert name == "Published", outcome.failures
     assert table(outcome, "customers").column_names == ["customer_id", "email", "credit", "since"]
     assert (outcome.tables["products"].synthetic, outcome.tables["orders"].synthetic) == (40, 250)
+    assert [outcome.tables[name].model for name in ("products", "orders", "order_items")] == [
+        "copy", "independent", "copula"
+    ]  # fmt: skip
+    assert "the budget is 0.0" in outcome.tables["order_items"].reason
     with duckdb.connect(str(shop.warehouse), read_only=True) as warehouse:
         real = warehouse.sql("FROM products").fetchall()
     assert sorted(real) == sorted(
@@ -250,11 +268,14 @@ def test_an_empty_table_stays_empty(shop: Any) -> None:
 
 
 def test_the_run_leaves_artifacts_and_a_name(seen: Seen) -> None:
-    """Prefect's interface shows the scorecard, the drawing and the place under stable keys."""
+    """Prefect's interface shows scorecard, models, drawing and place under stable keys."""
     from prefect.artifacts import Artifact
 
     drawing = Artifact.get("shop-schema")
     assert drawing is not None
     assert "```mermaid" in str(drawing.data)
+    models = Artifact.get("shop-models")
+    assert models is not None
+    assert "| products | copula | Of 40 rows trees learn nothing" in str(models.data)
     assert Artifact.get("shop-scorecard") is not None
     assert Artifact.get("shop-snapshot") is not None

@@ -97,6 +97,21 @@ def test_an_unknown_root_is_answered_with_the_one_that_was_meant(schema: Metadat
         apply_settings(schema, sampled)
 
 
+def test_an_unknown_unit_of_privacy_is_answered_with_the_one_that_was_meant(
+    schema: Metadata,
+) -> None:
+    """Who the people are must not be a matter of spelling."""
+    with pytest.raises(ProjectError, match=r"privacy.unit .* Did you mean 'customers'\?"):
+        apply_settings(schema, project(privacy={"unit": "customer"}))
+
+
+def test_people_are_not_published_as_they_are(schema: Metadata) -> None:
+    """A unit of privacy whose real rows would be copied is a contradiction."""
+    both = project(privacy={"unit": "customers"}, tables={"customers": {"model": "copy"}})
+    with pytest.raises(ProjectError, match="the rows of 'customers' are people"):
+        apply_settings(schema, both)
+
+
 def test_personal_columns_are_guessed_by_name(schema: Metadata) -> None:
     """Before any row is read, `init` can ask about them."""
     guests = Table("guests", {"phone": Column("phone"), "room": Column("room")})
