@@ -206,7 +206,7 @@ def extend_tables(
     for name in reversed(plan.order):
         codes = parent_codes(metadata, plan.tables[name], links, rows)
         chosen = settings.rules if name not in settings.keep else "none"
-        family = family_of(metadata, plan, name, loaded, links)
+        family = family_of(metadata, plan, name, loaded, links, units.get(name))
         rules, seen, data = take_out(family, name, codes, chosen, infer=settings.infer_rules)
         left = Overlaid(loaded, {name: data})
         roles = key_roles(seen, name, left, narrow, stable=settings.keys == "stable")

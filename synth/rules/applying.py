@@ -65,8 +65,18 @@ def family_of(
     name: str,
     tables: Mapping[str, pa.Table],
     links: Mapping[str, Ints],
+    units: Ints | None = None,
 ) -> Family:
-    """The tables around one, as far as there is one way there and it is known in time."""
+    """The tables around one, as far as there is one way there and it is known in time.
+
+    Args:
+        metadata: The schema.
+        plan: The roles of all foreign keys.
+        name: The table.
+        tables: All rows of all tables.
+        links: Parent row of each row, by relation.
+        units: The person that each row of the table belongs to, where people are known.
+    """
 
     def known(relation: Relationship) -> bool:
         role = plan.tables[relation.child]
@@ -76,7 +86,7 @@ def family_of(
 
     above = tuple(r for r in metadata.parents(name) if known(r))
     below = tuple(filter(known, metadata.children(name)))
-    return Family(metadata, tables, links, above, below, plan.tables[name].primary)
+    return Family(metadata, tables, links, above, below, plan.tables[name].primary, units)
 
 
 def take_out(

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import RARE, Ints
+from prefect_synth.synth.encoding.units import holders
 from prefect_synth.synth.rules.lookup import fit_lookup
 from prefect_synth.synth.rules.search import Search
 from prefect_synth.synth.rules.units import is_number
@@ -36,6 +37,7 @@ def find_lookups(search: Search) -> None:
     # neighbours of one key are compared: rows that are sorted in any way must not be
     mixed = np.random.Generator(np.random.Philox(key=4)).permutation(search.rows.length)
     codes = {name: code[mixed] for name, code in _codes(search).items()}
+    units = None if search.rows.units is None else search.rows.units[mixed]
     rows = _screened(search.rows.length)
     few = {name: code[rows[:: len(rows) // _FIRST + 1]] for name, code in codes.items()}
     seen = {name: code[rows] for name, code in codes.items()}
@@ -53,7 +55,7 @@ def find_lookups(search: Search) -> None:
             left = _unbroken(few, chosen, wanted, 0)
             for target in _unbroken(seen, chosen, left, _BROKEN):
                 done[target].append(set(chosen))
-                if _is_map(codes, chosen, target) and _is_telling(codes, chosen, target):
+                if _is_map(codes, chosen, target, units) and _is_telling(codes, chosen, target):
                     _accept(search, chosen, target)
 
 
@@ -112,14 +114,14 @@ def _unbroken(
     return [t for t in targets if (codes[t][first] != codes[t][second]).sum() <= most]
 
 
-def _is_map(codes: dict[str, Ints], chosen: Sequence[str], target: str) -> bool:
+def _is_map(codes: dict[str, Ints], chosen: Sequence[str], target: str, units: Ints | None) -> bool:
     """Whether most rows, with the usual value and without, have a key that may be stored."""
     key = np.unique(_number(codes, chosen), return_inverse=True)[1]
     counts = np.bincount(key)
-    rows, unusual = counts[key], codes[target] != np.bincount(codes[target]).argmax()
-    repeated, stored = (rows > 1).mean(), (rows >= RARE).mean()
-    mapped = repeated >= _REPEATED and stored >= _STORED and len(counts) < _MOST_KEYS
-    return bool(mapped and (rows[unusual] >= RARE).mean() >= _STORED)
+    stored = (holders(key, len(counts), units) >= RARE)[key]
+    unusual = codes[target] != np.bincount(codes[target]).argmax()
+    repeated = (counts > 1)[key].mean() >= _REPEATED and len(counts) < _MOST_KEYS
+    return bool(repeated and stored.mean() >= _STORED and stored[unusual].mean() >= _STORED)
 
 
 def _is_telling(codes: dict[str, Ints], chosen: Sequence[str], target: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,6 +24,7 @@ from prefect_synth.synth.rules.find_relations import (
     find_copies,
     find_orders_above,
 )
+from prefect_synth.synth.rules.rule import Rows
 from prefect_synth.synth.rules.ruleset import RuleSet
 from prefect_synth.synth.rules.search import FEWEST, Family, Search
 from prefect_synth.synth.rules.single import Constant
@@ -87,12 +89,17 @@ def _infer(search: Search) -> None:
         find_orders_above(search, search.family)
 
 
+def _are_many(rows: Rows) -> bool:
+    people = rows.length if rows.units is None else len(np.unique(rows.units))
+    return people >= RARE
+
+
 def _find_constants(search: Search) -> None:
     """Accept columns of one value; they take part in no other rule."""
     for column in list(search.free):
         values = search.rows.columns[column]
         different = pc.count_distinct(values, "only_valid").as_py()
-        if different == 1 and not values.null_count and len(values) >= RARE:
+        if different == 1 and not values.null_count and _are_many(search.rows):
             value = values.slice(0, 1)
             search.accept(Constant(column, value, pa.schema([("v", values.type)])))
         if different < 2:

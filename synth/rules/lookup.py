@@ -1,8 +1,9 @@
 """Functional dependencies: one to three columns, or parents, that determine another column.
 
-The map is stored only as far as it is a map of the domain: keys of fewer than `RARE` rows are left
-out. A key that is not stored gets a value that is consistent for the longest part of it that is,
-chosen by a hash of the key, so that equal keys have equal values in whatever block they are drawn.
+The map is stored only as far as it is a map of the domain: keys of fewer than `RARE` rows, or of
+fewer people where these are known, are left out. A key that is not stored gets a value that is
+consistent for the longest part of it that is, chosen by a hash of the key, so that equal keys have
+equal values in whatever block they are drawn.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import RARE, Ints
+from prefect_synth.synth.encoding.units import holders
 from prefect_synth.synth.metrics.hashing import Hashes, combine, hash_values, mix
 from prefect_synth.synth.rules.formulas import quoted
 from prefect_synth.synth.rules.rule import ALONE, Rows
@@ -151,7 +153,7 @@ class Lookup:
 def fit_lookup(
     rows: Rows, target: str, columns: Sequence[str], parents: Mapping[str, str]
 ) -> Lookup:
-    """Store the map that `rows` obey, without keys of fewer than `RARE` rows."""
+    """Store the map that `rows` obey, without keys of fewer than `RARE` rows or people."""
     values = rows.columns[target]
     levels = [pc.unique(rows.columns[c]) for c in columns]
     codes = [np.unique(rows.codes[r]) for r in parents]
@@ -161,7 +163,7 @@ def fit_lookup(
     ]
     parts += [np.searchsorted(k, rows.codes[r]) for r, k in zip(parents, codes, strict=True)]
     sizes = [len(level) for level in (*levels, *codes)]
-    first = _usual(_number(parts, range(len(parts)), sizes), _codes(values))
+    first = _usual(_number(parts, range(len(parts)), sizes), _codes(values), rows.units)
     shared = [rows.codes[r][first] > ALONE for r in parents]
     first = first[np.all(shared, axis=0)] if shared else first
     # numbers of levels that no stored key has tell of rare rows: number the others anew
@@ -182,14 +184,15 @@ def fit_lookup(
     )  # fmt: skip
 
 
-def _usual(number: Ints, values: Ints) -> Ints:
-    """For each key of `RARE` rows and more, a row that has the value most of them have."""
+def _usual(number: Ints, values: Ints, units: Ints | None) -> Ints:
+    """For each key of `RARE` rows or people, a row that has the value most of its rows have."""
     pairs = number * (int(values.max(initial=0)) + 1) + values
     _, first, counts = np.unique(pairs, return_index=True, return_counts=True)
     order = np.lexsort((first, -counts, number[first]))
-    first, counts = first[order], counts[order]
-    starts = np.flatnonzero(np.diff(number[first], prepend=-1))
-    return first[starts][np.add.reduceat(counts, starts) >= RARE]
+    first = first[order]
+    first = first[np.flatnonzero(np.diff(number[first], prepend=-1))]
+    key = np.unique(number, return_inverse=True)[1]
+    return first[holders(key, len(first), units)[key[first]] >= RARE]
 
 
 def same_within(group: Ints, values: Ints) -> np.ndarray:

@@ -33,11 +33,14 @@ class Rows:
             the parent's style; -1 where there is none, [n]. A parent that no style stands for has
             a number of its own, `ALONE` or less.
         length: n.
+        units: The person that each row belongs to, where people are known, [n]: what few of them
+            have is not kept.
     """
 
     columns: dict[str, pa.Array]
     codes: Mapping[str, Ints] = field(default_factory=dict)
     length: int = 0
+    units: Ints | None = None
 
     def nulls(self, kind: pa.DataType) -> pa.Array:
         """As many nulls as there are rows."""

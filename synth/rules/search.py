@@ -35,6 +35,7 @@ class Family:
         above: Relations to parents that are chosen before the rows are drawn, one a parent table.
         below: Relations from children, one a child table.
         primary: Name of the relation whose parents' numbers of children make the rows.
+        units: The person that each row of the table belongs to, where people are known.
     """
 
     metadata: Metadata
@@ -43,6 +44,7 @@ class Family:
     above: tuple[Relationship, ...]
     below: tuple[Relationship, ...]
     primary: str | None = None
+    units: Ints | None = None
 
     def values(self, outside: Outside) -> pa.Array:
         """What the rows see of another table."""
@@ -102,7 +104,8 @@ class Search:
             r.name: ", ".join(r.child_columns) for r in metadata.parents(name) if r.name in codes
         }
         own = {r: codes[r] for r in parents}
-        rows, taken = Rows(columns, own, len(table)), frozenset(keys | used)
+        people = None if family is None else family.units
+        rows, taken = Rows(columns, own, len(table), people), frozenset(keys | used)
         return cls(name, rows, free, parents, table.schema, taken, family)
 
     def see(self, outside: Outside) -> pa.Array:

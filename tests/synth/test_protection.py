@@ -195,3 +195,24 @@ def test_a_few_values_are_kept_like_categories(rows, exact):
     assert (fitted.lows.tolist() == fitted.highs.tolist() == [71.0, 94.0]) == exact
     kept = fit_category(pa.array(np.repeat(["x", "y"], rows)))
     assert (kept is not None) == exact
+
+
+def test_rules_keep_nothing_of_one_person(schema_of):
+    """What a person's many rows have in common is no map of the domain, where people are known."""
+    who = np.repeat(np.arange(60), 20)
+    tables = {
+        "people": pa.table({"id": np.arange(60)}),
+        "orders": pa.table(
+            {
+                "people_id": who,
+                "label": [f"L{v * 7_654_321:09d}" for v in who],
+                "memo": [f"M{v * 9_876_543:09d}" for v in who],
+            }
+        ),
+    }
+    metadata = schema_of({"people": "id"}, tables, ["orders.people_id -> people.id"])
+    model = HMASynthesizer(metadata, unit="people").fit(tables)
+    made = model.sample(seed=1)["orders"]
+    assert model.rules == {}
+    assert not {*made["label"].to_pylist()} & {*tables["orders"]["label"].to_pylist()}
+    assert not {*made["memo"].to_pylist()} & {*tables["orders"]["memo"].to_pylist()}
