@@ -16,8 +16,8 @@ from scipy.stats import chi2
 from prefect_synth.synth.encoding.layout import Floats, Ints, Layout
 from prefect_synth.synth.row_models.forest import Forest
 
-_SURE = 0.99
-_SURE_OF_FINER = 0.9999
+_SURE = 0.999
+_SURE_OF_FINER = 0.99999
 _LEVELS = 24
 _CLASSES = 64
 _ENOUGH = 10

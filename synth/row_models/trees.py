@@ -67,7 +67,7 @@ class TreesRowModel:
         columns: A model for each column, in the order of drawing; learned.
     """
 
-    trees: int = 2
+    trees: int = 1
     layouts: tuple[Layout, ...] = ()
     width: int = 0
     columns: tuple[ColumnModel, ...] = ()
