@@ -26,6 +26,7 @@ def check_project(project: Path) -> Answer:
             "url": shown_warehouse_url(setup.project.warehouse),
             "tables": _tables(setup),
         },
+        "unit": setup.project.privacy.unit,
         "copied": list(setup.project.copied()),
         "sandbox": {"url": _writable_sandbox(setup)},
         "staging": str(setup.staging.root),
@@ -74,6 +75,12 @@ def _show(console: Console, document: dict[str, Any], project: Path) -> None:
     console.print(f"[green]✓[/] sandbox    {escape(document['sandbox']['url'])}  writable")
     console.print(f"[green]✓[/] staging    {escape(document['staging'])}  private")
     console.print(f"[green]✓[/] schedule   {escape(document['schedule'])}")
+    if document["unit"] is None:
+        console.print(
+            "[yellow]![/] people     unknown: rare is few rows, until privacy.unit says whose"
+        )
+    else:
+        console.print(f"[green]✓[/] people     {escape(document['unit'])}")
     for name in document["copied"]:
         console.print(f"[yellow]![/] {escape(name)}: its real rows are published as they are")
     console.print(f"\nAll is there. Next: [bold]{escape(typed('refresh', project))}[/]")

@@ -129,6 +129,13 @@ def test_check_tells_the_schedule(shop: Any) -> None:
     assert told["schedule"] == "15 3 * * mon-fri Europe/Madrid"
 
 
+def test_check_tells_whether_people_are_known(shop: Any) -> None:
+    """Whose rows rare values are counted in is nobody's guess."""
+    assert "privacy.unit" in run("check", "--project", shop.folder).stdout
+    shop.configure("privacy: {unit: customers}\n")
+    assert document("check", "--project", shop.folder)["unit"] == "customers"
+
+
 def test_a_wrong_project_file_is_a_configuration_error(shop: Any) -> None:
     """The sentence goes to the error stream, without a traceback."""
     shop.configure("stagging: {}\n")
