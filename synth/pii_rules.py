@@ -34,6 +34,12 @@ _NO_PERSON = re.compile(r"^(has|is|n|nb|num|no_of|count|with)_|(^|_)(cell|mobile
 
 _PERSON_TABLES = re.compile(
     r"customer|client|user|person|people|employee|staff|patient|member|contact|guest|student|driver"
+    r"|doctor|teacher|nurse|physician|agent|worker|author|player|owner|tenant|subscriber|applicant"
+    r"|household|passenger|visitor|citizen|resident|borrower|donor|participant|candidate|actor"
+)
+_PERSONAL = re.compile(
+    r"(^|_)(birth\w*|born|dob|sex|gender|age|salary|wage|income|hired|hire_date|marital\w*|race"
+    r"|religion|nationality|ethnicity)(_|$)"
 )
 
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$"
@@ -63,6 +69,16 @@ def person_sdtype(name: str, values: pa.ChunkedArray, table: str = "") -> str | 
         return "name"
     sample = values.slice(0, _LOOKED_AT)
     return next((sdtype for pattern, sdtype in _BY_VALUE if _mostly(sample, pattern)), None)
+
+
+def is_person_table(name: str) -> bool:
+    """Whether a table's name says that its rows are people."""
+    return bool(_PERSON_TABLES.search(name.rsplit(".", 1)[-1].lower()))
+
+
+def is_about_a_person(column: str) -> bool:
+    """Whether a column's name says that it tells of a person, though it need not name one."""
+    return bool(_PERSONAL.search(column.lower()))
 
 
 def are_emails(values: pa.Array) -> bool:

@@ -27,10 +27,11 @@ from prefect_synth.synth.hierarchy.links import OnOrphan, link_tables
 from prefect_synth.synth.hierarchy.loading import LoadedTables, Overlaid
 from prefect_synth.synth.hierarchy.part import Blocks, RelationCodec
 from prefect_synth.synth.hierarchy.plan import Plan, make_plan
+from prefect_synth.synth.hierarchy.polymorphic import check_owners
 from prefect_synth.synth.hierarchy.relations import Named, extend_relations, name_rows
 from prefect_synth.synth.hierarchy.roles import KeyRoles, key_roles, narrow_columns
 from prefect_synth.synth.hierarchy.styles import StyleCodec
-from prefect_synth.synth.hierarchy.units import units_of
+from prefect_synth.synth.hierarchy.units import people_of, units_of
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
 from prefect_synth.synth.rules.applying import (
@@ -65,8 +66,8 @@ class HierarchySettings:
         keys: Whether minted keys are `fresh` with every seed, or `stable` from run to run.
         rules: `infer`, or `none`, or lines by table, held beside those that are found.
         infer_rules: Whether rules are looked for beside those that are given.
-        unit: The table whose rows are people, where it is known: no row of it or below it is ever
-            modelled by itself.
+        unit: The table whose rows are people: what is rare is counted in them, and no row of it or
+            below it is ever modelled by itself. Guessed where None.
         budget_seconds: Processor seconds that `auto` may spend on fitting a table; None for any.
     """
 
@@ -192,6 +193,7 @@ def extend_tables(
     plan = make_plan(metadata, {n: len(t) for n, t in loaded.items()}, settings.keep)
     _check_kept(metadata, settings.keep)
     loaded, links = link_tables(metadata, loaded, plan.order, settings.on_orphan)
+    check_owners(metadata, plan, links)
     narrow = narrow_columns(loaded)
     named = (
         name_rows(metadata, plan, loaded, links, tuple(settings.keep), settings.unit)
@@ -201,7 +203,8 @@ def extend_tables(
     rows = {n: np.arange(len(loaded[n])) for n in settings.keep}
     rows |= {n: own_codes(s, codec.layout.probabilities, len(s)) for n, (s, codec) in named.items()}
     sizes = {n: len(t) for n, t in loaded.items()}
-    units = units_of(metadata, plan.order, sizes, links, settings.unit)
+    people = settings.unit or people_of(metadata, sizes)
+    units = units_of(metadata, plan.order, sizes, links, people)
     extended: dict[str, Extended] = {}
     for name in reversed(plan.order):
         codes = parent_codes(metadata, plan.tables[name], links, rows)

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from scipy.cluster.vq import kmeans2, vq
 
 from prefect_synth.synth.encoding.layout import RARE, Encoded, Floats, Ints, Layout
-from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metadata import Column, Metadata
+from prefect_synth.synth.pii_rules import is_about_a_person, is_person_table
 from prefect_synth.synth.storage import stored
 
 MOST_NAMED = 200
@@ -29,6 +30,7 @@ _NUMBERED, _LONG_NAME = 0.3, 16
 _MOST_STYLES = 128
 _FITTED_ON = 20_000
 _ROUNDS = 12
+_FANNED_OUT = 50
 
 
 @stored
@@ -57,7 +59,8 @@ def is_reference(metadata: Metadata, table: str, data: pa.Table, unit: str | Non
     """Whether the rows of a table may have styles of their own: they are things, not people.
 
     With a declared unit of privacy, any small table that is not the unit and hangs on none. Without
-    one, only a table without parents or personal data whose key is a name (`JFK`, `EUR`).
+    one, only a table without parents, dates of its rows, or anything that tells of people, whose
+    key is a name (`JFK`, `EUR`).
 
     Args:
         metadata: The schema.
@@ -70,8 +73,15 @@ def is_reference(metadata: Metadata, table: str, data: pa.Table, unit: str | Non
         return False
     if unit is not None:
         return table != unit and unit not in _forebears(metadata, table)
+    if is_person_table(table) or metadata.parents(table) or any(map(_may_tell, columns)):
+        return False
     key = metadata.tables[table].primary_key
-    return not metadata.parents(table) and bool(key) and all(_is_name(data[c]) for c in key)
+    return bool(key) and all(_is_name(data[c]) for c in key)
+
+
+def _may_tell(column: Column) -> bool:
+    """Whether a column may tell of a person: by its name, or as a date of their own."""
+    return column.sdtype == "datetime" or is_about_a_person(column.name)
 
 
 def _is_name(values: pa.ChunkedArray) -> bool:
@@ -104,7 +114,7 @@ def named_styles(counts: Mapping[str, Ints]) -> tuple[Ints, StyleCodec] | None:
     """
     most = np.max(list(counts.values()), axis=0)
     active = np.flatnonzero(most >= ENOUGH_CHILDREN)
-    if not 0 < len(active) <= MOST_NAMED:
+    if not 0 < len(active) <= MOST_NAMED or most[active].mean() < _FANNED_OUT:
         return None
     codes = np.full(len(most), len(active), np.int64)
     codes[active] = np.arange(len(active))
@@ -185,8 +195,14 @@ def _along_main_axis(alike: Floats, codes: Ints) -> Ints:
 def _codec(codes: Ints, counts: Mapping[str, Ints], *, named: bool) -> StyleCodec:
     rows = np.bincount(codes)
     layout = Layout(rows / rows.sum(), np.zeros(len(rows), bool), nominal=True, has_null=False)
-    means = {r: np.bincount(codes, c) / rows for r, c in counts.items()}
+    means = {r: _two_digits(np.bincount(codes, c) / rows) for r, c in counts.items()}
     return StyleCodec(layout, means, named)
+
+
+def _two_digits(numbers: Floats) -> Floats:
+    """Numbers to two digits: how many children a row has exactly is nobody's business."""
+    scale = 10.0 ** (np.floor(np.log10(np.maximum(numbers, 1.0))) - 1)
+    return np.asarray(np.rint(numbers / scale) * scale)
 
 
 def link_styles(link: Ints, codes: Ints, styles: int) -> tuple[Encoded, Layout]:

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.encoding.layout import RARE, Ints
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.pii_rules import is_person_table
+
+_FEWEST = 4 * RARE
 
 
 def units_of(
@@ -52,4 +55,32 @@ def units_of(
         found[name] = (
             np.where(link < 0, alone, people[np.maximum(link, 0)]) if len(people) else alone
         )
+    return found
+
+
+def people_of(metadata: Metadata, rows: Mapping[str, int]) -> str | None:
+    """The table whose rows seem to be people: of those with personal data, the one most hangs on.
+
+    A guess for schemas of which nobody said it; None where no table looks like people.
+
+    Args:
+        metadata: The schema.
+        rows: Rows by table; among a handful of people everything would be rare.
+    """
+    people = [t for t in metadata.tables if rows[t] >= _FEWEST and _are_people(metadata, t)]
+    return max(people, key=lambda t: (len(_below(metadata, t)), t), default=None)
+
+
+def _are_people(metadata: Metadata, table: str) -> bool:
+    columns = metadata.tables[table].columns.values()
+    return is_person_table(table) or any(c.is_generated for c in columns)
+
+
+def _below(metadata: Metadata, table: str) -> set[str]:
+    """The tables that hang on a table, itself included."""
+    found, waiting = {table}, [table]
+    while waiting:
+        below = {r.child for r in metadata.children(waiting.pop())} - found
+        found |= below
+        waiting += sorted(below)
     return found

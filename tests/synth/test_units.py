@@ -6,7 +6,8 @@ import pytest
 
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
-from prefect_synth.synth.hierarchy.units import units_of
+from prefect_synth.synth.hierarchy.styles import is_reference
+from prefect_synth.synth.hierarchy.units import people_of, units_of
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
 
 CUSTOMERS, ORDERS = 300, 3000
@@ -53,10 +54,35 @@ def test_a_value_of_one_person_is_rare_however_often_it_comes() -> None:
     assert max(drawn["amount"].to_pylist()) < 1_000_000
 
 
-def test_without_a_unit_rows_are_counted() -> None:
-    """The same category is frequent where nobody said who the people are."""
+def test_people_are_known_by_their_tables_name() -> None:
+    """Without a declared unit the customers are counted all the same."""
     part = HMASynthesizer(_metadata()).fit(_tables()).parts_["orders"]
-    assert "hideaway" in part.codec.encoders["shop"].values.to_pylist()
+    assert "hideaway" not in part.codec.encoders["shop"].values.to_pylist()
+
+
+def test_rows_are_counted_where_nobody_is_known() -> None:
+    """A table of things, or a handful of people, leaves rows to be counted."""
+    things = Metadata({"parts": Table("parts", {"colour": Column("colour")})})
+    assert people_of(things, {"parts": 500}) is None
+    assert people_of(_metadata(), {"customers": 3, "orders": 500}) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "expected"),
+    [
+        ("airports", "altitude", True),
+        ("doctors", "ward", False),
+        ("codes", "salary", False),
+        ("codes", "date_of_birth", False),
+    ],
+)
+def test_people_have_no_style_of_their_own(table: str, column: str, expected: bool) -> None:
+    """A small table with a key of letters is a reference only where nothing tells of people."""
+    names = [f"{a}{b}{c}" for a in "ABCD" for b in "EFGHI" for c in "JKLMN"]
+    columns = {"code": Column("code", "id", nullable=False), column: Column(column, "numerical")}
+    metadata = Metadata({table: Table(table, columns, ("code",))})
+    data = pa.table({"code": names, column: np.arange(len(names))})
+    assert is_reference(metadata, table, data) is expected
 
 
 def test_a_row_that_hangs_on_nobody_counts_for_itself() -> None:
