@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from prefect_synth.synth.metadata import Metadata, Table
-from prefect_synth.synth.metrics.keys import key_codes
-from prefect_synth.synth.metrics.sources import Ints, read_columns
+from prefect_synth.synth.metrics.keys import key_codes, read_references
+from prefect_synth.synth.metrics.sources import Ints
 from prefect_synth.synth.metrics.values import NULL
 
 
 def parent_codes(path: Path, table: Table, metadata: Metadata | None) -> list[Ints]:
     """Number the parent of each row, for each foreign key; `NULL` where there is none."""
     relationships = metadata.parents(table.name) if metadata else ()
-    keys = (read_columns(path, r.child_columns) for r in relationships)
+    keys = (read_references(path, r) for r in relationships)
     return [
         key_codes([key], [r.child_columns])[0][0]
         for key, r in zip(keys, relationships, strict=True)

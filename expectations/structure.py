@@ -9,6 +9,7 @@ from pathlib import Path
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.verdict import Check
 from prefect_synth.synth.metadata import Metadata, Relationship, Table
+from prefect_synth.synth.metrics.keys import read_references
 from prefect_synth.synth.metrics.sources import count_rows, read_columns, read_schema
 from prefect_synth.synth.metrics.structure import key_duplicates, orphans, schema_differences
 
@@ -80,7 +81,7 @@ def check_structure(
     found += [
         _check_reference(relationship, synthetic, parents)
         for relationship in metadata.parents(table.name)
-        if present.issuperset(relationship.child_columns)
+        if present.issuperset((*relationship.child_columns, *(relationship.when or ())[:1]))
     ]
     return checks + (found if gates.keys else [_softened(check) for check in found])
 
@@ -152,7 +153,7 @@ def _check_reference(
     def observe() -> Check:
         parent = synthetic if is_self else parents[relationship.parent]
         count = orphans(
-            read_columns(synthetic, relationship.child_columns),
+            read_references(synthetic, relationship),
             relationship.child_columns,
             read_columns(parent, relationship.parent_columns),
             relationship.parent_columns,

@@ -9,6 +9,7 @@ from typing import Any
 
 from prefect_synth.synth.inference import infer_metadata
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metrics.keys import read_references
 from prefect_synth.synth.metrics.privacy import copied_share, learned_columns, row_hashes
 from prefect_synth.synth.metrics.quality import QualityScore, quality
 from prefect_synth.synth.metrics.sources import MetricsError, count_rows, read_columns, read_schema
@@ -142,7 +143,7 @@ def _structure(
         },
         "orphans": {
             r.name: orphans(
-                read_columns(synthetic[r.child], r.child_columns),
+                read_references(synthetic[r.child], r),
                 r.child_columns,
                 read_columns(synthetic[r.parent], r.parent_columns),
                 r.parent_columns,

@@ -13,7 +13,8 @@ def parse_relation(text: str) -> Relationship:
     """Read one line of `relations`.
 
     Args:
-        text: `child.column -> parent.column`, or `child.(a, b) -> parent.(c, d)`.
+        text: `child.column -> parent.column`, or `child.(a, b) -> parent.(c, d)`; with
+            ` when column = value` where only such rows refer to this parent.
 
     Returns:
         The relationship; tables may carry their schema, as in `public.orders.customer_id`.
@@ -21,7 +22,9 @@ def parse_relation(text: str) -> Relationship:
     Raises:
         ValueError: The text is not of this form.
     """
-    sides = [side.strip() for side in text.split("->")]
+    relation, _, condition = text.partition(" when ")
+    when = _when(condition, text) if condition else None
+    sides = [side.strip() for side in relation.split("->")]
     if len(sides) != 2:
         raise ValueError(_wrong(text))
     (child, child_columns), (parent, parent_columns) = (_side(side, text) for side in sides)
@@ -30,7 +33,17 @@ def parse_relation(text: str) -> Relationship:
             f"'{text}' has {len(child_columns)} columns on the left and {len(parent_columns)} on "
             "the right. Give as many on each side"
         )
-    return Relationship(child, child_columns, parent, parent_columns)
+    return Relationship(child, child_columns, parent, parent_columns, when)
+
+
+def _when(condition: str, text: str) -> tuple[str, str]:
+    column, equals, value = (part.strip() for part in condition.partition("="))
+    if not (column and equals and value):
+        raise ValueError(
+            f"'{text}' has a condition that is none. Write it as 'notes.owner_id -> invoices.id "
+            "when owner_type = invoice'"
+        )
+    return column, value.strip("'\"")
 
 
 def _side(side: str, text: str) -> tuple[str, tuple[str, ...]]:

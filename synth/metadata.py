@@ -112,6 +112,8 @@ class Relationship:
         child_columns: Its columns.
         parent: The table that is referred to.
         parent_columns: Its columns.
+        when: A column of the child and a value: only rows with that value refer to this parent,
+            as in `("owner_type", "invoice")`; a polymorphic reference is several of these.
         alone: Whether no other foreign key has the same columns; `Metadata` finds out.
     """
 
@@ -119,6 +121,7 @@ class Relationship:
     child_columns: tuple[str, ...]
     parent: str
     parent_columns: tuple[str, ...]
+    when: tuple[str, str] | None = None
     alone: bool = field(default=True, compare=False, repr=False)
 
     @property
@@ -126,15 +129,19 @@ class Relationship:
         """`orders.customer_id`, or `shipments.(order_id, line_no)`: unique in a schema."""
         columns = ", ".join(self.child_columns)
         name = f"{self.child}.{columns if len(self.child_columns) == 1 else f'({columns})'}"
-        return name if self.alone else f"{name} -> {self.parent}"
+        return name if self.alone else f"{name} -> {self.parent}{self._condition}"
 
     def __str__(self) -> str:
         columns = ", ".join(self.parent_columns)
         child = replace(self, alone=True).name
         return (
             f"{child} -> {self.parent}."
-            f"{columns if len(self.parent_columns) == 1 else f'({columns})'}"
+            f"{columns if len(self.parent_columns) == 1 else f'({columns})'}{self._condition}"
         )
+
+    @property
+    def _condition(self) -> str:
+        return "" if self.when is None else f" when {self.when[0]} = {self.when[1]}"
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,9 @@ class Metadata:
                     f"the tables ({', '.join(self.tables)}). Add the table or remove the relation."
                 )
             _check_columns(self.tables[side], columns, f"relationship '{relationship}'")
+        if relationship.when is not None:
+            condition = relationship.when[:1]
+            _check_columns(self.tables[relationship.child], condition, f"'{relationship}'")
         if len(relationship.child_columns) != len(relationship.parent_columns):
             raise MetadataError(
                 f"Relationship '{relationship}' has {len(relationship.child_columns)} child and "

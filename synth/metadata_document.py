@@ -21,6 +21,7 @@ def write_document(metadata: Metadata) -> dict[str, Any]:
                 "child_columns": list(r.child_columns),
                 "parent": r.parent,
                 "parent_columns": list(r.parent_columns),
+                **({} if r.when is None else {"when": dict([r.when])}),
             }
             for r in metadata.relationships
         ],
@@ -42,7 +43,11 @@ def read_document(document: Mapping[str, Any]) -> Metadata:
         {name: _table_from_dict(name, t) for name, t in document["tables"].items()},
         tuple(
             Relationship(
-                r["child"], tuple(r["child_columns"]), r["parent"], tuple(r["parent_columns"])
+                r["child"],
+                tuple(r["child_columns"]),
+                r["parent"],
+                tuple(r["parent_columns"]),
+                next(iter(r.get("when", {}).items()), None),
             )
             for r in document["relationships"]
         ),

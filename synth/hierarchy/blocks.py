@@ -17,6 +17,7 @@ from prefect_synth.synth.hierarchy.around import Around
 from prefect_synth.synth.hierarchy.contexts import Contexts, block_rows, span_of, told_of
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.part import Blocks, TablePart, split
+from prefect_synth.synth.hierarchy.polymorphic import with_owner_types
 from prefect_synth.synth.hierarchy.relations import NAMED
 from prefect_synth.synth.hierarchy.sequences import draw_sequences
 from prefect_synth.synth.hierarchy.structure import Sample
@@ -92,6 +93,7 @@ class BlockDrawer:
         known = [r for r in (*told_of(part), *part.references) if r in self.drawn.links]
         chosen = {r: self.drawn.links[r][drawn.start : drawn.stop] for r in known}
         links = drawn.links | chosen
+        columns = with_owner_types(self.metadata, part.name, columns, links)
         codes = parent_codes(self.metadata, part.plan, links, self._codes(part))
         rng = stream(self.seed, "rules", part.name, str(block))
         seen = {o.name: self.around.values(o, links, drawn) for o in part.rules.outside}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.encoding.pieces import scatter
@@ -16,7 +17,7 @@ from prefect_synth.synth.generation.scramble import mix
 from prefect_synth.synth.hierarchy.overlap import claims, twin_columns
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.uniqueness import codes_of
-from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
 
 if TYPE_CHECKING:
@@ -45,14 +46,7 @@ class KeyColumns:
         self.metadata, self.parts, self.drawn, self.seed = metadata, parts, drawn, seed
         self.stable = chosen == "stable"
         self.twins = twin_columns(metadata)
-        self.filled = {
-            name: {
-                child: (relation, parent)
-                for relation, pairs in claims(metadata, part)
-                for child, parent in pairs
-            }
-            for name, part in parts.items()
-        }
+        self.filled = {name: _filled(metadata, part) for name, part in parts.items()}
 
     def names(self, table: str) -> list[str]:
         """The columns of a table that are made here."""
@@ -91,10 +85,14 @@ class KeyColumns:
             return codes_of(held)
         if column in self.parts[table].keys:
             return np.arange(self.drawn.rows[table])
-        relation, parent_column = self.filled[table][column]
-        link = self.drawn.links[relation.name]
-        above = self.codes(relation.parent, parent_column)
-        return np.where(link < 0, -1, above[np.maximum(link, 0)]) if len(above) else link * 0 - 1
+        ways = self.filled[table][column]
+        found = np.full(self.drawn.rows[table], -1, np.int64)
+        for at, (relation, parent_column) in enumerate(ways):
+            link = self.drawn.links[relation.name]
+            above = self.codes(relation.parent, parent_column) * len(ways) + at
+            if len(above):
+                found = np.where(link < 0, found, above[np.maximum(link, 0)])
+        return found
 
     def _minted(self, table: str, column: str, rows: Ints) -> pa.Array:
         place = self.twins.get((table, column), ((table, column),))[0]
@@ -110,12 +108,26 @@ class KeyColumns:
         return keys if len(some) == len(rows) and _rises(rows) else keys.take(pa.array(at))
 
     def _copied(self, table: str, column: str, rows: Ints, links: Mapping[str, Ints]) -> pa.Array:
-        """The key of each row's parent."""
-        relation, parent_column = self.filled[table][column]
+        """The key of each row's parent, through whichever relation it has one."""
+        ways = self.filled[table][column]
+        made = [self._copied_through(table, column, rows, links, *way) for way in ways]
+        return made[0] if len(made) == 1 else pc.coalesce(*made)
+
+    def _copied_through(
+        self,
+        table: str,
+        column: str,
+        rows: Ints,
+        links: Mapping[str, Ints],
+        relation: Relationship,
+        parent_column: str,
+    ) -> pa.Array:
+        """The key of each row's parent through one relation."""
         parents, known = self.drawn.rows[relation.parent], self.drawn.links.get(relation.name)
         link = links[relation.name] if known is None else known[rows].astype(np.int64)
         kind = self.parts[table].schema.field(column).type
-        if not self.metadata.tables[table].columns[column].nullable and parents:
+        nullable = self.metadata.tables[table].columns[column].nullable
+        if not (nullable or relation.when) and parents:
             # the other columns of the key say that it is null
             salt = int(stream(self.seed, "copy", relation.name, column).integers(2**31))
             other = (mix(rows, salt) % np.uint64(parents)).astype(np.int64)
@@ -124,6 +136,15 @@ class KeyColumns:
         values = self.values(relation.parent, parent_column, link[present])
         values = values if values.type == kind else values.cast(kind)
         return scatter(values, present, kind)
+
+
+def _filled(metadata: Metadata, part: TablePart) -> dict[str, tuple[tuple[Relationship, str], ...]]:
+    """The relations that fill each column, and the parent's column; one, unless polymorphic."""
+    found: dict[str, tuple[tuple[Relationship, str], ...]] = {}
+    for relation, pairs in claims(metadata, part):
+        for child, parent in pairs:
+            found[child] = (*found.get(child, ()), (relation, parent))
+    return found
 
 
 def _rises(rows: Ints) -> bool:

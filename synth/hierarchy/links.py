@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -24,8 +25,15 @@ def parent_rows(child: pa.Table, parent: pa.Table, relationship: Relationship) -
     """Row number of each child row's parent, [n].
 
     A key with any null part has no parent (SQL's MATCH SIMPLE): `NO_PARENT`. A full key that the
-    parent table does not hold is an `ORPHAN`.
+    parent table does not hold is an `ORPHAN`. Rows that do not meet the relationship's condition
+    have no parent.
     """
+    if relationship.when is not None:
+        here = np.flatnonzero(meets(child, relationship))
+        plain = replace(relationship, when=None)
+        found = np.full(len(child), NO_PARENT, np.int64)
+        found[here] = parent_rows(child.take(pa.array(here)), parent, plain)
+        return found
     theirs = [child[c] for c in relationship.child_columns]
     ours = [parent[c] for c in relationship.parent_columns]
     try:
@@ -40,6 +48,15 @@ def parent_rows(child: pa.Table, parent: pa.Table, relationship: Relationship) -
     rows = np.asarray(found.fill_null(ORPHAN).to_numpy(zero_copy_only=False)).astype(np.int64)
     rows[_any_null(theirs)] = NO_PARENT
     return rows
+
+
+def meets(child: pa.Table, relationship: Relationship) -> np.ndarray:
+    """Which rows the relationship is meant for, by its condition, [n] bool."""
+    if relationship.when is None:
+        return np.ones(len(child), bool)
+    column, value = relationship.when
+    values = _plain(child[column], _storage(child[column].type)).cast(pa.string())
+    return np.asarray(pc.fill_null(pc.equal(values, value), False))
 
 
 def key_codes(

@@ -33,6 +33,8 @@ def shared_forebear(
         common = set(other.child_columns) & set(relation.child_columns)
         if other == relation or not common or other.name not in drawn.links:
             continue
+        if relation.when or other.when:  # a row has one of them
+            continue
         here = _forebear(metadata, drawn, other, common)
         there = _forebear(metadata, drawn, relation, common)
         if here is not None and there is not None:
@@ -77,7 +79,9 @@ def shared_rows(metadata: Metadata, rows: Mapping[str, int], relation: Relations
     twins = [
         other.parent
         for other in metadata.parents(relation.child)
-        if other.child_columns == relation.child_columns and other.parent in rows
+        if other.child_columns == relation.child_columns
+        and other.parent in rows
+        and not (relation.when or other.when)
     ]
     return min(rows[name] for name in (relation.parent, *twins))
 
@@ -100,7 +104,7 @@ def claims(metadata: Metadata, part: TablePart) -> list[tuple[Relationship, list
     filled = []
     for relationship in order:
         pairs = zip(relationship.child_columns, relationship.parent_columns, strict=True)
-        own = [(c, p) for c, p in pairs if c not in taken]
+        own = [(c, p) for c, p in pairs if c not in taken or relationship.when]
         taken.update(relationship.child_columns)
         filled.append((relationship, own))
     return filled
@@ -118,7 +122,7 @@ def twin_columns(metadata: Metadata) -> dict[Place, tuple[Place, ...]]:
     groups: dict[Place, set[Place]] = {}
     for table in metadata.tables:
         named: dict[str, list[Place]] = {}
-        for relation in metadata.parents(table):
+        for relation in [r for r in metadata.parents(table) if r.when is None]:
             pairs = zip(relation.child_columns, relation.parent_columns, strict=True)
             for child_column, parent_column in pairs:
                 named.setdefault(child_column, []).append((relation.parent, parent_column))

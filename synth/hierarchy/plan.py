@@ -92,6 +92,7 @@ def _rank(
     # a handful of airlines says less of a flight than its plane does
     small = rows[relationship.parent] <= min(_SMALL, rows[relationship.child] / _FANNED_OUT)
     nullable = any(child.columns[c].nullable for c in relationship.child_columns)
+    nullable = nullable or relationship.when is not None
     unordered = relationship.child_columns != (child.sequence_key,)
     size = -rows[relationship.parent]
     return (unordered, not one_to_one, small, nullable, size, relationship.name)

@@ -18,6 +18,7 @@ from prefect_synth.synth.hierarchy.levels import assign_by_level
 from prefect_synth.synth.hierarchy.matching import match, match_styles, match_within
 from prefect_synth.synth.hierarchy.overlap import shared_forebear, shared_rows
 from prefect_synth.synth.hierarchy.part import Blocks, StructureModel, TablePart
+from prefect_synth.synth.hierarchy.polymorphic import Owners, filled_in
 from prefect_synth.synth.hierarchy.spill import Spill
 from prefect_synth.synth.hierarchy.unique_keys import room
 from prefect_synth.synth.metadata import Metadata
@@ -68,6 +69,7 @@ class Structure:
         self.metadata, self.parts, self.drawn, self.seed = metadata, parts, drawn, seed
         self.relations = {r.name: r for r in metadata.relationships}
         self.contexts = Contexts(metadata, drawn, seed)
+        self.owners = Owners(metadata, drawn)
 
     def choose(self, part: TablePart, rows: int) -> None:
         """Choose the parents of every row of a table: `links` and `told` of `drawn`."""
@@ -108,11 +110,15 @@ class Structure:
         if model.style is not None:
             shift = int(model.style.has_null)
             sought = [(some.pieces[:, 0] - shift).astype(np.int32) for some in drawn]
-            return self._by_style(part, relation, np.concatenate(sought), rng)
+            by = np.concatenate(sought)
+            due = self.owners.due(part, relation, by < 0, rng)
+            return self._by_style(part, relation, filled_in(by, by < 0, due, rng), rng)
         assert model.codec is not None  # noqa: S101 - it is one or the other
         traits = [model.codec.decode(some).astype(np.float32) for some in drawn]
         wanted = np.concatenate(traits)
         null = self._nulls(part, relation, wanted, rows, rng)
+        due = self.owners.due(part, relation, null, rng)
+        wanted, null = filled_in(wanted, null, due, rng), null if due is None else ~due
         link = np.full(rows, -1, np.int32)
         shared = shared_forebear(self.metadata, self.drawn, self.relations[relation])
         if shared is not None:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from prefect_synth.synth.metrics.sources import Ints
+from prefect_synth.synth.metadata import Relationship
+from prefect_synth.synth.metrics.sources import Ints, Source, read_columns
 from prefect_synth.synth.metrics.values import NULL, codes
 
 NO_PARENT = -1
@@ -58,6 +60,21 @@ def parent_rows(
     places[referred[::-1]] = positions[::-1]  # the first of equal keys wins
     places[NULL] = NO_PARENT
     return places[referring], referring != NULL
+
+
+def read_references(source: Source, relationship: Relationship) -> pa.Table:
+    """Read a foreign key, null where the relationship's condition does not hold."""
+    if relationship.when is None:
+        return read_columns(source, relationship.child_columns)
+    column, value = relationship.when
+    keys = read_columns(source, (*relationship.child_columns, column))
+    types = keys[column].combine_chunks()
+    types = types.dictionary_decode() if isinstance(types, pa.DictionaryArray) else types
+    here = pc.fill_null(pc.equal(types.cast(pa.string()), value), False)
+    for name in relationship.child_columns:
+        known = pc.if_else(here, keys[name], pa.scalar(None, keys[name].type))
+        keys = keys.set_column(keys.column_names.index(name), name, known)
+    return keys.select(list(relationship.child_columns))
 
 
 def child_counts(parents: Ints, parent_count: int) -> Ints:

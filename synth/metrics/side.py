@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.metrics.bound import choose_rows
 from prefect_synth.synth.metrics.compared import is_scored
-from prefect_synth.synth.metrics.keys import parent_rows
+from prefect_synth.synth.metrics.keys import parent_rows, read_references
 from prefect_synth.synth.metrics.sources import (
     Ints,
     MetricsError,
@@ -69,7 +69,7 @@ def _check(name: str, sources: Mapping[str, Source], metadata: Metadata) -> None
 
 
 def _parents(relationship: Relationship, sources: Mapping[str, Source]) -> Ints:
-    child = read_columns(sources[relationship.child], relationship.child_columns)
+    child = read_references(sources[relationship.child], relationship)
     parent = read_columns(sources[relationship.parent], relationship.parent_columns)
     positions, _ = parent_rows(
         child, relationship.child_columns, parent, relationship.parent_columns

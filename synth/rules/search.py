@@ -91,6 +91,7 @@ class Search:
         known = metadata.tables[name]
         keys = metadata.key_columns(name) | {c for key in known.unique for c in key}
         used = {c for r in metadata.children(name) for c in r.parent_columns}
+        used |= {r.when[0] for r in metadata.parents(name) if r.when is not None}
         columns = {c: plain(table[c]) for c in table.column_names}
         free = [
             c.name

@@ -70,6 +70,10 @@ class SqlSnapshot(ABC):
         pairs = zip(columns, map(quote, relationship.parent_columns), strict=True)
         known = " AND ".join(f"c.{column} IS NOT NULL" for column in columns)
         same = " AND ".join(f"p.{right} = c.{left}" for left, right in pairs)
+        if relationship.when is not None:
+            column, value = relationship.when
+            literal = value.replace("'", "''")
+            known += f" AND CAST(c.{quote(column)} AS varchar) = '{literal}'"
         return self._number(
             f"SELECT count(*) AS n FROM {child} AS c WHERE {known} "
             f"AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {same})",
