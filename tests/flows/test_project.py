@@ -150,6 +150,16 @@ def test_relations_are_read(tmp_path: Path) -> None:
     )
 
 
+def test_a_relation_may_have_a_condition(tmp_path: Path) -> None:
+    """A polymorphic reference is a relation for each type; a condition without a value is none."""
+    line = "notes.owner_id -> invoices.id when owner_type"
+    assert load(tmp_path, f"{COMPLETE}relations: ['{line} = invoice']\n").relationships() == (
+        Relationship("notes", ("owner_id",), "invoices", ("id",), ("owner_type", "invoice")),
+    )
+    refused = refusal(tmp_path, f"{COMPLETE}relations: ['{line}']\n")
+    assert "has a condition that is none" in refused
+
+
 def test_a_relation_of_another_form_is_refused(tmp_path: Path) -> None:
     """The message shows how to write it."""
     assert "'orders.customer_id: customers' is not a relation. Write it as" in (
