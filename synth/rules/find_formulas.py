@@ -20,6 +20,7 @@ _SINGULAR = 1e-9
 _LARGEST = 10**6
 _AT_ONCE = 500
 _WIDEST = 40
+_SCREENED = 100
 _SIGNS = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 
 
@@ -36,14 +37,38 @@ def find_sums(search: Search) -> None:
 def find_products(search: Search) -> None:
     """Accept `c = round(a * b)`, where a factor may be one less or more a share."""
     columns = search.open(search.numeric[:_WIDEST])
-    for first, second in combinations(columns, 2):
-        for target in columns:
-            if target in (first, second) or not search.open([target]):
-                continue
-            for signs in _SIGNS:
-                rule = _product(search, target, (first, second), signs)
-                if rule is not None and search.accept(rule):
-                    break
+    values, steps = _screen(search, columns)
+    for first, second in combinations(range(len(columns)), 2):
+        factors = (columns[first], columns[second])
+        for target, signs in _likely(values, steps, (first, second)):
+            if search.open([columns[target]]):
+                rule = _product(search, columns[target], factors, signs)
+                if rule is not None:
+                    search.accept(rule)
+
+
+def _screen(search: Search, columns: Sequence[str]) -> tuple[Floats, Floats]:
+    """Numbers in some rows, NaN where they are null, [n, columns], and the unit of each column."""
+    at = search.sample[:: max(len(search.sample) // _SCREENED, 1)]
+    units = [u for u in map(search.units, columns) if u]
+    steps = np.array([10.0**-u.decimals for u in units])
+    known = [np.where(u.valid[at], u.whole[at], np.nan) for u in units]
+    return np.column_stack([*known, np.zeros((len(at), 0))]) * steps, steps
+
+
+def _likely(
+    values: Floats, steps: Floats, factors: tuple[int, int]
+) -> list[tuple[int, tuple[int, int]]]:
+    """Columns that are near a product in every row that is looked at, and the signs of it."""
+    found = []
+    for signs in _SIGNS:
+        parts = [
+            1 + s * values[:, f] if s else values[:, f] for f, s in zip(factors, signs, strict=True)
+        ]
+        product = (parts[0] * parts[1])[:, None]
+        far = np.abs(values - product) > 2 * steps + 1e-9 * np.abs(product)
+        found += [(int(t), signs) for t in np.flatnonzero(~far.any(axis=0)) if t not in factors]
+    return sorted(found, key=lambda f: (f[0], _SIGNS.index(f[1])))
 
 
 def _singular(search: Search, columns: list[str], size: int) -> list[tuple[str, ...]]:
