@@ -2,8 +2,8 @@
 
 The idea is CART synthesis (Reiter 2005, Using CART to generate partially synthetic public use
 microdata; Nowok, Raab and Dibben 2016, synthpop). What is ours: the order of columns is found,
-splits are significant or not made, several trees on subsamples share the rows, and draws are
-stratified and smoothed.
+splits are significant or not made, large leaves are split further by levels of their own, and
+draws are stratified and smoothed.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class TreesRowModel:
     """p(row | context), column by column.
 
     Args:
-        trees: Trees a column; each synthetic row uses one of them.
+        trees: Trees a column; each synthetic row uses one of them. More than one are grown on
+            subsamples: nearer to the population, further from the single row, and less sharp.
         layouts: Pieces of the row's columns, learned.
         width: Number of context columns, learned.
         columns: A model for each column, in the order of drawing; learned.
@@ -78,7 +79,7 @@ class TreesRowModel:
         self.layouts, self.width = rows.layouts, context.width
         distinct = distinct_values(rows)
         last = nearly_unique(rows, distinct)
-        usable = [int(j) for j in np.flatnonzero(~_all_different(context))]
+        usable = list(range(context.width))
         columns = []
         for j in column_order(rows, distinct, last):
             leaf = _UNIQUE_LEAF if last[j] else _LEAF
@@ -202,8 +203,3 @@ def middles_of(known: Encoded) -> Floats:
     """Middle of each value's stretch of [0, 1], [n, d]."""
     lower, upper = known.intervals()
     return np.asarray((lower + upper) / 2)
-
-
-def _all_different(context: Encoded) -> np.ndarray:
-    """Context columns that would tell single parents apart by their very value, [c] bool."""
-    return np.zeros(context.width, bool)
