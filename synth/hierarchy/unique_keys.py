@@ -69,16 +69,17 @@ def make_unique(
         UniquenessError: The key has fewer combinations than rows.
     """
     metadata, drawn = keys.metadata, keys.drawn
-    linked = [
-        (r, [p for c, p in filled if c in key])
-        for r, filled in claims(metadata, part)
-        if any(c in key for c, _ in filled)
+    linked = _references(metadata, part, key)
+    types = {r.when[0] for reference in linked for r, _ in reference if r.when is not None}
+    own = [
+        c
+        for c in key
+        if c in drawn.columns[part.name] and c in part.codec.encoders and c not in types
     ]
-    own = [c for c in key if c in drawn.columns[part.name] and c in part.codec.encoders]
-    whole = _rows_without_null(part, drawn, [r for r, _ in linked], own)
+    whole = _rows_without_null(part, drawn, linked, own)
     if not len(whole):
         return
-    parts = [_link_part(keys, r, columns, whole) for r, columns in linked]
+    parts = [_reference_part(keys, reference, whole) for reference in linked]
     domains = {c: _Domain(drawn.columns[part.name][c], whole) for c in own}
     parts += [KeyPart(d.choice, np.arange(len(d.values))) for d in domains.values()]
     if not len(repeated([p.row_codes for p in parts])):
@@ -86,7 +87,7 @@ def make_unique(
     fixed = {*drawn.held, *(r.target for r in (part.rules.increasing,) if r is not None)}
     held = {len(linked) + i for i, c in enumerate(own) if c in fixed}
     free = [i for i in reversed(range(len(parts))) if i not in held and _is_free(part, linked, i)]
-    fillable = not held and all(r.parent != part.name for r, _ in linked)
+    fillable = not held and all(r.parent != part.name for reference in linked for r, _ in reference)
     wider = {c: d for c, d in domains.items() if c not in fixed}
     at = {c: len(linked) + i for i, c in enumerate(own)}
     unique = repair(parts, free, rng, fillable=fillable) or _with_more_values(
@@ -94,13 +95,36 @@ def make_unique(
     )
     if not unique:
         raise UniquenessError(part.name, key, len(whole))
-    for (relation, _), repaired in zip(linked, parts, strict=False):
-        changed = drawn.links[relation.name].copy()  # what rows were drawn with stays as it was
-        changed[whole] = repaired.choice
-        drawn.links[relation.name] = changed
+    for reference, repaired in zip(linked, parts, strict=False):
+        _write_links(drawn, reference, repaired, whole)
     for column, repaired in zip(own, parts[len(linked) :], strict=True):
         domain = domains[column]
         drawn.columns[part.name][column] = domain.write(repaired.choice, whole)
+
+
+Reference = list[tuple[Relationship, list[str]]]
+"""A foreign key's relations, several if it is polymorphic, and their parents' key columns."""
+
+
+def _references(metadata: Metadata, part: TablePart, key: tuple[str, ...]) -> list[Reference]:
+    """The foreign keys that a key contains."""
+    found: dict[tuple[str, ...], Reference] = {}
+    for relation, filled in claims(metadata, part):
+        if any(c in key for c, _ in filled):
+            place = relation.child_columns if relation.when else (relation.name, "alone")
+            found.setdefault(place, []).append((relation, [p for c, p in filled if c in key]))
+    return list(found.values())
+
+
+def _write_links(drawn: Sample, reference: Reference, repaired: KeyPart, rows: Ints) -> None:
+    offset = 0
+    for relation, _ in reference:
+        changed = drawn.links[relation.name].copy()  # what rows were drawn with stays as it was
+        parents = drawn.rows[relation.parent]
+        inside = (repaired.choice >= offset) & (repaired.choice < offset + parents)
+        changed[rows[inside]] = repaired.choice[inside] - offset
+        drawn.links[relation.name] = changed
+        offset += parents
 
 
 class _Domain:
@@ -123,15 +147,31 @@ class _Domain:
 
 
 def _rows_without_null(
-    part: TablePart, drawn: Sample, linked: Sequence[Relationship], own: Sequence[str]
+    part: TablePart, drawn: Sample, linked: Sequence[Reference], own: Sequence[str]
 ) -> Ints:
     """Rows whose key has no null: only those must be unique (SQL's NULLS DISTINCT)."""
     whole = np.ones(drawn.rows[part.name], bool)
-    for relation in linked:
-        whole &= drawn.links[relation.name] >= 0
+    for reference in linked:
+        whole &= np.any([drawn.links[r.name] >= 0 for r, _ in reference], axis=0)
     for column in own:
         whole &= np.asarray(drawn.columns[part.name][column].is_valid())
     return np.flatnonzero(whole)
+
+
+def _reference_part(keys: KeyColumns, reference: Reference, rows: Ints) -> KeyPart:
+    """A foreign key as a part of a key; a polymorphic one stays with the table it refers to."""
+    if len(reference) == 1:
+        return _link_part(keys, *reference[0], rows)
+    choice, offset, codes, tables = np.zeros(len(rows), np.int64), 0, [], []
+    for at, (relation, columns) in enumerate(reference):
+        option = combine([keys.codes(relation.parent, c) for c in columns])
+        link = keys.drawn.links[relation.name][rows].astype(np.int64)
+        choice = np.where(link >= 0, link + offset, choice)
+        codes.append(option * len(reference) + at)
+        tables.append(np.full(len(option), at))
+        offset += len(option)
+    of = np.concatenate(tables)
+    return KeyPart(choice, np.concatenate(codes), of[choice], of)
 
 
 def _link_part(
@@ -147,15 +187,13 @@ def _link_part(
     return KeyPart(link, codes, shared[0][rows], shared[1])
 
 
-def _is_free(
-    part: TablePart, linked: Sequence[tuple[Relationship, Sequence[str]]], index: int
-) -> bool:
+def _is_free(part: TablePart, linked: Sequence[Reference], index: int) -> bool:
     """Whether a part may change: not the primary parent if another can, nor a level's parent."""
     if index >= len(linked):
         return True
-    relation = linked[index][0]
-    return relation.parent != part.name and (
-        relation.name != part.plan.primary or (len(linked) == 1 and part.rules.increasing is None)
+    alone = len(linked) == 1 and part.rules.increasing is None
+    return all(
+        r.parent != part.name and (r.name != part.plan.primary or alone) for r, _ in linked[index]
     )
 
 

@@ -148,3 +148,21 @@ def test_an_owner_that_no_relation_names_is_refused():
     """A key that may not be null needs a relation for each type."""
     with pytest.raises(SynthesisError, match="Add a relation for each value"):
         HMASynthesizer(schema(nullable=False, types={"order": "orders"})).fit(planted())
+
+
+def test_a_unique_key_may_contain_the_owner():
+    """Each owner has each label once, and stays in the table that its type names."""
+    rng = np.random.default_rng(3)
+    every = [(k, o, c) for k in TYPES for o in range(100, 112) for c in "abcde"]
+    chosen = [every[i] for i in rng.permutation(len(every))[:90]]
+    kind, owner, label = (list(x) for x in zip(*chosen, strict=True))
+    real = planted(90, 12, 12)
+    notes = {"id": range(90), "owner_type": kind, "owner_id": owner, "label": label}
+    real["notes"] = pa.table({c: list(v) for c, v in notes.items()})
+    known = schema(nullable=False)
+    columns = {c: known.tables["notes"].columns.get(c, Column(c, nullable=False)) for c in notes}
+    key = ("owner_type", "owner_id", "label")
+    metadata = known.with_table(Table("notes", columns, ("id",), (key,)))
+    made = HMASynthesizer(metadata, row_model="copula").fit(real).sample(1.0, 4)
+    assert len(made["notes"].group_by(list(key)).aggregate([])) == len(made["notes"])
+    assert lost(metadata, made) == (0, 0)
