@@ -62,7 +62,7 @@ class Declared:
 
 
 def read_rule(text: str) -> list[Declared]:
-    """Read one line; a chain `a <= b <= c` is several rules.
+    """Read one line; a chain `a <= b <= c`, or `a <= c and b <= c`, is several rules.
 
     Raises:
         RuleError: The line is no rule.
@@ -106,6 +106,8 @@ class _Reader:
             raise ValueError(plain)
         if isinstance(statement.value, ast.Compare):
             return self._compared(statement.value)
+        if isinstance(statement.value, ast.BoolOp) and isinstance(statement.value.op, ast.And):
+            return [rule for part in statement.value.values for rule in self._compared(part)]
         return [self._call(statement.value)]
 
     def _aside(self, match: re.Match[str]) -> str:
@@ -238,7 +240,9 @@ class _Reader:
             return terms, constant + other_constant
         return {self._name(value): factor}, 0.0
 
-    def _compared(self, value: ast.Compare) -> list[Declared]:
+    def _compared(self, value: ast.expr) -> list[Declared]:
+        if not isinstance(value, ast.Compare):
+            raise ValueError(ast.dump(value))
         sides = [value.left, *value.comparators]
         rules = []
         for left, operator, right in zip(sides, value.ops, sides[1:], strict=False):

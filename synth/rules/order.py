@@ -161,13 +161,13 @@ class Between:
         return pa.compute.if_else(pa.array(whole == units.whole), values, written)
 
     def text(self) -> str:
-        """`a <= b <= c`."""
-        parts = [quoted(self.target)]
-        for column, strict in self.lows:
-            parts.insert(0, f"{quoted(column)} {'<' if strict else '<='} ")
-        for column, strict in self.highs:
-            parts.append(f" {'<' if strict else '<='} {quoted(column)}")
-        return "".join(parts)
+        """`a <= b <= c`, or `a <= c and b <= c` where two columns have no order of their own."""
+        low = [f"{quoted(c)} {'<' if strict else '<='} " for c, strict in self.lows]
+        high = [f" {'<' if strict else '<='} {quoted(c)}" for c, strict in self.highs]
+        target = quoted(self.target)
+        if max(len(low), len(high)) < 2:
+            return "".join([*low, target, *high])
+        return " and ".join([*(part + target for part in low), *(target + part for part in high)])
 
 
 def in_order(rows: Rows, scale: Scale, low: str, high: str, *, strict: bool) -> np.ndarray:

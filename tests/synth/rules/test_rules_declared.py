@@ -111,6 +111,18 @@ def test_inferred_rules_can_be_declared():
     assert found == again == ["total = a + b"]
 
 
+def test_bounds_without_an_order_of_their_own_are_written_apart():
+    """A column above two others says nothing of which of them is larger."""
+    low, other = free().to_pydict()["a"], free().to_pydict()["b"]
+    above = [max(a, b) + i % 7 for i, (a, b) in enumerate(zip(low, other, strict=True))]
+    table = pa.table({"low": low, "other": other, "above": above})
+    metadata = Metadata.from_tables({"t": table})
+    (found,) = infer_rules(metadata, {"t": table}).of("t").texts()
+    again = infer_rules(metadata, {"t": table}, {}, {"t": [found]}, infer=False).of("t")
+    assert found == "low <= above and other <= above"
+    assert again.texts() == ["low <= above", "other <= above"]
+
+
 def test_the_synthesizer_keeps_declared_rules():
     """Rules given to the synthesizer hold on its samples, and are in its model."""
     table = free()
