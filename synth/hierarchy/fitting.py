@@ -41,7 +41,8 @@ def fit_part(
     table, plan = extensions.tables[name], extensions.plan.tables[name]
     rows = family_rows(metadata, extensions, name, settings.seed)
     rng, width = stream(settings.seed, "fit", name), table.blocks.joined().width
-    choice = choose(table.rows, width, settings.budget_seconds, settings.row_model)
+    seen = width + _context_width(metadata, extensions, name)
+    choice = choose(table.rows, seen, settings.budget_seconds, settings.row_model)
     settings = replace(settings, row_model=choice.row_model)
     nulls = {r: _null_share(link) for r, link in table.links.items()}
     contexts: list[Encoded] = []
@@ -66,6 +67,17 @@ def fit_part(
         table.counters, table.unique, kept, table.rules, choice,
         sequence,
     )  # fmt: skip
+
+
+def _context_width(metadata: Metadata, extensions: Extensions, name: str) -> int:
+    """Columns that the rows of a table are told of their parents, and of theirs."""
+    plan, width = extensions.plan.tables[name], 0
+    for relation in (plan.primary, *plan.assigned):
+        while relation is not None:
+            parent = _parent(metadata, relation)
+            width += sum(e.width for e in extensions.tables[parent].blocks.seen(relation))
+            relation = extensions.plan.tables[parent].primary
+    return width
 
 
 def _fit_styles(

@@ -14,6 +14,7 @@ FEWEST_FOR_TREES = 300
 MANY_ROWS = 200_000
 _SECONDS_A_COLUMN = 0.004
 _SECONDS_A_CELL = 4e-6  # measured: one thread, 500 to 64,000 rows, 4 to 32 columns
+_SHORT = 0.95
 _DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 
 
@@ -44,7 +45,7 @@ def choose(
     """
     if name != AUTO:
         return Choice(name, f"{name} was asked for.")
-    size = f"{rows:,} rows and {columns:,} columns"
+    size = f"{rows:,} rows and {columns:,} column{'' if columns == 1 else 's'}"
     if rows < FEWEST_FOR_TREES:
         return Choice(
             "copula", f"Of {rows:,} rows trees learn nothing: they need {FEWEST_FOR_TREES}."
@@ -58,7 +59,8 @@ def choose(
         )
     if rows >= MANY_ROWS and has_cuda():
         return Choice("argn", f"There are {size}, and a CUDA device to train a network on.")
-    return Choice("trees", f"Trees take about {seconds:,.1f} cpu seconds for {size}.")
+    about = f"about {seconds:,.1f} cpu seconds" if seconds >= _SHORT else "less than a cpu second"
+    return Choice("trees", f"Trees take {about} for {size}.")
 
 
 def tree_seconds(rows: int, columns: int) -> float:
