@@ -67,6 +67,7 @@ def make_plan(
             and r not in late + itself
             and not _is_one_to_one(metadata, r)
             and not _shares_columns(r, foreign)
+            and metadata.tables[name].sequence_index is None
         ]
         live = [r for r in foreign if r not in itself + late + category]
         primary = min(live, key=lambda r: _rank(metadata, r, rows), default=None)

@@ -75,7 +75,8 @@ def bind_sequence(search: Search, table: Table) -> None:
     column, family = table.sequence_index, search.family
     if column is None or family is None or any(isinstance(r, Increasing) for r in search.found):
         return
-    if column in {r.target for r in search.found} or table.primary_key == (column,):
+    taken = column in {r.target for r in search.found} or table.primary_key == (column,)
+    if taken or search.rows.columns[column].null_count:
         return
     found = _sequences(search, column, in_file=False)
     by_key = found and table.sequence_key in (None, *found.relation.child_columns)

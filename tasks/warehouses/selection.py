@@ -165,7 +165,8 @@ def _rules_below(
     rules = {name: Rule("referenced") for name in _ancestors(metadata, set(distance))}
     for name in distance:
         # parents nearer to the root only, so that cycles end
-        known = [r for r in metadata.parents(name) if r.parent in distance]
+        # and no polymorphic ones: the same key may mean a row of another table
+        known = [r for r in metadata.parents(name) if r.parent in distance and r.when is None]
         nearer = [r for r in known if distance[r.parent] < distance[name]]
         drivers = tuple(sorted(nearer, key=lambda r: distance[r.parent]))
         rules[name] = Rule("follows", _rows(counts[name], share), drivers)

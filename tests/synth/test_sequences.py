@@ -154,6 +154,14 @@ def test_orders_are_found_only_where_families_stand_together():
     assert ["increasing(seen)" in rules.get("visits", []) for rules in found] == [True, False]
 
 
+def test_a_parent_that_is_kept_may_have_sequences():
+    """Visits of patients that are published as they are stand in order too."""
+    metadata = schema(sequence_index="seen")
+    model = HMASynthesizer(metadata, row_model="copula", keep=["patients"]).fit(planted(60))
+    gaps, _, _ = along(model.sample(1.0, 2)["visits"])
+    assert gaps.min() > 0
+
+
 def test_a_parent_may_sum_up_its_ordered_children():
     """Visits begin at a date of the patient, whose own total is the sum of the visits' scores."""
     real = planted(60)
