@@ -76,4 +76,4 @@ def test_the_reason_is_stored_for_each_table(schema_of, tmp_path):
     chosen = {name: part.choice for name, part in parts.items()}
     assert chosen["small"] == Choice("copula", "Of 40 rows trees learn nothing: they need 300.")
     assert chosen["large"].row_model == "trees"
-    assert chosen["large"].reason.startswith("Trees take about 0.0 cpu seconds for 400 rows")
+    assert chosen["large"].reason.startswith("Trees take less than a cpu second for 400 rows")
