@@ -176,7 +176,7 @@ class Metadata:
 
     def _check_relationship(self, relationship: Relationship) -> None:
         for side, columns in (
-            (relationship.child, relationship.child_columns),
+            (relationship.child, relationship.child_columns + (relationship.when or ())[:1]),
             (relationship.parent, relationship.parent_columns),
         ):
             if side not in self.tables:
@@ -185,9 +185,6 @@ class Metadata:
                     f"the tables ({', '.join(self.tables)}). Add the table or remove the relation."
                 )
             _check_columns(self.tables[side], columns, f"relationship '{relationship}'")
-        if relationship.when is not None:
-            condition = relationship.when[:1]
-            _check_columns(self.tables[relationship.child], condition, f"'{relationship}'")
         if len(relationship.child_columns) != len(relationship.parent_columns):
             raise MetadataError(
                 f"Relationship '{relationship}' has {len(relationship.child_columns)} child and "

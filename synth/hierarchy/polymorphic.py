@@ -39,7 +39,7 @@ class Owners:
 
     def due(
         self, part: TablePart, relation: str, null: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray | None:
+    ) -> np.ndarray:
         """The rows that are to have a parent through `relation`, [n] bool.
 
         Args:
@@ -50,11 +50,11 @@ class Owners:
 
         Returns:
             As many rows as the relation has in the data, none of which has another owner; of the
-            last relation all that are left, where in the data every row has one. None where the
-            relation has no condition.
+            last relation all that are left, where in the data every row has one. Those that look
+            for a parent where the relation has no condition.
         """
         if self.relations[relation].when is None:
-            return None
+            return ~null
         others = [r.name for r in alternatives(self.metadata, self.relations[relation])]
         free = np.ones(len(null), bool)
         for other in (name for name in others if name in self.drawn.links):
@@ -70,6 +70,13 @@ class Owners:
         due[np.concatenate([first, rest])[: max(wanted, 0)]] = True
         return due
 
+    def filled(
+        self, part: TablePart, relation: str, styles: Ints, rng: np.random.Generator
+    ) -> Ints:
+        """The style that each row looks for, negative where the relation is not due: [n]."""
+        null = styles < 0
+        return filled_in(styles, null, self.due(part, relation, null, rng), rng)
+
 
 def alternatives(metadata: Metadata, relation: Relationship) -> list[Relationship]:
     """The other relations that the same key refers through."""
@@ -81,17 +88,17 @@ def alternatives(metadata: Metadata, relation: Relationship) -> list[Relationshi
 
 
 def filled_in(
-    wanted: Ints | Floats, null: np.ndarray, due: np.ndarray | None, rng: np.random.Generator
+    wanted: Ints | Floats, null: np.ndarray, due: np.ndarray, rng: np.random.Generator
 ) -> Ints | Floats:
     """What rows look for, where those that are due have something to look for.
 
     Args:
         wanted: Style [n], or traits [n, k], of the parent that each row looks for.
         null: Rows that look for none, [n].
-        due: Rows that are to have a parent, [n]; None where `wanted` stays as it is.
+        due: Rows that are to have a parent, [n].
         rng: Picks the row that another one follows.
     """
-    if due is None:
+    if (due == ~null).all():
         return wanted
     wanted, known = wanted.copy(), np.flatnonzero(~null)
     without = np.flatnonzero(due & null)

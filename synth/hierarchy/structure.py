@@ -110,15 +110,13 @@ class Structure:
         if model.style is not None:
             shift = int(model.style.has_null)
             sought = [(some.pieces[:, 0] - shift).astype(np.int32) for some in drawn]
-            by = np.concatenate(sought)
-            due = self.owners.due(part, relation, by < 0, rng)
-            return self._by_style(part, relation, filled_in(by, by < 0, due, rng), rng)
+            by = self.owners.filled(part, relation, np.concatenate(sought), rng)
+            return self._by_style(part, relation, by, rng)
         assert model.codec is not None  # noqa: S101 - it is one or the other
-        traits = [model.codec.decode(some).astype(np.float32) for some in drawn]
-        wanted = np.concatenate(traits)
+        wanted = np.concatenate([model.codec.decode(some).astype(np.float32) for some in drawn])
         null = self._nulls(part, relation, wanted, rows, rng)
         due = self.owners.due(part, relation, null, rng)
-        wanted, null = filled_in(wanted, null, due, rng), null if due is None else ~due
+        wanted, null = filled_in(wanted, null, due, rng), ~due
         link = np.full(rows, -1, np.int32)
         shared = shared_forebear(self.metadata, self.drawn, self.relations[relation])
         if shared is not None:
