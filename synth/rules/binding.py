@@ -25,6 +25,7 @@ from prefect_synth.synth.rules.calendar import Composed, DayOfMonth, Part
 from prefect_synth.synth.rules.clock import Clock, ClockSum
 from prefect_synth.synth.rules.declared import CHECKS, Declared
 from prefect_synth.synth.rules.find_increasing import increasing_of
+from prefect_synth.synth.rules.find_order import own_step
 from prefect_synth.synth.rules.formulas import Product, Sum
 from prefect_synth.synth.rules.increasing import Increasing
 from prefect_synth.synth.rules.lookup import fit_lookup
@@ -36,7 +37,6 @@ from prefect_synth.synth.rules.single import Copied, Range, Step
 from prefect_synth.synth.rules.units import numbers, plain
 
 _OFFSET = re.compile(r"([+-][\d.]+)h(?: until (\S+?))?(?:,|$)")
-_HALF = 0.5
 
 
 def bind_rules(search: Search, declared: Sequence[Declared]) -> None:
@@ -236,8 +236,10 @@ def _order(search: Search, rule: Declared) -> list[Rule]:
     strict = rule.options["strict"]
     computed = [r.target for r in search.found if not isinstance(r, Range | Step | Between)]
     if high in computed or high.startswith(MARK):
-        return [Between(low, (), ((high, strict),), scale, kind_of(search, low))]
-    return [Between(high, ((low, strict),), (), scale, kind_of(search, high))]
+        own = replace(scale, step=own_step(search, low, scale))
+        return [Between(low, (), ((high, strict),), own, kind_of(search, low))]
+    own = replace(scale, step=own_step(search, high, scale))
+    return [Between(high, ((low, strict),), (), own, kind_of(search, high))]
 
 
 def _increasing(search: Search, rule: Declared) -> list[Rule]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.rules.formulas import quoted
@@ -32,7 +33,7 @@ class Scale:
     Args:
         unit: Resolution of datetimes; empty for numbers.
         decimals: Digits of numbers.
-        step: Units by which a strict inequality is kept.
+        step: Units between neighbours on the target's own grid.
     """
 
     unit: str
@@ -149,16 +150,19 @@ class Between:
         whole = units.whole
         for column, strict in self.highs:
             high = self.scale.read(rows.columns[column])
-            bound = high.whole - self.scale.step * strict
-            whole = np.where(high.valid, np.minimum(whole, bound), whole)
+            whole = np.where(high.valid, -self._reach(-whole, strict - high.whole), whole)
         for column, strict in self.lows:
             low = self.scale.read(rows.columns[column])
-            bound = low.whole + self.scale.step * strict
-            whole = np.where(low.valid, np.maximum(whole, bound), whole)
+            whole = np.where(low.valid, self._reach(whole, low.whole + strict), whole)
         if (whole == units.whole).all():
             return values
-        written = self.scale.write(_inside(whole, self, rows), units.valid, self.kind.field(0).type)
-        return pa.compute.if_else(pa.array(whole == units.whole), values, written)
+        written = self.scale.write(whole, units.valid, self.kind.field(0).type)
+        return pc.if_else(pa.array(whole == units.whole), values, written)
+
+    def _reach(self, whole: Ints, least: Ints) -> Ints:
+        """Units that are not below `least`, moved by whole steps of the column's own grid."""
+        missing = np.maximum(least - whole, 0)
+        return np.asarray(whole - (-missing // self.scale.step) * self.scale.step)
 
     def text(self) -> str:
         """`a <= b <= c`, or `a <= c and b <= c` where two columns have no order of their own."""
@@ -189,16 +193,3 @@ def common_scale(values: list[pa.Array]) -> Scale | None:
     if any(u is None for u in units):
         return None
     return Scale("", max(u.decimals for u in units if u))
-
-
-def _inside(whole: Ints, rule: Between, rows: Rows) -> Ints:
-    """A date is told by its day: one that is to be after a moment is the day after it."""
-    kind = rule.kind.field(0).type
-    if rule.scale.unit and pa.types.is_date(kind) and rule.lows:
-        day = 86_400 * _ticks(rule.scale.unit)
-        return -(-whole // day) * day
-    return whole
-
-
-def _ticks(unit: str) -> int:
-    return {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -241,5 +241,3 @@ def in_order(rules: Iterable[Rule]) -> list[Rule]:
 def _replaces(rule: Rule) -> bool:
     return getattr(rule, "determines", False)
 
-
-Finder = Callable[[Search], None]

@@ -13,6 +13,7 @@ from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.rules.check_digits import mended
 from prefect_synth.synth.rules.contradictions import read_rules
 from prefect_synth.synth.rules.inference import infer_rules
+from prefect_synth.synth.rules.rule import Rows
 from prefect_synth.synth.single import GaussianCopulaSynthesizer
 
 N = 400
@@ -200,3 +201,25 @@ def test_a_sum_that_a_type_cannot_hold_ends_at_its_last_value():
     """An 8-bit sum never wraps around."""
     table = free(s=pa.array([0] * N, pa.int8()))
     assert pc.min(restored(table, "s = 2 * a + b")["s"]).as_py() >= 0
+
+
+@pytest.mark.parametrize(
+    "line", ["low <= whole", "low < whole", "moment < day", "nothing <= whole"]
+)
+def test_orders_hold_on_the_targets_own_grid(line):
+    """A whole number above a fraction is the next one, and a day after a moment the next day."""
+    rng = np.random.default_rng(3)
+    columns = {
+        "low": rng.integers(0, 400, 500) / 4,
+        "whole": rng.integers(0, 100, 500),
+        "moment": pa.array(rng.integers(0, 10**7, 500), pa.timestamp("s")),
+        "day": pa.array(rng.integers(0, 115, 500).astype(np.int32), pa.date32()),
+        "nothing": pa.nulls(500, pa.float64()),
+    }
+    table = pa.table(columns)
+    metadata = Metadata.from_tables({"t": table})
+    rules = infer_rules(metadata, {"t": table}, {}, {"t": [line]}, infer=False).of("t")
+    arrays = {c: table[c].combine_chunks() for c in table.column_names}
+    made = rules.backward(arrays, {}, rng, 500)
+    assert rules.rules[0].holds(Rows(made, {}, 500)).all()
+    assert pa.table(made).schema == table.schema
