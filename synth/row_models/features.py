@@ -8,6 +8,7 @@ the first principal axis of their class shares (Coppersmith, Hong and Hosking 19
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.stats import chi2
@@ -206,7 +207,12 @@ def _excess(bins: Ints, classes: Ints) -> float:
     row, column, total = table.sum(axis=1), table.sum(axis=0), table.sum()
     freedom = max((row > 0).sum() - 1, 1) * max((column > 0).sum() - 1, 1)
     statistic = 2 * (_xlogx(table) - _xlogx(row) - _xlogx(column) + _xlogx(total))
-    return float(statistic - chi2.ppf(_SURE, freedom))
+    return float(statistic - _critical(int(freedom)))
+
+
+@lru_cache(maxsize=4096)
+def _critical(freedom: int) -> float:
+    return float(chi2.ppf(_SURE, freedom))
 
 
 def _xlogx(counts: Floats | float) -> float:

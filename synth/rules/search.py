@@ -240,4 +240,3 @@ def in_order(rules: Iterable[Rule]) -> list[Rule]:
 
 def _replaces(rule: Rule) -> bool:
     return getattr(rule, "determines", False)
-
