@@ -31,7 +31,7 @@ from prefect_synth.synth.hierarchy.polymorphic import check_owners
 from prefect_synth.synth.hierarchy.relations import Named, extend_relations, name_rows
 from prefect_synth.synth.hierarchy.roles import KeyRoles, key_roles, narrow_columns
 from prefect_synth.synth.hierarchy.styles import StyleCodec
-from prefect_synth.synth.hierarchy.units import people_of, units_of
+from prefect_synth.synth.hierarchy.units import guessed_units, units_of
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
 from prefect_synth.synth.rules.applying import (
@@ -203,8 +203,11 @@ def extend_tables(
     rows = {n: np.arange(len(loaded[n])) for n in settings.keep}
     rows |= {n: own_codes(s, codec.layout.probabilities, len(s)) for n, (s, codec) in named.items()}
     sizes = {n: len(t) for n, t in loaded.items()}
-    people = settings.unit or people_of(metadata, sizes)
-    units = units_of(metadata, plan.order, sizes, links, people)
+    units = (
+        guessed_units(metadata, plan.order, sizes, links)
+        if settings.unit is None
+        else units_of(metadata, plan.order, sizes, links, settings.unit)
+    )
     extended: dict[str, Extended] = {}
     for name in reversed(plan.order):
         codes = parent_codes(metadata, plan.tables[name], links, rows)

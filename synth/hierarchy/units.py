@@ -45,30 +45,48 @@ def units_of(
         )
     found = {unit: np.arange(rows[unit])}
     for name in order:
-        above = next((r for r in metadata.parents(name) if r.parent in found), None)
-        if name in found or above is None or above.parent == name:
+        ways = [r for r in metadata.parents(name) if r.parent in found and r.parent != name]
+        if name in found or not ways:
             continue
-        link = links[above.name]
-        people = found[above.parent]
-        # a row that hangs on nobody counts for itself
-        alone = -1 - np.arange(len(link))
-        found[name] = (
-            np.where(link < 0, alone, people[np.maximum(link, 0)]) if len(people) else alone
-        )
+        # of several ways up the one that tells most people apart: an order's customer, not its shop
+        reached = [_reached(links[r.name], found[r.parent]) for r in ways]
+        found[name] = max(reached, key=lambda people: len(np.unique(people)))
     return found
 
 
-def people_of(metadata: Metadata, rows: Mapping[str, int]) -> str | None:
-    """The table whose rows seem to be people: of those with personal data, the one most hangs on.
+def _reached(link: Ints, people: Ints) -> Ints:
+    """The unit of each row; one that hangs on nobody counts for itself."""
+    alone = -1 - np.arange(len(link))
+    return np.where(link < 0, alone, people[np.maximum(link, 0)]) if len(people) else alone
 
-    A guess for schemas of which nobody said it; None where no table looks like people.
+
+def guessed_units(
+    metadata: Metadata,
+    order: Sequence[str],
+    rows: Mapping[str, int],
+    links: Mapping[str, Ints],
+) -> dict[str, Ints]:
+    """As `units_of`, by a guess; of tables that hang on a handful of people it says nothing."""
+    found = units_of(metadata, order, rows, links, people_of(metadata, rows))
+    return {name: people for name, people in found.items() if len(np.unique(people)) >= _FEWEST}
+
+
+def people_of(metadata: Metadata, rows: Mapping[str, int]) -> str | None:
+    """The table whose rows seem to be people: named so, or else with personal data.
+
+    A guess for schemas of which nobody said it, of several the one most hangs on; None where no
+    table looks like people.
 
     Args:
         metadata: The schema.
         rows: Rows by table; among a handful of people everything would be rare.
     """
     people = [t for t in metadata.tables if rows[t] >= _FEWEST and _are_people(metadata, t)]
-    return max(people, key=lambda t: (len(_below(metadata, t)), t), default=None)
+    return max(
+        people,
+        key=lambda t: (is_person_table(t), len(_below(metadata, t)), t),
+        default=None,
+    )
 
 
 def _are_people(metadata: Metadata, table: str) -> bool:

@@ -26,7 +26,7 @@ def test_the_shown_project_file_can_be_loaded(tmp_path: Path) -> None:
     """Every key in it works."""
     (tmp_path / "synth.yaml").write_text(example())
     project = load_project(tmp_path, SECRETS)
-    assert (project.copied(), len(project.relationships())) == (("public.countries",), 2)
+    assert (project.copied(), len(project.relationships())) == (("public.countries",), 4)
 
 
 def test_the_shown_project_file_names_every_key() -> None:

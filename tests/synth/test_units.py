@@ -93,6 +93,28 @@ def test_a_row_that_hangs_on_nobody_counts_for_itself() -> None:
     assert found["orders"].tolist() == [0, -2, 0, -4]
 
 
+def test_of_several_ways_up_the_one_to_most_people_counts() -> None:
+    """An order hangs on its customer, not on the shop that a customer happens to keep."""
+    tables = {
+        n: Table(n, {f"{n}_id": Column(f"{n}_id", "id"), "customers_id": Column("customers_id")})
+        for n in ("customers", "shops")
+    }
+    orders = {c: Column(c, "id") for c in ("shops_id", "customers_id")}
+    keys = tuple(
+        Relationship(child, (f"{parent}_id",), parent, (f"{parent}_id",))
+        for child, parent in (("shops", "customers"), ("orders", "shops"), ("orders", "customers"))
+    )
+    metadata = Metadata({**tables, "orders": Table("orders", orders)}, keys)
+    links = {
+        "shops.customers_id": np.array([0]),
+        "orders.shops_id": np.zeros(5, np.int64),
+        "orders.customers_id": np.arange(5),
+    }
+    rows = {"customers": 5, "shops": 1, "orders": 5}
+    found = units_of(metadata, ("customers", "shops", "orders"), rows, links, "customers")
+    assert found["orders"].tolist() == [0, 1, 2, 3, 4]
+
+
 def test_an_unknown_unit_is_refused() -> None:
     """The error names what was asked for and what there is."""
     with pytest.raises(SynthesisError, match="'people', but there is no such table"):
