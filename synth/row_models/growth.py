@@ -14,7 +14,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from prefect_synth.synth.encoding.layout import Floats, Ints, Layout
-from prefect_synth.synth.row_models.forest import Forest
+from prefect_synth.synth.row_models.tree import Tree
 
 _SURE = 0.999
 _SURE_OF_FINER = 0.99999
@@ -101,33 +101,31 @@ def _told(pieces: Ints, codes: Ints) -> float:
     return known[0] - known[1] - known[2] + len(pieces) * np.log(len(pieces)) - max(freedom, 0) / 2
 
 
-def grow_tree(x: Floats, target: Target, rows: Ints, leaf: int, seed: int) -> Forest:
+def grow_tree(x: Floats, target: Target, leaf: int, seed: int) -> Tree:
     """One tree.
 
     Args:
         x: Features of all rows, [n, f] float32.
         target: The column to predict.
-        rows: Rows to grow it on.
         leaf: Fewest rows of a leaf.
         seed: Breaks ties between features.
     """
-    if not x.shape[1] or len(rows) < 2 * leaf:
-        return Forest.stump()
-    some = x[rows]
-    forest = _by_class(some, target.classes[rows], leaf, seed, _SURE)
+    if not x.shape[1] or len(x) < 2 * leaf:
+        return Tree.stump()
+    tree = _by_class(x, target.classes, leaf, seed, _SURE)
     for _ in range(_REFINEMENTS if target.coarse else 0):
-        finer = _refined(forest, some, target.rank[rows], leaf, seed)
+        finer = _refined(tree, x, target.rank, leaf, seed)
         if finer is None:
             break
-        forest = finer
-    return forest
+        tree = finer
+    return tree
 
 
-def _refined(forest: Forest, x: Floats, rank: Floats, leaf: int, seed: int) -> Forest | None:
+def _refined(tree: Tree, x: Floats, rank: Floats, leaf: int, seed: int) -> Tree | None:
     """The same tree with its large leaves split further, by levels of their own values."""
-    at = forest.leaves(x, np.zeros(len(x), np.int64))
-    rows = np.bincount(at, minlength=len(forest.features))
-    grafts: list[tuple[int, Forest]] = []
+    at = tree.leaves(x)
+    rows = np.bincount(at, minlength=len(tree.features))
+    grafts: list[tuple[int, Tree]] = []
     order = np.argsort(at, kind="stable")
     stop = np.cumsum(rows)
     for node in np.flatnonzero(rows >= max(_REFINED_ROWS, 2 * leaf)):
@@ -135,30 +133,29 @@ def _refined(forest: Forest, x: Floats, rank: Floats, leaf: int, seed: int) -> F
         grown = _by_class(x[inside], _levels(rank[inside]), leaf, seed, _SURE_OF_FINER)
         if len(grown.features) > 1:
             grafts.append((int(node), grown))
-    return forest.grafted(grafts) if grafts else None
+    return tree.grafted(grafts) if grafts else None
 
 
-def _by_class(x: Floats, classes: Ints, leaf: int, seed: int, sure: float) -> Forest:
+def _by_class(x: Floats, classes: Ints, leaf: int, seed: int, sure: float) -> Tree:
     from sklearn.tree import DecisionTreeClassifier
 
     levels = int((np.bincount(classes) >= _ENOUGH).sum())
     if levels < 2:
-        return Forest.stump()
+        return Tree.stump()
     # scikit-learn weighs a gain (in bits) by the node's share of all rows: N cancels
     least = chi2.ppf(sure, levels - 1) / (2 * len(x) * np.log(2))
-    tree = DecisionTreeClassifier(
+    classifier = DecisionTreeClassifier(
         criterion="entropy", min_samples_leaf=leaf, min_impurity_decrease=least, random_state=seed
     )
-    grown = tree.fit(x, classes).tree_
-    return _as_forest(grown)
+    grown = classifier.fit(x, classes).tree_
+    return _as_tree(grown)
 
 
-def _as_forest(grown: object) -> Forest:
+def _as_tree(grown: object) -> Tree:
     features = grown.feature.astype(np.int32)  # type: ignore[attr-defined]
-    return Forest(
+    return Tree(
         np.where(features >= 0, features, -1).astype(np.int32),
         grown.threshold.astype(np.float64),  # type: ignore[attr-defined]
         grown.children_left.astype(np.int32),  # type: ignore[attr-defined]
         grown.children_right.astype(np.int32),  # type: ignore[attr-defined]
-        np.zeros(1, np.int32),
     )

@@ -22,13 +22,12 @@ from prefect_synth.synth.row_models.column_order import (
     nearly_unique,
 )
 from prefect_synth.synth.row_models.features import FeatureSet, TrainingColumns, fit_features
-from prefect_synth.synth.row_models.forest import Forest, Leaves, fill_leaves, stratified
-from prefect_synth.synth.row_models.growth import Target, grow_tree, make_target
+from prefect_synth.synth.row_models.growth import grow_tree, make_target
 from prefect_synth.synth.row_models.importance import sample_held
 from prefect_synth.synth.row_models.sequential import Given, neighbours
+from prefect_synth.synth.row_models.tree import Leaves, Tree, fill_leaves, stratified
 from prefect_synth.synth.storage import stored
 
-_SUBSAMPLE = 0.85
 _LEAF = 10
 _UNIQUE_LEAF = 200
 
@@ -41,18 +40,18 @@ class ColumnModel:
     Args:
         column: Number of the column in the row.
         features: What it is told by.
-        forest: The trees.
-        leaves: What their leaves hold.
+        tree: The tree.
+        leaves: What its leaves hold.
     """
 
     column: int
     features: FeatureSet
-    forest: Forest
+    tree: Tree
     leaves: Leaves
 
-    def find(self, pieces: Ints, middles: Floats, trees: Ints) -> Ints:
+    def find(self, pieces: Ints, middles: Floats) -> Ints:
         """The leaf of each row, [n]."""
-        return self.forest.leaves(self.features.of(pieces, middles), trees)
+        return self.tree.leaves(self.features.of(pieces, middles))
 
 
 @stored
@@ -61,20 +60,17 @@ class TreesRowModel:
     """p(row | context), column by column.
 
     Args:
-        trees: Trees a column; each synthetic row uses one of them. More than one are grown on
-            subsamples: nearer to the population, further from the single row, and less sharp.
         layouts: Pieces of the row's columns, learned.
         width: Number of context columns, learned.
         columns: A model for each column, in the order of drawing; learned.
     """
 
-    trees: int = 1
     layouts: tuple[Layout, ...] = ()
     width: int = 0
     columns: tuple[ColumnModel, ...] = ()
 
     def fit(self, rows: Encoded, context: Encoded, rng: np.random.Generator) -> Self:
-        """Find the order of the columns, and grow the trees of each."""
+        """Find the order of the columns, and grow a tree for each."""
         known = TrainingColumns(Encoded.beside([context, rows], len(rows)))
         self.layouts, self.width = rows.layouts, context.width
         distinct = distinct_values(rows)
@@ -98,11 +94,9 @@ class TreesRowModel:
         """Draw rows, column by column."""
         if conditions and self.columns:
             return sample_held(self, self.layouts, context, conditions, rng)
-        n = len(context)
         known = _Known(context, self.layouts)
-        trees = rng.integers(0, self.trees, n) if self.trees > 1 else np.zeros(n, np.int64)
         for model in self.columns:
-            leaf = model.find(known.pieces, known.middles, trees)
+            leaf = model.find(known.pieces, known.middles)
             layout = self.layouts[model.column]
             known.put(model.column, *model.leaves.draw(leaf, stratified(leaf, rng), layout))
         return known.rows()
@@ -113,20 +107,16 @@ class TreesRowModel:
         return [model.column for model in self.columns]
 
     def draw(self, column: int, given: Given, rng: np.random.Generator) -> tuple[Ints, Floats]:
-        """Draw a column after those before it, each row by a tree of its own."""
+        """Draw a column after those before it."""
         model = self._model(column)
-        leaf = model.find(*self._seen(model, given), rng.integers(0, self.trees, len(given)))
+        leaf = model.find(*self._seen(model, given))
         return model.leaves.draw(leaf, stratified(leaf, rng), self.layouts[column])
 
     def likelihood(self, column: int, given: Given, piece: int) -> Floats:
-        """Probability of a piece after the columns before it, as the trees see it together, [n]."""
+        """Probability of a piece after the columns before it, [n]."""
         model, layout = self._model(column), self.layouts[column]
         among = neighbours(layout, piece)
-        pieces, middles = self._seen(model, given)
-        found = np.zeros(len(given))
-        for tree in range(self.trees):
-            leaf = model.find(pieces, middles, np.full(len(given), tree))
-            found += model.leaves.share(leaf, among) / self.trees
+        found = model.leaves.share(model.find(*self._seen(model, given)), among)
         near = layout.probabilities[among].sum()
         inside = layout.probabilities[piece] / near if near > 0 else 1.0
         return found * inside
@@ -157,25 +147,14 @@ class TreesRowModel:
         told_by = [known.codes(column) for column in usable]
         target = make_target(pieces, known.middles[:, at], layout, told_by)
         features, x = fit_features(known, usable, target)
-        forest = self._forest(x.bins, target, leaf, rng)
-        all_trees = np.repeat(np.arange(self.trees), len(known))
-        found = forest.leaves(np.tile(x.bins, (self.trees, 1)), all_trees)
+        # without features one leaf has all rows, so that each value has its exact share of them
+        seed = int(rng.integers(2**31)) if x.bins.shape[1] else 0
+        tree = grow_tree(x.bins, target, leaf, seed)
         leaves = fill_leaves(
-            found, np.tile(pieces, self.trees), len(forest.features), len(layout.probabilities)
+            tree.leaves(x.bins), pieces, len(tree.features), len(layout.probabilities)
         )
-        forest = replace(forest, thresholds=x.threshold(forest.features, forest.thresholds))
-        return ColumnModel(j, features, forest, leaves)
-
-    def _forest(self, x: Floats, target: Target, leaf: int, rng: np.random.Generator) -> Forest:
-        n = len(x)
-        if not x.shape[1]:  # one leaf for all rows, so that each value has its exact share of them
-            return replace(Forest.stump(), roots=np.zeros(self.trees, np.int32))
-        size = n if self.trees == 1 else max(round(_SUBSAMPLE * n), min(n, 1))
-        grown = []
-        for _ in range(self.trees):
-            some = np.arange(n) if size == n else np.sort(rng.permutation(n)[:size])
-            grown.append(grow_tree(x, target, some, leaf, int(rng.integers(2**31))))
-        return Forest.of(grown)
+        tree = replace(tree, thresholds=x.threshold(tree.features, tree.thresholds))
+        return ColumnModel(j, features, tree, leaves)
 
 
 class _Known:

@@ -1,4 +1,4 @@
-"""Decision trees as arrays: which leaf a row falls into, and what a leaf holds.
+"""A decision tree as arrays: which leaf a row falls into, and what a leaf holds.
 
 A leaf holds how many training rows fell on each piece of the target column. A draw from it is
 smoothed: it falls between two neighbouring rows of the leaf, not on one of them.
@@ -7,7 +7,7 @@ smoothed: it falls between two neighbouring rows of the leaf, not on one of them
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,31 +20,28 @@ INNER = 0
 
 @stored
 @dataclass(frozen=True)
-class Forest:
-    """Binary trees over one feature matrix, side by side in the same arrays.
+class Tree:
+    """A binary tree; its root is node 0.
 
     Args:
         features: Feature that a node splits on, negative at a leaf, [nodes].
         thresholds: A row goes left where its feature is at most this, [nodes].
         left: Left child, [nodes].
         right: Right child, [nodes].
-        roots: Root of each tree, [trees].
     """
 
     features: Ints
     thresholds: Floats
     left: Ints
     right: Ints
-    roots: Ints
 
-    def leaves(self, x: Floats, trees: Ints) -> Ints:
-        """The leaf of each row in the tree that is named for it, [n].
+    def leaves(self, x: Floats) -> Ints:
+        """The leaf of each row of features, [n].
 
         Args:
             x: Features, [n, f].
-            trees: Number of the tree to use for each row, [n].
         """
-        node = self.roots[trees].astype(np.int64)
+        node = np.zeros(len(x), np.int64)
         active = np.flatnonzero(self.features[node] >= INNER)
         while len(active):
             at = node[active]
@@ -54,35 +51,26 @@ class Forest:
             active = active[self.features[at] >= INNER]
         return node
 
-    @staticmethod
-    def of(trees: Sequence[Forest]) -> Forest:
-        """All `trees` as one forest."""
-        shifts = np.cumsum([0, *(len(t.features) for t in trees)])
-        pairs = list(zip(trees, shifts, strict=False))
-        return Forest(
+    def grafted(self, grafts: Sequence[tuple[int, Tree]]) -> Tree:
+        """The tree with other trees in place of some of its leaves."""
+        trees = [self, *(tree for _, tree in grafts)]
+        starts = np.cumsum([0, *(len(t.features) for t in trees)])
+        arrays = [
             np.concatenate([t.features for t in trees]),
             np.concatenate([t.thresholds for t in trees]),
-            np.concatenate([t.left + shift for t, shift in pairs]),
-            np.concatenate([t.right + shift for t, shift in pairs]),
-            np.concatenate([t.roots + shift for t, shift in pairs]),
-        )
-
-    def grafted(self, grafts: Sequence[tuple[int, Forest]]) -> Forest:
-        """The tree with other trees in place of some of its leaves."""
-        start = len(self.features)
-        whole = Forest.of([self, *(tree for _, tree in grafts)])
-        arrays = [whole.features, whole.thresholds, whole.left, whole.right]
-        for leaf, tree in grafts:  # a leaf takes over the root of its tree
-            for array in arrays:
+            np.concatenate([t.left + start for t, start in zip(trees, starts, strict=False)]),
+            np.concatenate([t.right + start for t, start in zip(trees, starts, strict=False)]),
+        ]
+        for (leaf, _), start in zip(grafts, starts[1:], strict=False):
+            for array in arrays:  # a leaf takes over the root of its tree
                 array[leaf] = array[start]
-            start += len(tree.features)
-        return replace(whole, roots=self.roots)
+        return Tree(*arrays)
 
     @staticmethod
-    def stump() -> Forest:
-        """One tree that is a single leaf."""
+    def stump() -> Tree:
+        """A tree that is a single leaf."""
         nothing = np.zeros(1, np.int32)
-        return Forest(np.full(1, -1, np.int32), np.zeros(1), nothing, nothing, nothing)
+        return Tree(np.full(1, -1, np.int32), np.zeros(1), nothing, nothing)
 
 
 @stored
@@ -154,9 +142,9 @@ def fill_leaves(leaf: Ints, pieces: Ints, nodes: int, pieces_count: int) -> Leav
     """Count the training rows of each leaf by piece.
 
     Args:
-        leaf: Leaf of each row, [n]; a row may come several times, once a tree.
+        leaf: Leaf of each row, [n].
         pieces: Piece of the target of each row, [n].
-        nodes: Nodes of the forest.
+        nodes: Nodes of the tree.
         pieces_count: Pieces of the target.
     """
     runs, counts = np.unique(leaf.astype(np.int64) * pieces_count + pieces, return_counts=True)
