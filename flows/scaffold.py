@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from prefect_synth.synth.hierarchy.units import people_of
 from prefect_synth.synth.metadata import Column, Metadata, Table
+from prefect_synth.synth.pii_rules import is_person_table
 from prefect_synth.synth.rules.formulas import quoted
 
-_PEOPLE = re.compile(
-    r"account|client|contact|customer|employee|household|member|patient|people|person|staff|"
-    r"student|subscriber|user",
-    re.IGNORECASE,
-)
 _NAMING = re.compile(r"(^|_)(name|title|label|description|code)$", re.IGNORECASE)
 _BEGINNINGS = (
     ("start", "end"), ("begin", "end"), ("valid_from", "valid_to"), ("from", "to"),
@@ -63,7 +60,7 @@ def _questions(metadata: Metadata, rows: Mapping[str, int]) -> Iterator[str]:
         yield "\n# Do these columns refer to another table? The catalogue does not say so:"
         yield "# relations:"
         yield from (f"#   - {relation}" for relation in guessed)
-    people = guess_unit(metadata, rows)
+    people = people_of(metadata, rows)
     if people is not None:
         yield "\n# Are the rows of this table the people whose privacy counts? Then what is rare is"
         yield "# counted in people, in it and in all tables below it (docs/project-file.md):"
@@ -73,29 +70,6 @@ def _questions(metadata: Metadata, rows: Mapping[str, int]) -> Iterator[str]:
         yield "\n# Please look at these, and take the comment signs away where you want it said:"
         yield "# tables:"
         yield from tables
-
-
-def guess_unit(metadata: Metadata, rows: Mapping[str, int]) -> str | None:
-    """The table that may hold the people whose privacy counts; a person decides.
-
-    Of the tables with personal columns, or named after people, the one with the most tables below
-    it; of several the one with more rows.
-    """
-    people = [
-        t.name
-        for t in metadata.tables.values()
-        if _PEOPLE.search(t.name) or any(c.is_generated for c in t.columns.values())
-    ]
-    return max(people, key=lambda t: (len(_below(metadata, t)), rows[t]), default=None)
-
-
-def _below(metadata: Metadata, table: str) -> set[str]:
-    found, waiting = set[str](), [table]
-    while waiting:
-        children = {r.child for r in metadata.children(waiting.pop())} - found
-        found |= children
-        waiting += children
-    return found - {table}
 
 
 def _references(metadata: Metadata, rows: Mapping[str, int]) -> Iterator[str]:
@@ -173,7 +147,7 @@ def may_be_reference(table: Table, metadata: Metadata, rows: Mapping[str, int]) 
     return (
         not metadata.parents(table.name)
         and not personal
-        and not _PEOPLE.search(table.name)
+        and not is_person_table(table.name)
         and 0 < size <= _MOST_ROWS
         and fan_out >= _LEAST_FAN_OUT
         and (named or natural)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from prefect_synth.flows.project import load_project
-from prefect_synth.flows.scaffold import guess_unit, may_be_reference, scaffold
+from prefect_synth.flows.scaffold import may_be_reference, scaffold
+from prefect_synth.synth.hierarchy.units import people_of
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
 
 ROWS = {"countries": 200, "customers": 300, "visits": 30_000}
@@ -63,12 +64,12 @@ def test_the_questions_can_be_answered_by_taking_away_the_comment_signs(
 def test_the_people_are_those_on_whom_most_tables_hang(schema: Metadata) -> None:
     """Staff are people too, but the visits are the customers'."""
     staff = Table("staff", {"id": Column("id", "id"), "name": Column("name", pii=True)}, ("id",))
-    assert guess_unit(schema.with_table(staff), ROWS | {"staff": 9_000}) == "customers"
+    assert people_of(schema.with_table(staff), ROWS | {"staff": 9_000}) == "customers"
 
 
 def test_nobody_is_guessed_where_nobody_is() -> None:
     """A warehouse of things has no unit of privacy."""
-    assert guess_unit(Metadata({"countries": named("countries", "name")}), ROWS) is None
+    assert people_of(Metadata({"countries": named("countries", "name")}), ROWS) is None
 
 
 def test_a_copy_is_only_ever_proposed(schema: Metadata) -> None:
