@@ -121,11 +121,7 @@ def fit_quantiles(
     handful = units is not None and len(np.unique(units)) < 2 * tail_rows
     if len(ticks) < 2 * min_rows or handful:
         return _few(ticks, whole, tail_rows, blur, units)
-    order = np.argsort(ticks, kind="stable")
-    ordered = ticks[order]
-    owners = None if units is None else units[order]
-    low, high = kth_unit(owners, tail_rows), kth_unit(owners, tail_rows, last=True)
-    ordered = np.clip(ordered, *sorted((ordered[low], ordered[high])))
+    ordered, owners = _within_tails(ticks, tail_rows, units)
     new = np.diff(ordered, prepend=np.nan) != 0
     values, code = ordered[new], np.cumsum(new) - 1
     counts = np.bincount(code)
@@ -144,6 +140,14 @@ def fit_quantiles(
         values[first], values[last], weights, spikes[first], small, whole, len(ticks)
     )
     return _refined(marginal, ordered, rhythms if whole else ())
+
+
+def _within_tails(ticks: Floats, tail_rows: int, units: Ints | None) -> tuple[Floats, Ints | None]:
+    """Ticks in order, the extremes drawn in to the so-manieth, and whose they are."""
+    order = np.argsort(ticks, kind="stable")
+    ordered, owners = ticks[order], None if units is None else units[order]
+    low, high = kth_unit(owners, tail_rows), kth_unit(owners, tail_rows, last=True)
+    return np.clip(ordered, *sorted((ordered[low], ordered[high]))), owners
 
 
 def _few(

@@ -7,6 +7,7 @@ table; what its inputs leave open stays behind: the target's own values where an
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -80,7 +81,7 @@ class Rule(Protocol):
         """The target, exact, of the type it had."""
 
 
-class Derivation:
+class Derivation(ABC):
     """A rule that computes its target; subclasses say how."""
 
     target: str
@@ -93,9 +94,9 @@ class Derivation:
         """The relations whose codes it depends on: none."""
         return ()
 
+    @abstractmethod
     def computed(self, rows: Rows) -> pa.Array:
         """The target by the rule; null where an input is missing."""
-        raise NotImplementedError
 
     def holds(self, rows: Rows) -> np.ndarray:
         """Where both are known, the target is what is computed."""
