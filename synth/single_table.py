@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.errors import NotFittedError, SynthesisError
-from prefect_synth.synth.hierarchy.extensions import HierarchySettings, extend_tables
+from prefect_synth.synth.hierarchy.extensions import extend_tables
 from prefect_synth.synth.hierarchy.fitting import fit_part
 from prefect_synth.synth.hierarchy.part import TablePart
+from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.inference import as_table, infer_metadata
 from prefect_synth.synth.metadata import Metadata, Table
 from prefect_synth.synth.row_models.base import RowModel

@@ -14,28 +14,28 @@ import numpy as np
 import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Encoded, Ints, Layout
-from prefect_synth.synth.encoding.table import EncodingSettings, TableCodec, fit_codec
+from prefect_synth.synth.encoding.table import TableCodec, fit_codec
 from prefect_synth.synth.errors import SynthesisError
-from prefect_synth.synth.generation.keys import KeyGenerator, Keys
+from prefect_synth.synth.generation.keys import KeyGenerator
 from prefect_synth.synth.hierarchy.encoders import (
     NumbersCodec,
     fit_levels,
     reference_layout,
 )
 from prefect_synth.synth.hierarchy.levels import levels
-from prefect_synth.synth.hierarchy.links import OnOrphan, link_tables
+from prefect_synth.synth.hierarchy.links import link_tables
 from prefect_synth.synth.hierarchy.loading import LoadedTables, Overlaid
 from prefect_synth.synth.hierarchy.part import Blocks, RelationCodec
 from prefect_synth.synth.hierarchy.plan import Plan, make_plan
 from prefect_synth.synth.hierarchy.polymorphic import check_owners
 from prefect_synth.synth.hierarchy.relations import Named, extend_relations, name_rows
 from prefect_synth.synth.hierarchy.roles import KeyRoles, key_roles, narrow_columns
+from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.hierarchy.styles import StyleCodec
 from prefect_synth.synth.hierarchy.units import guessed_units, units_of
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
 from prefect_synth.synth.rules.applying import (
-    Rules,
     family_of,
     own_codes,
     parent_codes,
@@ -51,41 +51,6 @@ from prefect_synth.synth.storage import (
     save_state,
     stored,
 )
-
-
-@dataclass(frozen=True)
-class HierarchySettings:
-    """How a hierarchy is fitted.
-
-    Args:
-        row_model: A name of `row_models.factory.MAKERS`, or `auto`.
-        seed: Of every draw in fitting.
-        keep: Reference tables that are published as they are.
-        on_orphan: What to do with a foreign key whose parent does not exist.
-        encoding: Locale and marginals.
-        keys: Whether minted keys are `fresh` with every seed, or `stable` from run to run.
-        rules: `infer`, or `none`, or lines by table, held beside those that are found.
-        infer_rules: Whether rules are looked for beside those that are given.
-        unit: The table whose rows are people: what is rare is counted in them, and no row of it or
-            below it is ever modelled by itself. Guessed where None.
-        budget_seconds: Processor seconds that `auto` may spend on fitting a table; None for any.
-    """
-
-    row_model: str = "copula"
-    seed: int = 0
-    keep: Collection[str] = ()
-    on_orphan: OnOrphan = "error"
-    encoding: EncodingSettings = field(default_factory=EncodingSettings)
-    keys: Keys = "fresh"
-    rules: Rules = "infer"
-    infer_rules: bool = True
-    unit: str | None = None
-    budget_seconds: float | None = None
-
-    @property
-    def with_styles(self) -> bool:
-        """Whether parents have styles; a Gaussian takes numbers better."""
-        return self.row_model not in ("copula", "independent")
 
 
 @stored

@@ -10,10 +10,11 @@ import numpy as np
 from prefect_synth.synth.encoding.layout import Encoded, Ints
 from prefect_synth.synth.hierarchy.context import inherit, parent_context
 from prefect_synth.synth.hierarchy.encoders import fit_numbers, fit_traits
-from prefect_synth.synth.hierarchy.extensions import Extended, Extensions, HierarchySettings
+from prefect_synth.synth.hierarchy.extensions import Extended, Extensions
 from prefect_synth.synth.hierarchy.families import family_rows
 from prefect_synth.synth.hierarchy.part import KeptRows, StructureModel, StyleModel, TablePart
 from prefect_synth.synth.hierarchy.sequences import fit_rows
+from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.hierarchy.styles import link_styles
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream

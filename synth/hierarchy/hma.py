@@ -13,7 +13,6 @@ from prefect_synth.synth.errors import NotFittedError, SynthesisError
 from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.extensions import (
     Extensions,
-    HierarchySettings,
     extend_tables,
 )
 from prefect_synth.synth.hierarchy.fitting import fit_part
@@ -21,6 +20,7 @@ from prefect_synth.synth.hierarchy.links import OnOrphan
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.plan import Plan
 from prefect_synth.synth.hierarchy.sampling import Sampler, Shard
+from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata

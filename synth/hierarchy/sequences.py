@@ -20,8 +20,9 @@ from prefect_synth.synth.rules.increasing import starts
 from prefect_synth.synth.storage import stored
 
 if TYPE_CHECKING:
-    from prefect_synth.synth.hierarchy.extensions import Extended, HierarchySettings
+    from prefect_synth.synth.hierarchy.extensions import Extended
     from prefect_synth.synth.hierarchy.part import TablePart
+    from prefect_synth.synth.hierarchy.settings import HierarchySettings
 
 LONGEST = 1000
 """Steps that are drawn one after another; longer families go on side by side."""
