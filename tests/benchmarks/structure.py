@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 from canaries import in_model, in_output, planted_canaries
-from databases import DATA_SETS, database, load, postgres, reflected
+from databases import DATA_SETS, database, load, reflected
 from folders import read_folder, write_folder
 from marks import Figures, Row
 from places import SHARED, half, script
 from planted import planted, planted_metadata, statistics
+from servers import postgres
 
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.metadata import Metadata
