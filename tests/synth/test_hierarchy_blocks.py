@@ -37,16 +37,15 @@ def table(name, columns, key, unique=()):
     return Table(name, made, key, unique)
 
 
-@pytest.fixture(scope="module")
-def model():
-    """People, their orders and lines, goods, and who knows whom: small blocks of rows."""
+def data():
+    """People, their orders and lines, goods, and who knows whom."""
     people, orders, lines, goods = 60, 240, 700, 20
     ids = np.arange
     of = RNG.integers(0, orders, lines)
     number = np.array([(of[:i] == of[i]).sum() for i in range(lines)])
     up = [None if i < 10 else int(RNG.integers(0, i)) for i in range(people)]
     pairs = RNG.permutation(people * people)[:300]
-    tables = {
+    return {
         "people": pa.table(
             {
                 "id": [f"P-{i:05d}" for i in range(people)],
@@ -78,7 +77,11 @@ def model():
             }
         ),
     }
-    metadata = Metadata(
+
+
+def schema(tables):
+    """How they hang together: keys of one and of two columns, a tree, pairs."""
+    return Metadata(
         {
             "people": table("people", tables["people"].column_names, ("id",), (("mail",),)),
             "orders": table("orders", tables["orders"].column_names, ("id",)),
@@ -95,7 +98,13 @@ def model():
             Relationship("knows", ("two_id",), "people", ("id",)),
         ),
     )
-    return HMASynthesizer(metadata).fit(tables), tables
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A model of them, and what it was fitted to."""
+    tables = data()
+    return HMASynthesizer(schema(tables)).fit(tables), tables
 
 
 @pytest.fixture(autouse=True)
