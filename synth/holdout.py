@@ -1,0 +1,216 @@
+"""The holdout: whole families that no model sees, chosen by a hash of the root entity's key.
+
+A root entity (a customer) is held out together with all rows that hang on it, so that what the
+model has not seen is really unseen. The choice depends on the key alone: the same families stay
+held out from night to night, whatever else changes. Tables above and beside the families
+(products, regions) are *shared*: nothing of them is held out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from prefect_synth.synth.hierarchy.units import people_of
+from prefect_synth.synth.metadata import Metadata, Relationship
+from prefect_synth.synth.metrics.hashing import Hashes, combine, hash_values, mix
+from prefect_synth.synth.metrics.keys import NO_PARENT, parent_rows, read_references
+from prefect_synth.synth.metrics.sources import (
+    Ints,
+    Source,
+    count_rows,
+    read_batches,
+    read_columns,
+    read_schema,
+)
+
+Flags = npt.NDArray[np.bool_]
+
+FEWEST = 20
+"""Root entities that there must be before some of them are held out."""
+
+_MOST_HELD = 0.5  # of a root table; one tree of employees cannot be cut without orphans
+_SALT = np.uint64(0x5851F42D4C957F2D)
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Which rows are held out.
+
+    Args:
+        units: The tables whose rows are the root entities, one for each connected part of the
+            schema at most.
+        held: By table that belongs to families, whether each row is held out. All other tables
+            are shared.
+    """
+
+    units: tuple[str, ...]
+    held: Mapping[str, Flags]
+
+
+def hold_out(
+    metadata: Metadata,
+    tables: Mapping[str, Source],
+    fraction: float,
+    *,
+    unit: str | None = None,
+    keep: Collection[str] = (),
+    salt: int = 0,
+) -> Holdout:
+    """Choose the families that are held out.
+
+    Args:
+        metadata: The schema.
+        tables: The real tables, of which keys alone are read.
+        fraction: Share of the root entities to hold out; 0 for none.
+        unit: The table whose rows are people, where it is known; otherwise it is guessed.
+        keep: Tables that are published as they are: they are shared by all families.
+        salt: Another one chooses other families.
+
+    Returns:
+        The choice. A row of which any parent is held out is held out too, so no key dangles among
+        the rows that are left.
+    """
+    rows = {name: count_rows(tables[name]) for name in metadata.tables}
+    held: dict[str, Flags] = {}
+    units = []
+    for component in _components(metadata, keep) if fraction > 0 else ():
+        root = _root(metadata, component, rows, unit)
+        if root is None:
+            continue
+        chosen = _families(metadata, tables, root, component, fraction, salt)
+        if chosen[root].any() and chosen[root].mean() <= max(_MOST_HELD, fraction):
+            units.append(root)
+            held |= chosen
+    return Holdout(tuple(units), held)
+
+
+def _components(metadata: Metadata, keep: Collection[str]) -> list[list[str]]:
+    """Tables that foreign keys connect, kept ones left out."""
+    waiting = [name for name in metadata.tables if name not in keep]
+    found = []
+    while waiting:
+        component, border = {waiting[0]}, [waiting[0]]
+        while border:
+            table = border.pop()
+            near = {r.child for r in metadata.children(table)}
+            near |= {r.parent for r in metadata.parents(table)}
+            border += sorted(near - component - set(keep))
+            component |= near - set(keep)
+        found.append([name for name in waiting if name in component])
+        waiting = [name for name in waiting if name not in component]
+    return found
+
+
+def _root(
+    metadata: Metadata, component: Sequence[str], rows: Mapping[str, int], unit: str | None
+) -> str | None:
+    """The people, declared or guessed; else the root with most below it and most rows."""
+    if unit in component:
+        return unit if rows[unit] >= FEWEST else None
+    people = people_of(metadata.subset(component), {name: rows[name] for name in component})
+    if people is not None:
+        return people
+    roots = [
+        name
+        for name in component
+        if rows[name] >= FEWEST and not _parents_within(metadata, name, component)
+    ]
+    return max(
+        roots,
+        key=lambda name: (len(_below(metadata, name, component)) > 1, rows[name], name),
+        default=None,
+    )
+
+
+def _families(
+    metadata: Metadata,
+    tables: Mapping[str, Source],
+    root: str,
+    component: Sequence[str],
+    fraction: float,
+    salt: int,
+) -> dict[str, Flags]:
+    below = _below(metadata, root, component)
+    relations = [r for r in metadata.relationships if r.child in below and r.parent in below]
+    links = {r: _link(r, tables) for r in relations}
+    held = {
+        name: _drawn(_row_hashes(metadata, tables[name], name), fraction, salt)
+        for name in component
+        if name in below
+    }
+    for relation, link in links.items():  # a row that hangs on somebody does not choose itself
+        if relation.child != root or relation.parent == root:
+            held[relation.child] &= link == NO_PARENT
+    while _pass_down(held, links):
+        pass
+    return held
+
+
+def _pass_down(held: Mapping[str, Flags], links: Mapping[Relationship, Ints]) -> bool:
+    """Hold out what hangs on a row that is held out; whether anything changed."""
+    changed = False
+    for relation, link in links.items():
+        child, parent = held[relation.child], held[relation.parent]
+        hangs = (link != NO_PARENT) & ~child
+        hangs[hangs] = parent[link[hangs]]
+        if hangs.any():
+            child |= hangs
+            changed = True
+    return changed
+
+
+def _link(relation: Relationship, tables: Mapping[str, Source]) -> Ints:
+    child = read_references(tables[relation.child], relation)
+    parent = read_columns(tables[relation.parent], relation.parent_columns)
+    return parent_rows(child, relation.child_columns, parent, relation.parent_columns)[0]
+
+
+def _drawn(hashes: Hashes, fraction: float, salt: int) -> Flags:
+    key = mix(np.array([salt], dtype=np.uint64) + _SALT)
+    return mix(combine(hashes, np.broadcast_to(key, hashes.shape))) < np.uint64(fraction * 2**64)
+
+
+def _row_hashes(metadata: Metadata, source: Source, table: str) -> Hashes:
+    """A hash of each row's primary key; of the whole row, numbered among its equals, without one.
+
+    Equal rows without a key choose one by one: otherwise none would have its like in the holdout.
+    """
+    key = metadata.tables[table].primary_key
+    names = key or tuple(read_schema(source).names)
+    parts = [np.zeros(0, dtype=np.uint64)]
+    for batch in read_batches(source, names):
+        hashes = np.zeros(batch.num_rows, dtype=np.uint64)
+        for name in names:
+            hashes = combine(hashes, hash_values(batch.column(name)))
+        parts.append(hashes)
+    hashes = np.concatenate(parts)
+    return hashes if key else combine(hashes, _numbered(hashes))
+
+
+def _numbered(hashes: Hashes) -> Hashes:
+    """The number of each row among the rows equal to it, in their order."""
+    order = np.argsort(hashes, kind="stable")
+    ordered = hashes[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(hashes) else order
+    lengths = np.diff(np.r_[starts, len(hashes)])
+    numbers = np.empty(len(hashes), dtype=np.uint64)
+    numbers[order] = np.arange(len(hashes)) - np.repeat(starts, lengths)
+    return numbers
+
+
+def _parents_within(metadata: Metadata, table: str, component: Collection[str]) -> set[str]:
+    return {r.parent for r in metadata.parents(table)} & set(component) - {table}
+
+
+def _below(metadata: Metadata, root: str, component: Collection[str]) -> set[str]:
+    """A table and all that hang on it."""
+    found, border = {root}, [root]
+    while border:
+        near = {r.child for r in metadata.children(border.pop())} & set(component)
+        border += sorted(near - found)
+        found |= near
+    return found
