@@ -173,17 +173,33 @@ class HMASynthesizer:
         yield from self.sampler(scale, seed, memory).batches(shard)
 
     def sampler(
-        self, scale: float = 1.0, seed: int | None = None, memory: int | str | None = None
+        self,
+        scale: float | Mapping[str, float] = 1.0,
+        seed: int | None = None,
+        memory: int | str | None = None,
     ) -> Sampler:
-        """The plan of a sample, from which any block of any table can be drawn; see `sample`."""
+        """The plan of a sample, from which any block of any table can be drawn; see `sample`.
+
+        Args:
+            scale: Rows asked for, as a share of the rows trained on; by table where a part of some
+                tables was held out, so that as many rows come out as there really are.
+            seed: Of this sample; the synthesizer's own where None.
+            memory: What the process may use, as "2GB".
+        """
         if self.plan_ is None:
             raise NotFittedError("HMASynthesizer")
-        if not scale > 0:
-            raise SynthesisError(f"scale must be above 0, got {scale}.")
+        scales = (
+            {name: scale.get(name, 1.0) for name in self.plan_.order}
+            if isinstance(scale, Mapping)
+            else dict.fromkeys(self.plan_.order, scale)
+        )
+        for asked in scales.values():
+            if not asked > 0:
+                raise SynthesisError(f"scale must be above 0, got {asked}.")
         chosen = self.settings.seed if seed is None else seed
         room = None if memory is None else parse_size(memory)
         order, keys = self.plan_.order, self.settings.keys
-        return Sampler(self.metadata, self.parts_, order, scale, chosen, keys, room)
+        return Sampler(self.metadata, self.parts_, order, scales, chosen, keys, room)
 
     @property
     def rules(self) -> dict[str, list[str]]:

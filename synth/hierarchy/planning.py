@@ -34,7 +34,7 @@ class Planner:
         metadata: The schema.
         parts: A part for each table.
         order: Tables, parents first.
-        scale: Rows asked for, as a share of the rows trained on.
+        scales: By table, rows asked for as a share of the rows trained on.
         keys: Makes the key columns; it holds the sample that is planned.
     """
 
@@ -43,13 +43,13 @@ class Planner:
         metadata: Metadata,
         parts: Mapping[str, TablePart],
         order: tuple[str, ...],
-        scale: float,
+        scales: Mapping[str, float],
         keys: KeyColumns,
     ) -> None:
-        self.metadata, self.parts, self.order, self.scale = metadata, parts, order, scale
+        self.metadata, self.parts, self.order, self.scales = metadata, parts, order, scales
         self.keys, self.drawn, self.seed = keys, keys.drawn, keys.seed
         self.relations = {r.name: r for r in metadata.relationships}
-        self.structure = Structure(metadata, parts, self.drawn, keys.seed)
+        self.structure = Structure(metadata, parts, self.drawn, keys.seed, scales)
         self.drawer = BlockDrawer(metadata, parts, self.drawn, keys)
 
     def plan(self) -> None:
@@ -82,7 +82,7 @@ class Planner:
 
     def _target(self, part: TablePart) -> int:
         """Rows to make: as asked, at least one of what was there, at most one a parent if so."""
-        rows = max(round(part.rows * self.scale), min(part.rows, 1))
+        rows = max(round(part.rows * self.scales[part.name]), min(part.rows, 1))
         for relation in part.one_to_one:
             parent = self.relations[relation].parent
             if parent in self.drawn.rows and part.nulls[relation] == 0 and parent != part.name:

@@ -32,7 +32,7 @@ class Sampler:
         metadata: The schema.
         parts: A part for each table.
         order: Tables, parents first.
-        scale: Rows asked for, as a share of the rows trained on.
+        scales: By table, rows asked for as a share of the rows trained on.
         seed: Of every draw.
         keys: Whether minted keys are fresh or stable.
         memory: Bytes that may be used; without end where None.
@@ -46,14 +46,14 @@ class Sampler:
         metadata: Metadata,
         parts: Mapping[str, TablePart],
         order: tuple[str, ...],
-        scale: float,
+        scales: Mapping[str, float],
         seed: int,
         keys: Keys = "fresh",
         memory: int | None = None,
     ) -> None:
         drawn = Sample(spill=Spill(None if memory is None else memory // _SHARE))
         self._take(metadata, parts, KeyColumns(metadata, parts, drawn, seed, keys))
-        Planner(metadata, parts, order, scale, self.keys).plan()
+        Planner(metadata, parts, order, scales, self.keys).plan()
 
     def _take(self, metadata: Metadata, parts: Mapping[str, TablePart], keys: KeyColumns) -> None:
         self.metadata, self.parts, self.keys = metadata, parts, keys

@@ -61,12 +61,19 @@ class Structure:
         parts: A part for each table.
         drawn: What is sampled so far; links are added to it.
         seed: Of every draw.
+        scales: By table, rows asked for as a share of the rows trained on.
     """
 
     def __init__(
-        self, metadata: Metadata, parts: Mapping[str, TablePart], drawn: Sample, seed: int
+        self,
+        metadata: Metadata,
+        parts: Mapping[str, TablePart],
+        drawn: Sample,
+        seed: int,
+        scales: Mapping[str, float],
     ) -> None:
         self.metadata, self.parts, self.drawn, self.seed = metadata, parts, drawn, seed
+        self.scales = scales
         self.relations = {r.name: r for r in metadata.relationships}
         self.contexts = Contexts(metadata, drawn, seed)
         self.owners = Owners(metadata, drawn)
@@ -210,6 +217,9 @@ class Structure:
     ) -> Ints:
         most = self._most(part, relation)
         wanted = self._wanted(relation) if wanted is None else wanted
+        more = self.scales[part.name] / self.scales[self.relations[relation].parent]
+        if more != 1:  # parents that all families share have more children than were trained on
+            wanted = np.floor(wanted * more + rng.random(len(wanted)))
         able = self._able(relation)
         counts = np.zeros(len(wanted), np.int64)
         try:
