@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
+OnFail = Literal["block", "warn"]
 
 
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AtLeast(_Settings):
+    """A score of which more is better; written as a number, it is `min`."""
+
+    min: Share | None = Field(default=None, description="Smallest accepted score.")
+    below_ceiling: Share | None = Field(
+        default=None, description="How far below the holdout's own score it may lie."
+    )
+    on_fail: OnFail = Field(default="block", description="Whether to block, or only to warn.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: Any) -> Any:
+        return {"min": value} if isinstance(value, int | float) else value
+
+
+class AtMost(_Settings):
+    """A score of which less is better; written as a number, it is `max`."""
+
+    max: Share | None = Field(default=None, description="Largest accepted score.")
+    above_ceiling: Share | None = Field(
+        default=None, description="How far above the holdout's own score it may lie."
+    )
+    on_fail: OnFail = Field(default="block", description="Whether to block, or only to warn.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: Any) -> Any:
+        return {"max": value} if isinstance(value, int | float) else value
 
 
 class ColumnGates(_Settings):
@@ -22,34 +54,103 @@ class ColumnGates(_Settings):
     tv: Share = Field(default=0.8, description="Smallest TV complement of a categorical column.")
     nulls: Share = Field(default=0.05, description="Largest difference of the shares of nulls.")
     in_range: Share = Field(default=0.95, description="Smallest share of values in the real range.")
+    mean: float = Field(
+        default=0.25,
+        ge=0,
+        description="Largest shift of a column's mean, in real standard deviations.",
+    )
+    coverage: Share = Field(
+        default=0.9,
+        description="Smallest share of the real rows whose category occurs in the synthetic column "
+        "at all.",
+    )
+    on_fail: OnFail = Field(default="block", description="Whether to block, or only to warn.")
 
 
 class QualityGates(_Settings):
-    """Smallest accepted scores, by the definitions of SDMetrics; None leaves one out.
+    """Smallest accepted scores; None leaves one out.
 
     The defaults are a coarse net. What an honest copy scores depends on the schema: values that
     are made up, and pairs of many categories among few rows, score low by definition.
     """
 
-    min: Share | None = Field(default=0.4, description="Smallest overall quality.")
-    per_table: Share | None = Field(default=None, description="Smallest quality of any one table.")
-    cardinality: Share | None = Field(
-        default=0.5, description="Smallest score of children per parent."
+    min: AtLeast | None = Field(default=AtLeast(min=0.4), description="Overall quality.")
+    per_table: AtLeast | None = Field(default=None, description="Quality of any one table.")
+    cardinality: AtLeast | None = Field(
+        default=AtLeast(min=0.5), description="Score of children per parent."
     )
-    intertable: Share | None = Field(
-        default=None, description="Smallest score of intertable trends."
+    intertable: AtLeast | None = Field(default=None, description="Score of intertable trends.")
+    khop: AtLeast | None = Field(
+        default=None, description="Score of trends between a row and its grandparents."
+    )
+    dependence: AtLeast | None = Field(
+        default=AtLeast(min=0.2),
+        description="How much of a column's dependence on the table's others is kept: 0 if it "
+        "were drawn alone, 1 as in the holdout.",
+    )
+    relations: AtLeast | None = Field(
+        default=AtLeast(min=0.2),
+        description="How much of the children's dependence on their parents is kept: 0 if they "
+        "were drawn alone, 1 as in the holdout.",
+    )
+    sequences: AtLeast | None = Field(
+        default=None, description="Autocorrelation and gaps of sequences."
+    )
+    c2st: AtMost | None = Field(
+        default=AtMost(max=0.99, on_fail="warn"),
+        description="AUC of a classifier that tells synthetic rows from real ones.",
+    )
+    c2st_relations: AtMost | None = Field(
+        default=None, description="The same for rows joined with their parents or children."
+    )
+    tstr: AtLeast | None = Field(
+        default=AtLeast(below_ceiling=0.2, on_fail="warn"),
+        description="Score on the holdout of a predictor trained on synthetic rows, for "
+        "`targets`; its ceiling is the one trained on real rows.",
     )
 
 
 class PrivacyGates(_Settings):
-    """How much of the real data may turn up again."""
+    """How much of the real data may turn up again; None leaves a gate out."""
 
-    copied_rows: Share = Field(
-        default=0.01,
+    copied_rows: AtMost | None = Field(
+        default=AtMost(max=0.005),
         description="Share of copies of unique real rows accepted above the natural rate.",
     )
     pii_values: Share = Field(
         default=0.0, description="Share of values of a PII column that may equal a real value."
+    )
+    rare_values: AtMost | None = Field(
+        default=AtMost(max=0.0),
+        description="Share of rows with a category that fewer than `k` real units have, accepted "
+        "above the natural rate.",
+    )
+    k: int = Field(
+        default=5, ge=2, description="Units that must share a value before it may be published."
+    )
+    strict: bool = Field(
+        default=False,
+        description="Accept no rare value and no copy at all, natural rate or not.",
+    )
+    nearer_to_training: AtMost | None = Field(
+        default=AtMost(max=0.55),
+        description="Share of synthetic rows that lie nearer to a training row than to a holdout "
+        "row; one half is ideal.",
+    )
+    membership: AtMost | None = Field(
+        default=AtMost(max=0.6), description="AUC of a membership inference attack."
+    )
+    attribute_inference: AtMost | None = Field(
+        default=AtMost(max=0.1),
+        description="How much better a secret column is guessed of training rows than of holdout "
+        "rows (CategoricalCAP).",
+    )
+    singling_out: AtMost | None = Field(default=AtMost(max=0.1), description="Singling-out risk.")
+    linkability: AtMost | None = Field(default=AtMost(max=0.1), description="Linkability risk.")
+    inference: AtMost | None = Field(default=AtMost(max=0.1), description="Inference risk.")
+    canaries: tuple[str, ...] = Field(
+        default=(),
+        description="Values planted in the warehouse that must never turn up, in any column.",
     )
 
 
@@ -65,11 +166,25 @@ class Gates(_Settings):
     columns: ColumnGates = ColumnGates()
     quality: QualityGates = QualityGates()
     privacy: PrivacyGates = PrivacyGates()
+    targets: tuple[str, ...] = Field(
+        default=(),
+        description="Columns as `table.column` that people will train predictors of.",
+    )
+    max_age_hours: float | None = Field(
+        default=24,
+        gt=0,
+        description="Oldest data that are published, counted from the pull.",
+    )
     max_rows: int = Field(
         default=200_000,
         ge=1,
         description="Rows of a table that are held in memory at once; above it a seeded sample "
-        "is judged, and only keys, nulls and row counts on all rows.",
+        "is judged, and only keys, nulls, rules and row counts on all rows.",
+    )
+    compared_rows: int = Field(
+        default=20_000,
+        ge=100,
+        description="Rows of a table that classifiers and attacks see.",
     )
     false_alarm: float = Field(
         default=0.001,
@@ -78,3 +193,21 @@ class Gates(_Settings):
         description="Chance that sampling error alone stops an honest column.",
     )
     seed: int = Field(default=0, description="Seed of the samples that are judged.")
+
+    def with_overrides(self, other: Gates | None) -> Self:
+        """These gates, with what is set in `other` in its place: a table's own."""
+        if other is None:
+            return self
+        changed = _merged(self.model_dump(), other.model_dump(exclude_unset=True))
+        return type(self).model_validate(changed)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Mappings merged key by key, at every depth."""
+    both = {
+        key: _merged(below[key], value)
+        if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
+        else value
+        for key, value in above.items()
+    }
+    return {**below, **both}
