@@ -1,4 +1,4 @@
-"""The first step of a refresh: every table out of one state of the warehouse."""
+"""The first step of a refresh: every table out of one state of the warehouse, a part held out."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ from prefect_synth.synth.errors import OrphanError
 from prefect_synth.synth.inference import refine_metadata
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.tasks.folders import write_atomically
+from prefect_synth.tasks.holdout import divide_tables
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.pull import STEP, pull_table
 from prefect_synth.tasks.references import TableRef
 from prefect_synth.tasks.retries import back_off, retried
 from prefect_synth.tasks.staged_run import StagedRun
+from prefect_synth.tasks.synthesis import read_metadata
 from prefect_synth.tasks.warehouses.selection import Selection, plan_selection
 from prefect_synth.tasks.warehouses.warehouse import Warehouse, WarehouseSnapshot
 
@@ -37,7 +39,9 @@ class Staged:
         run: The run's folder.
         metadata: The schema, refined by what the rows show.
         metadata_file: The same as JSON.
-        tables: The staged tables.
+        tables: The staged tables, as far as models see them.
+        held_out: What they never see, of the tables that belong to families.
+        units: The tables whose rows are the root entities of what is held out.
         resumed: Whether an interrupted run had staged them.
     """
 
@@ -45,7 +49,26 @@ class Staged:
     metadata: Metadata
     metadata_file: Path
     tables: tuple[TableRef, ...]
+    held_out: tuple[TableRef, ...]
+    units: tuple[str, ...]
     resumed: bool
+
+    @property
+    def whole(self) -> dict[str, Path]:
+        """Folder of each whole table: the part that models see and the one that they do not."""
+        return {ref.table: ref.path.parent for ref in self.tables}
+
+    @property
+    def holdout(self) -> dict[str, Path]:
+        """The schema without what models see: what is held out, and the shared tables whole."""
+        shared = {ref.table: ref.path for ref in self.tables}
+        return shared | {ref.table: ref.path for ref in self.held_out}
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of each whole table."""
+        unseen = {ref.table: ref.rows for ref in self.held_out}
+        return {ref.table: ref.rows + unseen.get(ref.table, 0) for ref in self.tables}
 
 
 @dataclass(frozen=True)
@@ -99,13 +122,41 @@ def pull_tables(
     Raises:
         WarehouseError: The subclass says what is wrong with the warehouse.
     """
-    tables = run.state.pulled
-    resumed = bool(tables)
+    resumed = bool(run.state.pulled)
+    file = run.folder / "metadata.json"
     if not resumed:
         retries = setup.project.run.retries
-        tables = retried(lambda: _pull_snapshot(setup, runner, run, source), retries)
-        run.update(pulled=tables)
-    return _staged(setup, run, source.metadata, tables, resumed)
+        pulled = retried(lambda: _pull_snapshot(setup, runner, run, source), retries)
+        metadata = _refined(setup, source.metadata, pulled)
+        write_atomically(file, json.dumps(metadata.to_dict(), indent=1))
+        _hold_out(setup, runner, run, metadata, pulled)
+    state = run.state
+    return Staged(
+        run, read_metadata(file), file, state.pulled, state.held_out, state.units, resumed
+    )
+
+
+def _hold_out(
+    setup: Setup,
+    runner: ThreadPoolTaskRunner[Any],
+    run: StagedRun,
+    metadata: Metadata,
+    pulled: tuple[TableRef, ...],
+) -> None:
+    """Divide the staged tables; from here on the run can be resumed."""
+    privacy = setup.project.privacy
+    arguments = {
+        "metadata": metadata,
+        "tables": pulled,
+        "folders": {name: run.divided(name) for name in metadata.tables},
+        "fraction": privacy.holdout,
+        "unit": privacy.unit,
+        "keep": setup.project.copied(),
+    }
+    with step("hold out"):
+        quoted = {name: quote(value) for name, value in arguments.items()}
+        divided = runner.submit(divide_tables, quoted).result()
+    run.update(pulled=divided.training, held_out=divided.held_out, units=divided.units)
 
 
 def _pull_snapshot(
@@ -166,15 +217,6 @@ def _selection(setup: Setup, metadata: Metadata, counts: dict[str, int]) -> Sele
     )
 
 
-def _staged(
-    setup: Setup,
-    run: StagedRun,
-    metadata: Metadata,
-    tables: tuple[TableRef, ...],
-    resumed: bool,
-) -> Staged:
+def _refined(setup: Setup, metadata: Metadata, tables: tuple[TableRef, ...]) -> Metadata:
     refined = refine_metadata(metadata, {ref.table: ref.path for ref in tables})
-    refined = correct_meanings(refined, setup.project)
-    file = run.folder / "metadata.json"
-    write_atomically(file, json.dumps(refined.to_dict(), indent=1))
-    return Staged(run, refined, file, tables, resumed)
+    return correct_meanings(refined, setup.project)

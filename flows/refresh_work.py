@@ -67,6 +67,15 @@ class Work:
             memory=project.run.memory,
         )
 
+    @cached_property
+    def scales(self) -> dict[str, float]:
+        """By table, rows asked for as a share of those trained on: held-out ones are made up for."""
+        whole, scale = self.staged.rows, self.setup.project.defaults.scale
+        return {
+            ref.table: scale * whole[ref.table] / ref.rows if ref.rows else scale
+            for ref in self.staged.tables
+        }
+
     def extend(self) -> ExtensionsRef:
         """Learn what parent rows know of their children."""
         key = self.synthesis.fingerprint()
@@ -99,8 +108,8 @@ class Work:
 
     def sample(self, extensions: ExtensionsRef, models: list[ModelRef]) -> dict[str, TableRef]:
         """Draw every synthetic table, as many shards at a time as there are workers."""
-        scale, run = self.setup.project.defaults.scale, self.staged.run
-        key = fingerprint(run.state.run_id, scale, sorted(m.fingerprint for m in models))
+        run = self.staged.run
+        key = fingerprint(run.state.run_id, self.scales, sorted(m.fingerprint for m in models))
         with step("plan"):
             plan = self.start(
                 plan_sample,
@@ -109,7 +118,7 @@ class Work:
                 synthesis=self.synthesis,
                 extensions=extensions,
                 models=models,
-                scale=scale,
+                scales=self.scales,
                 folder=run.plan,
             ).result()
         folders = {table: run.synthetic(table) for table in self.staged.metadata.tables}

@@ -93,3 +93,10 @@ class PrivacySettings(Settings):
         description="The table whose rows are people: what is rare is then counted in people, in "
         "it and in all tables below it.",
     )
+    holdout: float = Field(
+        default=0.1,
+        ge=0,
+        lt=0.5,
+        description="Share of the people, with all that hangs on them, that no model sees: what "
+        "fidelity and privacy are measured against. 0 for none.",
+    )

@@ -43,17 +43,17 @@ def plan_sample(
     synthesis: Synthesis,
     extensions: ExtensionsRef,
     models: list[ModelRef],
-    scale: float,
+    scales: dict[str, float],
     folder: Path,
 ) -> SampleRef:
     """Decide how many rows each table gets, and which rows belong together.
 
     Args:
-        fingerprint: Of the trained parts, the scale and the place.
+        fingerprint: Of the trained parts, the scales and the place.
         synthesis: Schema, settings and rows.
         extensions: Where the order of the tables is.
         models: The trained parts.
-        scale: Synthetic rows for each real row.
+        scales: By table, synthetic rows for each row trained on.
         folder: Where to keep the plan, in private staging.
 
     Returns:
@@ -61,7 +61,7 @@ def plan_sample(
     """
     order = load_state(extensions.path, "plan")
     model = synthesis.synthesizer().assemble(order, _parts(models))
-    sampler = model.sampler(scale, memory=synthesis.memory)
+    sampler = model.sampler(scales, memory=synthesis.memory)
     with written_whole(folder) as unfinished:
         sampler.save(unfinished)
     shards = min(-(-sum(sampler.rows.values()) // _SHARD_ROWS) or 1, _MOST_SHARDS)

@@ -25,7 +25,10 @@ class RunState(BaseModel):
         run_id: Name of the run, which sorts by time.
         plan: Fingerprint of project file and catalogue.
         started: When the run began.
-        pulled: The staged tables, once all of them are there; they show one state of the warehouse.
+        pulled: The staged tables to train on, once all of them are there; they show one state of
+            the warehouse.
+        held_out: The rows that no model sees, of the tables that belong to families.
+        units: The tables whose rows are the root entities of what is held out.
         models: Folders under staging that the run used.
         outcome: `published`, `rejected` or `failed`, once the run is over.
     """
@@ -34,6 +37,8 @@ class RunState(BaseModel):
     plan: str
     started: datetime = Field(default_factory=lambda: datetime.now(UTC))
     pulled: tuple[TableRef, ...] = ()
+    held_out: tuple[TableRef, ...] = ()
+    units: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     outcome: str | None = None
 
@@ -76,14 +81,19 @@ class StagedRun:
         """Whether the rows are staged, whole and fresh, and were pulled for the same plan."""
         state = self.state
         fresh = datetime.now(UTC) - state.started < RESUME_WITHIN
-        staged = bool(state.pulled) and all(ref.path.is_file() for ref in state.pulled)
+        refs = (*state.pulled, *state.held_out)
+        staged = bool(state.pulled) and all(ref.path.is_file() for ref in refs)
         return state.plan == plan and fresh and staged
 
     def real(self, table: str) -> Path:
-        """File of a pulled table."""
+        """File of a pulled table, until it is divided."""
         folder = self.folder / "real"
         folder.mkdir(exist_ok=True)
         return folder / f"{quote(table, safe='')}.parquet"
+
+    def divided(self, table: str) -> Path:
+        """Folder of a pulled table's two parts: what is trained on, and what is held out."""
+        return self.real(table).with_suffix("")
 
     def synthetic(self, table: str) -> Path:
         """Folder of a sampled table's parts."""
