@@ -8,6 +8,30 @@ from typing import Any
 
 from prefect_synth.expectations.verdict import CheckKind
 
+TITLES = {
+    "quality": "quality",
+    "column_shapes": "column shapes",
+    "column_pair_trends": "column pair trends",
+    "cardinality": "children per parent",
+    "intertable": "intertable trends",
+    "khop": "trends with grandparents",
+    "dependence": "dependence on other columns kept",
+    "relations": "dependence on the parent kept",
+    "sequences": "sequences",
+    "c2st": "classifier two-sample test",
+    "c2st_relations": "classifier two-sample test across tables",
+    "tstr": "trained on synthetic, tested on real",
+    "copied_rows": "copied rows",
+    "nearer_to_training": "nearer to training than to holdout",
+    "membership": "membership inference",
+    "attribute_inference": "attribute inference",
+    "singling_out": "singling out",
+    "linkability": "linkability",
+    "inference": "inference",
+    "rare_values": "rare values",
+}
+"""What people read for each figure."""
+
 
 @dataclass(frozen=True)
 class Score:
