@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from prefect_synth.synth.hierarchy.units import people_of
 from prefect_synth.synth.metadata import Column, Metadata, Table
-from prefect_synth.synth.pii_rules import is_person_table
+from prefect_synth.synth.pii.names import is_person_table
 from prefect_synth.synth.rules.formulas import quoted
 
 _NAMING = re.compile(r"(^|_)(name|title|label|description|code)$", re.IGNORECASE)

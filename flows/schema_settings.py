@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-import pyarrow as pa
-
 from prefect_synth.flows.project import Project, ProjectError
 from prefect_synth.flows.tables import ColumnSettings
 from prefect_synth.synth.metadata import PII_SDTYPES, Column, Metadata, Table
-from prefect_synth.synth.pii_rules import person_number, person_sdtype
+from prefect_synth.synth.pii.names import name_sdtype, person_number
 from prefect_synth.synth.rules.contradictions import with_unique
 from prefect_synth.tasks.warehouses.errors import did_you_mean
 
@@ -18,7 +16,6 @@ _NUMBER = re.compile(
     r"(u?(tiny|small|medium|big|huge)?int(eger|\d+)?|numeric|decimal|float\d*|double|real)\b",
     re.IGNORECASE,
 )
-_NO_VALUES = pa.chunked_array([], pa.string())
 
 
 def apply_settings(metadata: Metadata, project: Project) -> Metadata:
@@ -76,7 +73,7 @@ def guess_personal(metadata: Metadata) -> Metadata:
 def _by_name(column: Column, table: str) -> Column:
     sdtype = None
     if column.sdtype == "categorical" and column.categories is None:
-        sdtype = person_sdtype(column.name, _NO_VALUES, table)
+        sdtype = name_sdtype(column.name, table)
     elif column.sdtype == "numerical":
         sdtype = person_number(column.name)
     return column if sdtype is None else replace(column, sdtype=sdtype, pii=True)

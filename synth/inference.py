@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
-from prefect_synth.synth.pii_rules import person_number, person_sdtype
+from prefect_synth.synth.pii.detection import LOOKED_AT as SEEN
+from prefect_synth.synth.pii.detection import detect
 
 Tables = Mapping[str, pa.Table | Path]
 
@@ -56,7 +58,7 @@ def refine_metadata(metadata: Metadata, tables: Tables) -> Metadata:
 
     Only columns that a catalogue could not describe (sdtype `categorical` without an enum, or
     `numerical`, outside any key) are looked at: of numbers, only which are personal by their
-    name. What a person declared stays as it is.
+    name or by a checksum. What a person declared stays as it is.
     """
     refined = {}
     for name, table in metadata.tables.items():
@@ -64,26 +66,25 @@ def refine_metadata(metadata: Metadata, tables: Tables) -> Metadata:
         open_columns = [
             c
             for c in table.columns.values()
-            if c.name not in keys and (_is_open(c) or _is_personal_number(c))
+            if c.name not in keys and (_is_open(c) or c.sdtype == "numerical")
         ]
         columns = dict(table.columns)
         if name not in tables or not open_columns:
             refined[name] = table
             continue
-        values = as_table(tables[name], [c.name for c in open_columns])
+        texts = as_table(tables[name], [c.name for c in open_columns if _is_open(c)])
+        numbers = _head(tables[name], [c.name for c in open_columns if not _is_open(c)])
         for column in open_columns:
-            sdtype, pii = infer_sdtype(column.name, values[column.name], name)
-            columns[column.name] = replace(column, sdtype=sdtype, pii=pii)
+            values = (texts if _is_open(column) else numbers)[column.name]
+            sdtype, pii = infer_sdtype(column.name, values, name)
+            if pii or _is_open(column):
+                columns[column.name] = replace(column, sdtype=sdtype, pii=pii)
         refined[name] = replace(table, columns=columns)
     return replace(metadata, tables=refined)
 
 
 def _is_open(column: Column) -> bool:
     return column.sdtype == "categorical" and column.categories is None
-
-
-def _is_personal_number(column: Column) -> bool:
-    return column.sdtype == "numerical" and person_number(column.name) is not None
 
 
 def as_table(table: pa.Table | Path, columns: list[str] | None = None) -> pa.Table:
@@ -95,6 +96,15 @@ def as_table(table: pa.Table | Path, columns: list[str] | None = None) -> pa.Tab
         arrow = table if isinstance(table, pa.Table) else _without_index(pa.table(table))
         return arrow if columns is None else arrow.select(columns)
     return pq.read_table(table, columns=columns)
+
+
+def _head(table: pa.Table | Path, columns: list[str]) -> pa.Table:
+    """The first rows of some columns: enough to see a checksum, and quick to read."""
+    if not isinstance(table, Path) or table.is_dir() or not columns:
+        return as_table(table, columns).slice(0, SEEN)
+    with pq.ParquetFile(table) as file:
+        batches = list(islice(file.iter_batches(SEEN, columns=columns), 1))
+    return pa.Table.from_batches(batches) if batches else as_table(table, columns)
 
 
 def _without_index(table: pa.Table) -> pa.Table:
@@ -118,9 +128,9 @@ def infer_sdtype(name: str, values: pa.ChunkedArray, table: str = "") -> tuple[s
         return "boolean", False
     if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
         return "datetime", False
-    person = person_number(name) if _is_number(kind) else None
+    person = detect(name, values.drop_null()) if _is_number(kind) else None
     if person is not None:
-        return person, True
+        return person.sdtype, True
     if _is_number(kind) or pa.types.is_duration(kind):
         return ("id", False) if _names_an_id(name) else ("numerical", False)
     if isinstance(kind, pa.UuidType):
@@ -142,9 +152,9 @@ def _names_an_id(name: str) -> bool:
 
 
 def _text_sdtype(name: str, values: pa.ChunkedArray, table: str) -> tuple[str, bool]:
-    person = person_sdtype(name, values, table)
+    person = detect(name, values, table)
     if person is not None:
-        return person, True
+        return person.sdtype, person.sdtype != "text"
     distinct = pc.count_distinct(values).as_py() if len(values) else 0
     if distinct <= max(50, len(values) // 2):
         return "categorical", False

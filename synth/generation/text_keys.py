@@ -13,7 +13,7 @@ from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.generation.made_up import DOMAINS
 from prefect_synth.synth.generation.orders import Run, Scatter, fit_order
 from prefect_synth.synth.generation.scramble import MOST, mix, permute
-from prefect_synth.synth.pii_rules import are_emails
+from prefect_synth.synth.pii.detection import are_emails
 from prefect_synth.synth.storage import stored
 
 LOOKED_AT = 10_000

@@ -18,7 +18,7 @@ from scipy.cluster.vq import kmeans2, vq
 
 from prefect_synth.synth.encoding.layout import RARE, Encoded, Floats, Ints, Layout
 from prefect_synth.synth.metadata import Column, Metadata
-from prefect_synth.synth.pii_rules import is_about_a_person, is_person_table
+from prefect_synth.synth.pii.names import is_about_a_person, is_person_table
 from prefect_synth.synth.storage import stored
 
 MOST_NAMED = 200

@@ -9,7 +9,7 @@ import numpy as np
 from prefect_synth.synth.encoding.layout import RARE, Ints
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.synth.pii_rules import is_person_table
+from prefect_synth.synth.pii.names import is_person_table
 
 _FEWEST = 4 * RARE
 

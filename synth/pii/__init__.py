@@ -1,0 +1,1 @@
+"""Personal data: which columns hold it, and how that is known."""
