@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from prefect_synth.synth.metadata import Column
-from prefect_synth.synth.metrics.shapes import ks_complement, tv_complement
+from prefect_synth.synth.metrics.shapes import ks_complement, tv_complement_of_counts
 from prefect_synth.synth.metrics.sources import Floats, Ints
 from prefect_synth.synth.metrics.values import NULL, codes, numbers
 
@@ -54,7 +54,8 @@ class ComparedColumn:
         if column.sdtype in CONTINUOUS:
             return cls(column.name, True, numbers(real, column), numbers(synthetic, column))
         sides, size = codes(real, synthetic)
-        left, right = (np.where(s == NULL, size, s).astype(np.int32) for s in sides)
+        smallest = np.min_scalar_type(-size - 1)  # millions of codes: their width is the memory
+        left, right = (np.where(s == NULL, size, s).astype(smallest) for s in sides)
         return cls(column.name, False, left, right, size + 1)
 
     def take(self, real: Ints, synthetic: Ints) -> ComparedColumn:
@@ -69,11 +70,17 @@ class ComparedColumn:
         if self.continuous:
             score = ks_complement(self.real, self.synthetic)
         else:
-            null = self.size - 1
-            score = tv_complement(
-                self.real[self.real != null], self.synthetic[self.synthetic != null]
-            )
+            real, synthetic = self.counts
+            score = tv_complement_of_counts(real[:-1], synthetic[:-1])
         return None if np.isnan(score) else score
+
+    @property
+    def counts(self) -> tuple[Ints, Ints]:
+        """How often each code occurs on both sides, null last; of categories only."""
+        return (
+            np.bincount(self.real, minlength=self.size),
+            np.bincount(self.synthetic, minlength=self.size),
+        )
 
     @cached_property
     def cells(self) -> tuple[Cells, Cells, int]:

@@ -7,7 +7,7 @@ columns shuffled by themselves score 0.88 on a census.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import combinations, product
 from typing import Any
@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 
 from prefect_synth.synth.metadata import Metadata, Relationship
-from prefect_synth.synth.metrics.bound import chosen_parents
-from prefect_synth.synth.metrics.compared import ComparedColumn, is_scored
-from prefect_synth.synth.metrics.keys import NO_PARENT, child_counts
+from prefect_synth.synth.metrics.compared import ComparedColumn
+from prefect_synth.synth.metrics.keys import child_counts
 from prefect_synth.synth.metrics.shapes import ks_complement
-from prefect_synth.synth.metrics.side import Side
-from prefect_synth.synth.metrics.sources import Ints, Source, take_rows
+from prefect_synth.synth.metrics.side import Side, compared_columns, read_parents
+from prefect_synth.synth.metrics.sources import Source, count_rows
 from prefect_synth.synth.metrics.trends import pair_trends
 
 
@@ -66,6 +65,8 @@ def quality(
     *,
     rows: int | None = None,
     seed: int = 0,
+    degrees: Mapping[str, Source] | None = None,
+    cardinality_of: Collection[Relationship] | None = None,
 ) -> QualityScore:
     """Score synthetic tables against real ones.
 
@@ -76,6 +77,9 @@ def quality(
         rows: At most so many rows of a table are compared (children drawn first, then the parents
             they refer to); None for all. Cardinality is always computed on all rows.
         seed: Seed of that draw.
+        degrees: The real tables whose children per parent Cardinality compares with, where `real`
+            is only a part of them (the training rows); None for `real`.
+        cardinality_of: The relationships that Cardinality covers; None for all.
 
     Returns:
         The score, with its parts.
@@ -85,15 +89,16 @@ def quality(
     """
     left = Side.open("real", real, metadata, rows, seed)
     right = Side.open("synthetic", synthetic, metadata, rows, seed)
-    columns = {table: _compared(table, metadata, left, right) for table in metadata.tables}
+    columns = {t: list(compared_columns(t, metadata, left, right)) for t in metadata.tables}
     shapes = {table: _shapes(table, compared) for table, compared in columns.items()}
     trends = {table: _trends(table, compared) for table, compared in columns.items()}
-    degrees = {r.name: _cardinality(r, left, right) for r in metadata.relationships}
+    covered = metadata.relationships if cardinality_of is None else cardinality_of
+    counts = {r.name: _cardinality(r, left, right, degrees) for r in covered}
     across = {r: _intertable(r, columns, left, right) for r in metadata.relationships}
     properties = (
         _mean_of(shapes.values()),
         _mean_of(trends.values()),
-        _mean(degrees.values()),
+        _mean(counts.values()),
         _mean_of(across.values()),
     )
     return QualityScore(
@@ -101,7 +106,7 @@ def quality(
         *properties,
         per_column=_scored(shapes.values()),
         per_pair=_scored([*trends.values(), *across.values()]),
-        per_relationship=_scored([degrees]),
+        per_relationship=_scored([counts]),
         per_table=_scored(
             [{t: _mean([_mean(shapes[t].values()), _mean(trends[t].values())]) for t in columns}]
         ),
@@ -110,15 +115,6 @@ def quality(
 
 
 Scores = Mapping[str, float | None]
-
-
-def _compared(table: str, metadata: Metadata, real: Side, synthetic: Side) -> list[ComparedColumn]:
-    scored = [column for column in metadata.tables[table].columns.values() if is_scored(column)]
-    left, right = (
-        take_rows(side.sources[table], [column.name for column in scored], side.rows[table])
-        for side in (real, synthetic)
-    )
-    return [ComparedColumn.encode(c, left[c.name], right[c.name]) for c in scored]
 
 
 def _shapes(table: str, columns: list[ComparedColumn]) -> Scores:
@@ -131,11 +127,18 @@ def _trends(table: str, columns: list[ComparedColumn]) -> Scores:
     return dict(zip(names, pair_trends(columns, pairs), strict=True))
 
 
-def _cardinality(relationship: Relationship, real: Side, synthetic: Side) -> float | None:
-    left, right = (
-        child_counts(side.parents[relationship], side.counts[relationship.parent])
-        for side in (real, synthetic)
-    )
+def _cardinality(
+    relationship: Relationship,
+    real: Side,
+    synthetic: Side,
+    degrees: Mapping[str, Source] | None,
+) -> float | None:
+    if degrees is None:
+        left = child_counts(real.parents[relationship], real.counts[relationship.parent])
+    else:
+        parents = read_parents(relationship, degrees)
+        left = child_counts(parents, count_rows(degrees[relationship.parent]))
+    right = child_counts(synthetic.parents[relationship], synthetic.counts[relationship.parent])
     score = ks_complement(left, right)
     return None if np.isnan(score) else score
 
@@ -147,7 +150,7 @@ def _intertable(
     synthetic: Side,
 ) -> Scores:
     (left, left_parents), (right, right_parents) = (
-        _joined(relationship, side) for side in (real, synthetic)
+        side.joined(relationship) for side in (real, synthetic)
     )
     parents = [c.take(left_parents, right_parents) for c in columns[relationship.parent]]
     children = [c.take(left, right) for c in columns[relationship.child]]
@@ -159,15 +162,6 @@ def _intertable(
         for i, j in pairs
     ]
     return dict(zip(names, pair_trends(both, pairs), strict=True))
-
-
-def _joined(relationship: Relationship, side: Side) -> tuple[Ints, Ints]:
-    """Positions of children that have a parent, and of their parents, among the chosen rows."""
-    parents = chosen_parents(
-        side.parents[relationship], side.rows[relationship.child], side.rows[relationship.parent]
-    )
-    children = np.flatnonzero(parents != NO_PARENT)
-    return children, parents[children]
 
 
 def _scored(parts: Iterable[Scores]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from prefect_synth.synth.metrics.sources import Floats
+from prefect_synth.synth.metrics.sources import Floats, Ints
 
 _DECIMALS = 14
 
@@ -57,9 +57,18 @@ def tv_complement(real: npt.NDArray[np.generic], synthetic: npt.NDArray[np.gener
         return float("nan")
     _, numbered = np.unique(np.concatenate([left, right]), return_inverse=True)
     size = int(numbered.max()) + 1
-    shares = np.bincount(numbered[: len(left)], minlength=size) / len(left)
-    others = np.bincount(numbered[len(left) :], minlength=size) / len(right)
-    return float(max(0.0, 1 - np.abs(shares - others).sum() / 2))
+    return tv_complement_of_counts(
+        np.bincount(numbered[: len(left)], minlength=size),
+        np.bincount(numbered[len(left) :], minlength=size),
+    )
+
+
+def tv_complement_of_counts(real: Ints, synthetic: Ints) -> float:
+    """`tv_complement` of how often each category occurs; NaN where a side has none."""
+    if not (real.any() and synthetic.any()):
+        return float("nan")
+    distance = np.abs(real / real.sum() - synthetic / synthetic.sum()).sum() / 2
+    return float(max(0.0, 1 - distance))
 
 
 def _sorted_values(values: npt.NDArray[np.generic]) -> Floats:

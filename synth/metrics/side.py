@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from prefect_synth.synth.metadata import Metadata, Relationship
-from prefect_synth.synth.metrics.bound import choose_rows
-from prefect_synth.synth.metrics.compared import is_scored
-from prefect_synth.synth.metrics.keys import parent_rows, read_references
+from prefect_synth.synth.metrics.bound import choose_rows, chosen_parents
+from prefect_synth.synth.metrics.compared import ComparedColumn, is_scored
+from prefect_synth.synth.metrics.keys import NO_PARENT, parent_rows, read_references
 from prefect_synth.synth.metrics.sources import (
     Ints,
     MetricsError,
@@ -16,6 +18,7 @@ from prefect_synth.synth.metrics.sources import (
     check_columns,
     count_rows,
     read_columns,
+    take_rows,
 )
 
 
@@ -49,13 +52,45 @@ class Side:
         Raises:
             MetricsError: A table or a column is missing.
         """
-        _check(name, sources, metadata)
+        check_sources(name, sources, metadata)
         counts = {table: count_rows(sources[table]) for table in metadata.tables}
-        parents = {r: _parents(r, sources) for r in metadata.relationships}
+        parents = {r: read_parents(r, sources) for r in metadata.relationships}
         return cls(sources, counts, parents, choose_rows(counts, metadata, parents, rows, seed))
 
+    def chosen(self, relationship: Relationship) -> Ints:
+        """For each chosen child row, its parent's position among the chosen, or `NO_PARENT`."""
+        return chosen_parents(
+            self.parents[relationship],
+            self.rows[relationship.child],
+            self.rows[relationship.parent],
+        )
 
-def _check(name: str, sources: Mapping[str, Source], metadata: Metadata) -> None:
+    def joined(self, relationship: Relationship) -> tuple[Ints, Ints]:
+        """Positions of children that have a parent, and of their parents, among the chosen rows."""
+        parents = self.chosen(relationship)
+        children = np.flatnonzero(parents != NO_PARENT)
+        return children, parents[children]
+
+
+def compared_columns(
+    table: str, metadata: Metadata, real: Side, synthetic: Side
+) -> Iterator[ComparedColumn]:
+    """Read and encode the scored columns of a table, one after the other."""
+    for column in metadata.tables[table].columns.values():
+        if is_scored(column):
+            left, right = (
+                take_rows(side.sources[table], [column.name], side.rows[table])[column.name]
+                for side in (real, synthetic)
+            )
+            yield ComparedColumn.encode(column, left, right)
+
+
+def check_sources(name: str, sources: Mapping[str, Source], metadata: Metadata) -> None:
+    """Check that a side has every table, with the columns that are compared.
+
+    Raises:
+        MetricsError: A table or a column is missing.
+    """
     for table in metadata.tables.values():
         if table.name not in sources:
             raise MetricsError(
@@ -68,7 +103,8 @@ def _check(name: str, sources: Mapping[str, Source], metadata: Metadata) -> None
         check_columns(table.name, name, sources[table.name], wanted)
 
 
-def _parents(relationship: Relationship, sources: Mapping[str, Source]) -> Ints:
+def read_parents(relationship: Relationship, sources: Mapping[str, Source]) -> Ints:
+    """Find the parent's position for each child row, `NO_PARENT` where there is none."""
     child = read_references(sources[relationship.child], relationship)
     parent = read_columns(sources[relationship.parent], relationship.parent_columns)
     positions, _ = parent_rows(

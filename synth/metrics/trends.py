@@ -22,6 +22,7 @@ ASSOCIATION_THRESHOLD = 0.3
 """Any other pair counts where the real Cramer's V is above this."""
 
 _DENSE_CELLS = 1 << 20  # a contingency table up to this size is counted without sorting
+_BLOCK = 1 << 15
 
 
 def pair_trends(
@@ -64,11 +65,11 @@ def contingency_similarity(first: ComparedColumn, second: ComparedColumn) -> flo
     Nulls are a category. None where the real columns are not associated.
     """
     (real_a, synthetic_a, size_a), (real_b, synthetic_b, size_b) = first.cells, second.cells
-    real, real_counts = _count(_joint(real_a, real_b, size_b), size_a * size_b)
+    real, real_counts = count_pairs(real_a, real_b, size_a, size_b)
     association = cramers_v(real // size_b, real % size_b, real_counts)
     if not association > ASSOCIATION_THRESHOLD:
         return None
-    synthetic, counts = _count(_joint(synthetic_a, synthetic_b, size_b), size_a * size_b)
+    synthetic, counts = count_pairs(synthetic_a, synthetic_b, size_a, size_b)
     cells = np.concatenate([real, synthetic])
     shares = np.concatenate([real_counts / real_counts.sum(), -counts / max(1, counts.sum())])
     _, numbered = np.unique(cells, return_inverse=True)
@@ -98,13 +99,30 @@ def cramers_v(rows: Ints, columns: Ints, counts: Ints) -> float:
     return float(np.sqrt(max(0.0, squares - 1) / freedom))
 
 
-def _joint(first: Cells, second: Cells, size: int) -> Ints:
-    return first.astype(np.int64) * size + second
+def count_pairs(
+    first: Cells, second: Cells, first_size: int, second_size: int
+) -> tuple[Ints, Ints]:
+    """Count how often each pair of codes occurs.
 
+    Args:
+        first: Codes from 0 to `first_size` - 1, one for each row.
+        second: Codes from 0 to `second_size` - 1, one for each row.
+        first_size: How many codes `first` has.
+        second_size: How many codes `second` has.
 
-def _count(cells: Ints, size: int) -> tuple[Ints, Ints]:
-    if size <= _DENSE_CELLS:
-        counts = np.bincount(cells, minlength=size)
-        filled = np.flatnonzero(counts)
-        return filled, counts[filled]
-    return np.unique(cells, return_counts=True)
+    Returns:
+        The pairs that occur, as `first * second_size + second` in rising order; and their counts.
+    """
+    size = first_size * second_size
+    if size > _DENSE_CELLS:
+        return np.unique(first.astype(np.int64) * second_size + second, return_counts=True)
+    counts = np.zeros(size, dtype=np.int64)
+    step = max(_BLOCK, size)
+    block = np.empty(min(step, len(first)), dtype=np.int64)
+    for start in range(0, len(first), step):  # a block stays in the processor's cache
+        joint = block[: len(first[start : start + step])]
+        np.multiply(first[start : start + step], second_size, out=joint, dtype=np.int64)
+        joint += second[start : start + step]
+        counts += np.bincount(joint, minlength=size)
+    filled = np.flatnonzero(counts)
+    return filled, counts[filled]
