@@ -37,7 +37,13 @@ def row_hashes(table: Source, columns: Sequence[str]) -> Hashes:
     Returns:
         One hash for each row, sorted; equal rows have equal hashes, so a hash may repeat.
     """
-    return np.sort(_hashes(table, columns))
+    return np.sort(table_hashes(table, columns))
+
+
+def table_hashes(source: Source, columns: Sequence[str]) -> Hashes:
+    """One hash for each row, in the rows' order."""
+    parts = [_batch_hashes(batch, columns) for batch in read_batches(source, columns)]
+    return np.concatenate([np.zeros(0, dtype=np.uint64), *parts])
 
 
 def copied_share(synthetic: Source, columns: Sequence[str], real_hashes: Hashes) -> float:
@@ -53,16 +59,11 @@ def copied_share(synthetic: Source, columns: Sequence[str], real_hashes: Hashes)
     Returns:
         A share from 0 to 1; 0 where there are no rows or no columns.
     """
-    hashes = _hashes(synthetic, columns)
+    hashes = table_hashes(synthetic, columns)
     if not (len(hashes) and len(real_hashes) and columns):
         return 0.0
     places = np.minimum(np.searchsorted(real_hashes, hashes), len(real_hashes) - 1)
     return float(np.mean(real_hashes[places] == hashes))
-
-
-def _hashes(source: Source, columns: Sequence[str]) -> Hashes:
-    parts = [_batch_hashes(batch, columns) for batch in read_batches(source, columns)]
-    return np.concatenate([np.zeros(0, dtype=np.uint64), *parts])
 
 
 def _batch_hashes(batch: pa.RecordBatch, columns: Sequence[str]) -> Hashes:
