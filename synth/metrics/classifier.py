@@ -98,7 +98,7 @@ def fit(
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    used: Mask = ~np.isnan(rows).all(axis=0)
+    used = np.asarray(~np.isnan(rows).all(axis=0), dtype=bool)
     if not used.any():
         return None, used
     kind = HistGradientBoostingRegressor if regress else HistGradientBoostingClassifier

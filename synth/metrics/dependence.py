@@ -1,0 +1,136 @@
+"""How much of the real dependence between columns the synthetic data keep; our own definition.
+
+Quality barely tells a column drawn by itself from one drawn with its row: most pairs of columns
+depend on each other too little to count there. Here every pair counts that depends at all.
+
+For a pair of columns, numbers are cut at the real deciles, categories beyond the 50 commonest are
+one, nulls are one. The *excess* E of a side is its joint distribution minus the product of its own
+marginals, which is 0 where the columns are independent, and blind to what single columns get wrong
+as far as that is simple. With D(E, F) = sum |E - F| / 2:
+
+- `found`: D(real, synthetic);
+- `alone`: D(real, synthetic with one column shuffled), the mean of several shuffles: what a column
+  drawn by itself would reach;
+- `chance`: what an honest second sample of the synthetic data's size would reach, from random
+  halves of the real data, in which related rows stay together; raised by what the holdout, if
+  given, shows beyond the chance of its own size.
+
+    kept = (alone - found) / (alone - chance), cut off at 0 and 1.
+
+A pair counts only where D(real, 0) is clearly above that of shuffled real rows, and `alone` clearly
+above `chance`, so that neither independent columns nor small samples are blamed. Between a child
+and its parent, what is shuffled are the parents, each with all of its children: that siblings are
+alike is no dependence on their parent. Shuffles as the null of independence: Pitman 1937, and any
+text on permutation tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metrics.cells import CutColumn
+from prefect_synth.synth.metrics.compared import is_scored
+from prefect_synth.synth.metrics.halves import kin
+from prefect_synth.synth.metrics.kept import Kept, Rows, kept_pairs
+from prefect_synth.synth.metrics.side import Side
+from prefect_synth.synth.metrics.sources import Source, take_rows
+
+
+@dataclass(frozen=True)
+class DependenceScore:
+    """How much of the real dependence is kept: 1 is all, 0 what columns drawn alone keep.
+
+    Args:
+        per_column: By `table.column`, the mean over the column's pairs that count, weighted by how
+            much they depend; a column without one has no entry.
+        per_relationship: By the relationship's name, the same over pairs of a parent's and a
+            child's column.
+        per_pair: Kept by pair: `table.first ~ table.second`, and across tables
+            `child.key -> parent.column ~ child.column`.
+    """
+
+    per_column: Mapping[str, float] = field(default_factory=dict)
+    per_relationship: Mapping[str, float] = field(default_factory=dict)
+    per_pair: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The score as plain JSON values."""
+        return asdict(self)
+
+
+def dependence(
+    training: Mapping[str, Source],
+    synthetic: Mapping[str, Source],
+    metadata: Metadata,
+    holdout: Mapping[str, Source] | None = None,
+    rows: int | None = 20_000,
+    seed: int = 0,
+) -> DependenceScore:
+    """Measure how much of the dependence between columns is kept.
+
+    Args:
+        training: The real tables that the synthesizer was trained on, by name.
+        synthetic: The synthetic tables, likewise.
+        metadata: What the columns mean and how the tables are related.
+        holdout: Real tables that it never saw, whose own distance is no fault.
+        rows: At most so many rows of a table are compared; None for all.
+        seed: Seed of the draw and of the shuffles.
+
+    Returns:
+        What is kept, by column, relationship and pair.
+
+    Raises:
+        MetricsError: A table or a column is missing.
+    """
+    named = {"training": training, "synthetic": synthetic}
+    named |= {} if holdout is None else {"holdout": holdout}
+    sides = [Side.open(name, s, metadata, rows, seed) for name, s in named.items()]
+    columns = {table: _cut(table, metadata, sides) for table in metadata.tables}
+    pairs: dict[str, Kept] = {}
+    per_column: dict[str, float] = {}
+    per_relationship: dict[str, float] = {}
+    for table in metadata.tables:
+        found = _within(table, columns[table], metadata, sides, seed)
+        pairs |= {f"{table}.{a} ~ {table}.{b}": kept for (a, b), kept in found.items()}
+        for column in columns[table]:
+            mean = _mean([k for pair, k in found.items() if column.name in pair])
+            per_column |= {} if mean is None else {f"{table}.{column.name}": mean}
+    for r in metadata.relationships:
+        parents = Rows.of_parents(r, sides)
+        across = [(a, b) for a in columns[r.parent] for b in columns[r.child]]
+        found = kept_pairs(across, parents, seed, r.name)
+        pairs |= {f"{r.name} -> {r.parent}.{a} ~ {r.child}.{b}": k for (a, b), k in found.items()}
+        mean = _mean(list(found.values()))
+        per_relationship |= {} if mean is None else {r.name: mean}
+    return DependenceScore(per_column, per_relationship, {n: k.share for n, k in pairs.items()})
+
+
+def _cut(table: str, metadata: Metadata, sides: list[Side]) -> list[CutColumn]:
+    return [
+        CutColumn.cut(
+            column,
+            [take_rows(s.sources[table], [column.name], s.rows[table]).column(0) for s in sides],
+        )
+        for column in metadata.tables[table].columns.values()
+        if is_scored(column)
+    ]
+
+
+def _within(
+    table: str, columns: list[CutColumn], metadata: Metadata, sides: list[Side], seed: int
+) -> dict[tuple[str, str], Kept]:
+    counts = [len(columns[0].sides[i]) for i in range(len(sides))] if columns else []
+    rows = Rows.alone(counts, kin(table, metadata, sides[0]))
+    return kept_pairs(list(combinations(columns, 2)), rows, seed, table)
+
+
+def _mean(kept: list[Kept]) -> float | None:
+    if not kept:
+        return None
+    return float(np.average([k.share for k in kept], weights=[k.weight for k in kept]))
