@@ -102,7 +102,7 @@ def dependence(
             mean = _mean([k for pair, k in found.items() if column.name in pair])
             per_column |= {} if mean is None else {f"{table}.{column.name}": mean}
     for r in metadata.relationships:
-        parents = Rows.of_parents(r, sides)
+        parents = Rows.of_parents(r, sides, kin(r.parent, metadata, sides[0]))
         across = [(a, b) for a in columns[r.parent] for b in columns[r.child]]
         found = kept_pairs(across, parents, seed, r.name)
         pairs |= {f"{r.name} -> {r.parent}.{a} ~ {r.child}.{b}": k for (a, b), k in found.items()}

@@ -10,15 +10,15 @@ from prefect_synth.synth.metrics.keys import NO_PARENT
 from prefect_synth.synth.metrics.side import Side
 from prefect_synth.synth.metrics.sources import Ints
 
-_FEW = 50  # halves of fewer families differ too much to tell anything
+_FEW = 20  # fewer are no families: a table of kinds, such as media types, is shared by all
 
 
 def kin(table: str, metadata: Metadata, side: Side, above: frozenset[str] = frozenset()) -> Ints:
     """A number for each chosen row, equal for rows of one family.
 
     Families follow, from table to table, the foreign key with the most parents, as long as there
-    are fifty: rows of one ancestor are alike, so that a second sample of rows tells less than one
-    of families. A row without an ancestor is a family of its own.
+    are twenty: rows of one ancestor are alike, and a second sample has other ancestors. A row
+    without an ancestor is a family of its own.
 
     Args:
         table: The table.

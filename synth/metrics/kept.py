@@ -59,15 +59,21 @@ class Rows:
         return cls(rows, rows, tuple(counts), kin)
 
     @classmethod
-    def of_parents(cls, relationship: Relationship, sides: Sequence[Side]) -> Rows:
-        """Children beside their parents: first the parent, second the child."""
+    def of_parents(cls, relationship: Relationship, sides: Sequence[Side], kin: Ints) -> Rows:
+        """Children beside their parents: first the parent, second the child.
+
+        Args:
+            relationship: The foreign key.
+            sides: The sides.
+            kin: The family of each real row of the parent.
+        """
         joined = [side.joined(relationship) for side in sides]
         sizes = []
         for side in sides:
             rows = side.rows[relationship.parent]
             sizes.append(side.counts[relationship.parent] if rows is None else len(rows))
         children, parents = zip(*joined, strict=True)
-        return cls(tuple(parents), tuple(children), tuple(sizes), parents[0])
+        return cls(tuple(parents), tuple(children), tuple(sizes), kin[parents[0]])
 
 
 def kept_pairs(
@@ -96,15 +102,16 @@ class _Draws:
         real: For each shuffle, the position that takes the place of each real pair's first.
         synthetic: The same of the synthetic rows.
         halves: For each half, whether each real pair is in it.
-        to_synthetic: What turns the distance of two halves to that of real and synthetic.
+        to_synthetic: For each half, what turns its distance from the other one to that of real and
+            synthetic rows: distances of samples fall with the root of their sizes.
         to_holdout: The same for the holdout; 0 without one.
     """
 
     real: list[Ints]
     synthetic: list[Ints]
     halves: list[np.ndarray[tuple[int], np.dtype[np.bool_]]]
-    to_synthetic: float
-    to_holdout: float
+    to_synthetic: Floats
+    to_holdout: Floats
 
     @classmethod
     def draw(cls, rows: Rows, seed: int, *purpose: str) -> _Draws:
@@ -116,10 +123,11 @@ class _Draws:
             for i, times in ((0, SHUFFLES), (1, _DRAWS))
         )
         halves = [split(rows.kin, share, rng) for _ in range(_DRAWS)]
-        # Distances of samples fall with the root of their sizes.
-        half = np.sqrt(1 / (share * (1 - share) * counts[0]))
-        scales = [np.sqrt(1 / counts[0] + 1 / max(1, n)) / half for n in counts[1:]]
-        return cls(real, synthetic, halves, float(scales[0]), float(sum(scales[1:])))
+        sizes = np.array([np.count_nonzero(half) for half in halves])
+        within = np.sqrt(1 / np.maximum(1, sizes) + 1 / np.maximum(1, counts[0] - sizes))
+        between = [np.sqrt(1 / counts[0] + 1 / max(1, n)) for n in counts[1:]]
+        to_holdout = between[1] / within if len(counts) > 2 else np.zeros(_DRAWS)
+        return cls(real, synthetic, halves, between[0] / within, to_holdout)
 
 
 def _kept(first: CutColumn, second: CutColumn, rows: Rows, draws: _Draws) -> Kept | None:
@@ -151,11 +159,12 @@ def _chance(
             for half in draws.halves
         ]
     )
-    mean, spread = float(halves.mean()), float(halves.std())
-    chance = (mean + spread) * draws.to_synthetic
-    if distance(real) - chance < _APART * spread * draws.to_synthetic:
+    expected = halves * draws.to_synthetic
+    spread = float(expected.std())
+    chance = float(expected.mean()) + spread
+    if distance(real) - chance < _APART * spread:
         return None
     if len(a) > 2 and len(a[2]):
         unseen = distance(real, excess(a[2], b[2], sizes))
-        chance += max(0.0, unseen - mean * draws.to_holdout)
+        chance += max(0.0, unseen - float(np.mean(halves * draws.to_holdout)))
     return chance
