@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow.types as pt
 from prefect_synth.synth.encoding.layout import RARE as RARE
 from prefect_synth.synth.metadata import Column, Metadata, Table
 from prefect_synth.synth.metrics.hashing import Hashes, hash_values
+from prefect_synth.synth.metrics.sources import Ints
 
 ColumnKind = Literal["number", "category", "generated", "opaque"]
 """`generated` values are made up (keys, ids, personal data, text); `opaque` ones, such as lists,
@@ -66,25 +68,57 @@ def compared_columns(kinds: Mapping[str, ColumnKind]) -> list[str]:
     return [name for name, kind in kinds.items() if kind in {"number", "category"}]
 
 
-def category_shares(values: pa.ChunkedArray) -> dict[str, float]:
-    """The share of each category among the values that are not null, the largest first.
+@dataclass(frozen=True)
+class Categories:
+    """The distinct values of a column, the most frequent first.
 
-    Categories are named by their hashes, so that a profile holds no value of theirs. Rare ones
-    are `OTHER`, the last.
+    Args:
+        names: Their hashes, so that no value is remembered.
+        counts: How often each occurs.
+        codes: For each value that is not null, its place in `names`.
     """
-    hashes = value_hashes(values.drop_null())
-    distinct, counts = np.unique(hashes, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:MAX_CATEGORIES]
-    common = order[counts[order] >= RARE]
-    shares = {str(distinct[i]): float(counts[i] / len(hashes)) for i in common}
-    if len(common) < len(distinct):
-        shares[OTHER] = max(0.0, 1.0 - sum(shares.values()))
-    return shares
+
+    names: Hashes
+    counts: Ints
+    codes: Ints
+
+    @property
+    def common(self) -> int:
+        """How many are kept one by one; those after them are rare."""
+        return min(int((self.counts >= RARE).sum()), MAX_CATEGORIES)
+
+    def shares(self) -> dict[str, float]:
+        """The share of each category by its hash; the rare ones are `OTHER`, the last."""
+        total = max(1, int(self.counts.sum()))
+        shares = {str(self.names[i]): float(self.counts[i] / total) for i in range(self.common)}
+        if self.common < len(self.names):
+            shares[OTHER] = max(0.0, 1.0 - sum(shares.values()))
+        return shares
+
+
+def count_categories(values: pa.ChunkedArray) -> Categories:
+    """Count the distinct values of a column; nulls do not count."""
+    names, codes, counts = np.unique(
+        value_hashes(values.drop_null()), return_inverse=True, return_counts=True
+    )
+    order = np.argsort(-counts, kind="stable")
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return Categories(names[order], counts[order], place[codes])
+
+
+def category_shares(values: pa.ChunkedArray) -> dict[str, float]:
+    """The share of each category among the values that are not null, the largest first."""
+    return count_categories(values).shares()
 
 
 def matched_shares(reference: Mapping[str, float], values: pa.ChunkedArray) -> dict[str, float]:
     """The shares of a column's values in the categories of `reference`; the rest is other."""
-    hashes = value_hashes(values.drop_null())
+    return matched_hashes(reference, value_hashes(values.drop_null()))
+
+
+def matched_hashes(reference: Mapping[str, float], hashes: Hashes) -> dict[str, float]:
+    """The same, of hashes of values that are not null."""
     distinct, counts = np.unique(hashes, return_counts=True)
     found = dict.fromkeys([*reference, OTHER], 0.0)
     for name, count in zip(distinct.astype(str), counts, strict=True):
@@ -93,19 +127,32 @@ def matched_shares(reference: Mapping[str, float], values: pa.ChunkedArray) -> d
 
 
 def share_complement(reference: Mapping[str, float], values: pa.ChunkedArray) -> float:
-    """The TV complement of a column against stored shares; 0 where a side holds no value.
+    """The TV complement of a column against stored shares; 0 where a side holds no value."""
+    return hash_complement(reference, value_hashes(values.drop_null()))
+
+
+def hash_complement(reference: Mapping[str, float], hashes: Hashes) -> float:
+    """The TV complement of hashed values against stored shares; 0 where a side holds no value.
 
     A synthesizer may withhold rare categories and hand their share to the others, or make up
     values for them: any share of `OTHER` up to the real one is right. More of it is not.
     """
-    if len(values) == values.null_count or not reference:
+    if len(hashes) == 0 or not reference:
         return 0.0
-    found = matched_shares(reference, values)
+    found = matched_hashes(reference, hashes)
     rare = reference.get(OTHER, 0.0)
     other = min(found[OTHER], rare)
     scale = (1 - other) / (1 - rare) if rare < 1 else 1.0
     wanted = {name: share * scale for name, share in reference.items()} | {OTHER: other}
     return max(0.0, 1.0 - sum(abs(found[name] - wanted[name]) for name in found) / 2)
+
+
+def coverage(reference: Mapping[str, float], hashes: Hashes) -> float:
+    """The share of the real rows whose category occurs at all; rare categories do not count."""
+    shares = {name: share for name, share in reference.items() if name != OTHER}
+    present = set(np.unique(hashes).astype(str))
+    total = sum(shares.values())
+    return sum(share for name, share in shares.items() if name in present) / total if total else 1.0
 
 
 def value_hashes(values: pa.ChunkedArray) -> Hashes:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.types as pt
 
 from prefect_synth.expectations.batch import Batch, numpy_frame
-from prefect_synth.expectations.suite import Suite
-from prefect_synth.expectations.verdict import Check, CheckStatus
+from prefect_synth.expectations.suite_binding import unbound_names
+from prefect_synth.expectations.suite_form import Expectation, Suite
+from prefect_synth.expectations.suite_results import Outcome, check_of, errors_of
+from prefect_synth.expectations.verdict import Check
 from prefect_synth.synth.metadata import Metadata, Table
 from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.metrics.sources import read_columns
 
-_KIND_OF_ERROR = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception))\b", re.MULTILINE)
+_FIELDS = frozenset({"type", "kwargs", "meta", "id", "severity", "notes", "description"})
+
+RESULT_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+"""Counts only, and no value."""
+
 _ENGINE = threading.Lock()  # Great Expectations keeps its context in one global place
 
 
@@ -51,87 +58,108 @@ def run_suite(
         if r.parent in parents
     }
     with _ENGINE:
-        results = _validate(suite, table, batch.table, keys, copies)
-    order = {e.get("id"): place for place, e in enumerate(suite["expectations"])}
-    results.sort(key=lambda r: order.get(r["expectation_config"].get("id"), len(order)))
-    return [_check(table.name, result, batch.note) for result in results]
+        outcomes = validate_rows(suite, table, batch.table, keys, copies)
+    return [check_of(table.name, outcome, batch.note) for outcome in outcomes]
 
 
-def _validate(
+def validate_rows(
     suite: Suite, table: Table, rows: pa.Table, parents: Mapping[str, pa.Table], copies: Hashes
-) -> list[dict[str, Any]]:
-    gx = _great_expectations()
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+) -> list[Outcome]:
+    """Run a bound suite, all expectations in one pass, on a frame over the rows.
 
+    Returns:
+        An outcome for each expectation, in the suite's order.
+    """
+    gx = great_expectations()
     from prefect_synth.expectations.custom import References, references
+
+    prepared = [_prepared(e, rows.schema) for e in suite["expectations"]]
+    started = [_start(gx, e, place) for place, e in enumerate(prepared)]
+    runnable = [s for s in started if not isinstance(s, str)]
+    batch = open_batch(quiet_context(gx), table.name, rows)
+    with references(References(rows, table.columns, parents, copies)):
+        found = batch.validate(
+            gx.ExpectationSuite(name=suite["name"], expectations=runnable),
+            result_format=RESULT_FORMAT,
+        )
+    results = {result.expectation_config.id: result for result in found.results}
+    return [
+        Outcome(e, None, (s,)) if isinstance(s, str) else _outcome(e, results.get(str(place)))
+        for place, (e, s) in enumerate(zip(prepared, started, strict=True))
+    ]
+
+
+def quiet_context(gx: ModuleType) -> Any:
+    """A context in memory, without progress bars."""
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     context.variables.save()
-    asset = context.data_sources.add_pandas("synthetic").add_dataframe_asset(table.name)
+    return context
+
+
+def open_batch(context: Any, table: str, rows: pa.Table) -> Any:
+    """The rows of a table as a batch."""
+    asset = context.data_sources.add_pandas("synthetic").add_dataframe_asset(table)
     definition = asset.add_batch_definition_whole_dataframe("whole")
-    batch = definition.get_batch(batch_parameters={"dataframe": numpy_frame(rows)})
-    expectations = gx.ExpectationSuite(**suite)
-    with references(References(rows, table.columns, parents, copies)):
-        outcome = batch.validate(
-            expectations,
-            result_format={"result_format": "SUMMARY", "partial_unexpected_count": 0},
-        )
-    return [result.to_json_dict() for result in outcome.results]
+    return definition.get_batch(batch_parameters={"dataframe": numpy_frame(rows)})
 
 
-def _great_expectations() -> ModuleType:
+def _prepared(expectation: Expectation, schema: pa.Schema) -> Expectation:
+    """Bounds of dates as moments: the engine cannot compare a column of moments with a date."""
+    arguments = expectation["kwargs"]
+    column = arguments.get("column")
+    if column not in schema.names or not _is_moment(schema.field(column).type):
+        return expectation
+    zone = getattr(schema.field(column).type, "tz", None)
+    moments = {
+        key: _moment(value, zone)
+        for key, value in arguments.items()
+        if key in {"min_value", "max_value"} and isinstance(value, str)
+    }
+    return {**expectation, "kwargs": arguments | moments}
+
+
+def _is_moment(kind: pa.DataType) -> bool:
+    return bool(pt.is_date(kind) or pt.is_timestamp(kind))
+
+
+def _moment(text: str, zone: str | None) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text  # the expectation itself will say that this is no moment
+    if zone is not None and moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.isoformat()
+
+
+def _start(gx: ModuleType, expectation: Expectation, place: int) -> Expectation | str:
+    """The expectation, known by its place, or the kind of error that its arguments make."""
+    if unbound_names(expectation):
+        return "UnboundReferenceError"
+    known = {k: v for k, v in expectation.items() if k in _FIELDS} | {"id": str(place)}
+    try:
+        gx.ExpectationSuite(name="alone", expectations=[known])
+    except Exception as error:
+        return type(error).__name__
+    return known
+
+
+def _outcome(expectation: Expectation, result: Any) -> Outcome:
+    if result is None:
+        return Outcome(expectation, None, ("MissingResultError",))
+    return Outcome(expectation, result, tuple(errors_of(result.exception_info or {})))
+
+
+def great_expectations() -> ModuleType:
     """Import Great Expectations, which takes seconds, only where a suite runs."""
     with warnings.catch_warnings():
         # It imports `sre_constants`, which Python 3.11 deprecates.
         warnings.filterwarnings("ignore", "module 'sre_", DeprecationWarning)
         import great_expectations as gx
     return gx
-
-
-def _check(table: str, result: Mapping[str, Any], note: str) -> Check:
-    config = result["expectation_config"]
-    ours = config.get("meta", {}).get("prefect_synth", {})
-    arguments = config["kwargs"]
-    column = arguments.get("column") or ", ".join(arguments.get("column_list", ())) or None
-    if ours.get("check") == "copied rows":
-        column = None
-    errors = _errors(result.get("exception_info") or {})
-    status: CheckStatus = "passed" if result["success"] else "failed"
-    if errors:
-        status = "crashed"
-        note = f"the check itself broke ({', '.join(errors)}); the data may be good"
-    return Check(
-        ours.get("check", config["type"]),
-        table,
-        column,
-        ours.get("kind", "expectation"),
-        None if errors else _observed(result["result"]),
-        ours.get("required", "as the suite says"),
-        status,
-        note,
-    )
-
-
-def _observed(result: Mapping[str, Any]) -> float | int | str | None:
-    """The aggregate of a result; what is not a number may be a value, so it is only counted."""
-    if "observed_value" in result:
-        value = result["observed_value"]
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return f"{len(value)} values" if isinstance(value, list | dict) else None
-        return value
-    if "unexpected_count" in result:
-        count, total = result["unexpected_count"], result.get("element_count", 0)
-        return f"{count:,} of {total:,} rows against it"
-    return None
-
-
-def _errors(info: Mapping[str, Any]) -> list[str]:
-    """The kinds of errors that a check met first; their texts may quote values, so they stay."""
-    nested: Iterable[Any] = info.values() if "raised_exception" not in info else [info]
-    raised = [e for e in nested if isinstance(e, Mapping) and e.get("raised_exception")]
-    kinds = (_KIND_OF_ERROR.search(str(e.get("exception_traceback"))) for e in raised)
-    return sorted({kind[1] if kind else "error" for kind in kinds})
 
 
 def _referred(metadata: Metadata, child: str, parent: str) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from prefect_synth.synth.metadata import Metadata, Table
 from prefect_synth.synth.metrics.keys import key_codes, read_references
-from prefect_synth.synth.metrics.sources import Ints
+from prefect_synth.synth.metrics.sources import Floats, Ints
 from prefect_synth.synth.metrics.values import NULL
 
 
@@ -49,6 +49,50 @@ def design_effect(values: Ints, parents: Sequence[Ints]) -> float:
         At least 1.
     """
     return max((_effect(values, codes) for codes in parents), default=1.0)
+
+
+def mean_effect(deviations: Floats, parents: Sequence[Ints]) -> float:
+    """By how much a column's mean varies more than that of independent rows.
+
+    The variance of a sum over families, relative to the sum of the rows' own variances.
+
+    Args:
+        deviations: Each row's number less the mean; 0 where there is none.
+        parents: What `parent_codes` gave; the foreign key with the strongest effect counts.
+
+    Returns:
+        At least 1.
+    """
+    return max((_mean_effect(deviations, codes) for codes in parents), default=1.0)
+
+
+def carriers(values: Ints, size: int, parents: Sequence[Ints]) -> Ints:
+    """How many parents have each category among their rows.
+
+    Args:
+        values: A category's code for each row; `NULL` for none.
+        size: How many categories there are.
+        parents: What `parent_codes` gave; the foreign key with the fewest parents counts.
+
+    Returns:
+        A number for each category; where there is no parent, its rows.
+    """
+    least = np.bincount(values[values != NULL], minlength=size)
+    for codes in parents:
+        both = (values != NULL) & (codes != NULL)
+        pairs = np.unique(codes[both] * size + values[both])
+        orphaned = np.bincount(values[(values != NULL) & (codes == NULL)], minlength=size)
+        least = np.minimum(least, np.bincount(pairs % size, minlength=size) + orphaned)
+    return least
+
+
+def _mean_effect(deviations: Floats, parents: Ints) -> float:
+    has = parents != NULL
+    families = np.bincount(parents[has], weights=deviations[has])
+    alone = (deviations[~has] ** 2).sum()
+    total = (deviations**2).sum()
+    effect = ((families**2).sum() + alone) / total if total > 0 else 1.0
+    return max(1.0, float(effect)) if np.isfinite(effect) else 1.0
 
 
 def _effect(values: Ints, parents: Ints) -> float:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from scipy.special import stdtrit
+
 
 def two_sample_margin(real: int, synthetic: int, alpha: float) -> float:
     """Largest distance of two empirical distributions that chance explains.
@@ -45,6 +47,32 @@ def category_margin(shares: Iterable[float], real: int, synthetic: int, alpha: f
     spread = sum(math.sqrt(max(p * (1 - p), 0.0)) for p in shares)
     mean = 0.4 * spread * math.sqrt(1 / real + 1 / synthetic)
     return min(1.0, mean + two_sample_margin(real, synthetic, alpha))
+
+
+def mean_margin(real: int, synthetic: int, alpha: float) -> float:
+    """Largest difference of two honest samples' means that chance explains.
+
+    Welch's two-sample test with the real sample's standard deviation and degrees of freedom.
+
+    Returns:
+        The margin, in standard deviations of the real sample.
+
+    Examples:
+        >>> round(mean_margin(100_000, 100_000, 0.001), 3)
+        0.015
+    """
+    if real < 2 or synthetic == 0:
+        return math.inf
+    return float(stdtrit(real - 1, 1 - alpha / 2)) * math.sqrt(1 / real + 1 / synthetic)
+
+
+def absence(count: float, real: int, synthetic: int) -> float:
+    """Chance that a category which `count` real rows have is in no synthetic row.
+
+    If both samples come from one population, every arrangement of the rows is equally likely
+    (Fisher's exact test): the chance that all `count` fall on the real side.
+    """
+    return (real / (real + synthetic)) ** count if real else 1.0
 
 
 def copies_margin(share: float, synthetic: int) -> float:

@@ -20,14 +20,20 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from prefect_synth.expectations.columns import (
+    Categories,
     ColumnKind,
-    category_shares,
     compared_columns,
+    count_categories,
     table_kinds,
-    value_hashes,
 )
 from prefect_synth.expectations.copies import CopyProfile, profile_copies
-from prefect_synth.expectations.families import count_error, design_effect, parent_codes
+from prefect_synth.expectations.families import (
+    carriers,
+    count_error,
+    design_effect,
+    mean_effect,
+    parent_codes,
+)
 from prefect_synth.expectations.leaks import identifying_hashes
 from prefect_synth.synth.metadata import Column, Metadata, Table
 from prefect_synth.synth.metrics.hashing import Hashes
@@ -38,7 +44,7 @@ from prefect_synth.synth.metrics.sources import (
     read_columns,
     read_schema,
 )
-from prefect_synth.synth.metrics.values import NULL, codes, numbers, plain
+from prefect_synth.synth.metrics.values import NULL, numbers, plain
 
 QUANTILES = 201
 
@@ -62,7 +68,12 @@ class ColumnProfile:
             interpolation, so that spikes stay spikes.
         bounds: Smallest and largest value as a suite writes them: numbers, or ISO 8601.
         shares: Share by category's hash, the largest first.
+        carriers: How many parents have a category among their rows, by its hash; where there is
+            no parent, how many rows.
         design_effect: How many rows are worth one independent row.
+        mean: Mean of the numbers, points in time in microseconds.
+        std: Their standard deviation.
+        mean_effect: How many rows are worth one independent row where the mean is concerned.
     """
 
     kind: ColumnKind
@@ -73,7 +84,11 @@ class ColumnProfile:
     quantiles: tuple[float, ...] = ()
     bounds: tuple[float | str, float | str] | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
+    carriers: Mapping[str, int] = field(default_factory=dict)
     design_effect: float = 1.0
+    mean: float = 0.0
+    std: float = 0.0
+    mean_effect: float = 1.0
 
     @property
     def independent_rows(self) -> int:
@@ -171,20 +186,48 @@ def _profile_column(
     profile = ColumnProfile(kind, rows, values.null_count / len(values) if len(values) else 0.0)
     if rows == 0 or kind not in {"number", "category"}:
         return profile
-    _, counts = np.unique(value_hashes(values.drop_null()), return_counts=True)
-    profile = replace(profile, distinct=len(counts), top_share=float(counts.max() / rows))
+    found = count_categories(values)
+    top_share = float(found.counts[0] / rows)
+    profile = replace(profile, distinct=len(found.names), top_share=top_share)
     if kind == "category":
-        (numbered,), _ = codes(values)
-        effect = design_effect(numbered, parents)
-        return replace(profile, shares=category_shares(values), design_effect=effect)
-    points = numbers(values, column)
-    present = points[np.isfinite(points)]
+        return _with_categories(profile, values, found, parents)
+    return _with_numbers(profile, values, numbers(values, column), parents)
+
+
+def _with_categories(
+    profile: ColumnProfile, values: pa.ChunkedArray, found: Categories, parents: Sequence[Ints]
+) -> ColumnProfile:
+    numbered = np.full(len(values), NULL, dtype=np.int64)
+    numbered[values.is_valid().to_numpy()] = found.codes
+    carried = carriers(numbered, len(found.names), parents)[: found.common]
+    names = found.names[: found.common].astype(str)
+    return replace(
+        profile,
+        shares=found.shares(),
+        carriers=dict(zip(names.tolist(), carried.tolist(), strict=True)),
+        design_effect=design_effect(numbered, parents),
+    )
+
+
+def _with_numbers(
+    profile: ColumnProfile, values: pa.ChunkedArray, points: Floats, parents: Sequence[Ints]
+) -> ColumnProfile:
+    finite = np.isfinite(points)
+    present = points[finite]
     if len(present) == 0:
         return profile
     grid = np.quantile(present, np.linspace(0, 1, QUANTILES), method="inverted_cdf")
-    effect = design_effect(_deciles(points, grid), parents)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = float(present.mean()), float(present.std())
+    varies = np.isfinite(std) and grid[0] < grid[-1]
     return replace(
-        profile, quantiles=tuple(grid.tolist()), bounds=_bounds(values), design_effect=effect
+        profile,
+        quantiles=tuple(grid.tolist()),
+        bounds=_bounds(values),
+        design_effect=design_effect(_deciles(points, grid), parents),
+        mean=mean if np.isfinite(mean) else 0.0,
+        std=std if varies else 0.0,
+        mean_effect=mean_effect(np.where(finite, points - mean, 0.0), parents) if varies else 1.0,
     )
 
 

@@ -81,7 +81,7 @@ def test_great_expectations_is_imported_only_to_run() -> None:
 
 def test_importing_the_engine_emits_no_warning() -> None:
     """Great Expectations' own deprecation stays inside."""
-    code = "from prefect_synth.expectations.engine import _great_expectations as g; g()"
+    code = "from prefect_synth.expectations.engine import great_expectations as g; g()"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
     )
