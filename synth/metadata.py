@@ -35,6 +35,7 @@ PII_SDTYPES = frozenset(
         "password",
         "company",
         "license_plate",
+        "url",
     }
 )
 """Sdtypes whose values are generated and never learned."""

@@ -28,6 +28,7 @@ from prefect_synth.synth.generation.made_up import (
     PersonalGenerator,
     declared_length,
     fit_bytes,
+    fit_personal,
     fit_range,
     fit_text,
 )
@@ -120,10 +121,10 @@ def _fit_generated(
     units: Ints | None = None,
 ) -> GeneratedEncoder:
     kind = values.type
-    longest = declared_length(column.source_type) or _longest(values)
     if column.sdtype in PII_SDTYPES and not (unique and _is_ordered(kind)):
-        generator = PersonalGenerator(column.sdtype, settings.locale, longest, unique)
-        return _generated(generator, values)
+        source, locale = column.source_type, settings.locale
+        personal = fit_personal(column.sdtype, values, locale, source, unique=unique)
+        return _generated(personal, values)
     if _is_ordered(kind) and not unique and column.sdtype != "id":
         return _generated(fit_range(values, units), values)
     if isinstance(kind, pa.UuidType) or _is_ordered(kind):
@@ -134,6 +135,7 @@ def _fit_generated(
         return _generated(fit_keys(values, declared_length(column.source_type)), values)
     if _is_text(kind):
         plain = values.cast(kind.value_type) if pa.types.is_dictionary(kind) else values
+        longest = declared_length(column.source_type) or _longest(values)
         maker = "shapes" if column.is_generated else settings.text
         text = fit_text(plain, longest, unique=unique, units=units, maker=maker)
         return _generated(text, values)
@@ -152,12 +154,10 @@ def _generated(generator: object, values: pa.Array) -> GeneratedEncoder:
     )
 
 
-def is_email(encoder: AnyEncoder) -> bool:
-    """Whether a column is of made-up e-mail addresses."""
-    return (
-        isinstance(encoder, GeneratedEncoder)
-        and isinstance(encoder.generator, PersonalGenerator)
-        and encoder.generator.sdtype == "email"
+def is_personal(encoder: AnyEncoder) -> bool:
+    """Whether a column is of made-up personal data."""
+    return isinstance(encoder, GeneratedEncoder) and isinstance(
+        encoder.generator, PersonalGenerator
     )
 
 

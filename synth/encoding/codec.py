@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from zlib import crc32
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from prefect_synth.synth.encoding.choice import AnyEncoder, is_email
+from prefect_synth.synth.encoding.choice import AnyEncoder
 from prefect_synth.synth.encoding.generated import GeneratedEncoder, Place
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
 from prefect_synth.synth.encoding.patterns import NullPatterns
 from prefect_synth.synth.encoding.pieces import settle
 from prefect_synth.synth.encoding.shapes import SEPARATOR, Shape
 from prefect_synth.synth.encoding.sources import ColumnSource, whole
-from prefect_synth.synth.generation.made_up import PersonalGenerator
 from prefect_synth.synth.storage import stored
 
 
@@ -182,16 +179,13 @@ class _Decoding:
         rng: np.random.Generator,
         place: Place | None,
     ) -> None:
-        self.codec, self.rows, self.at, self.rng, self.place = codec, rows, at, rng, place
-        self.done: dict[str, pa.Array] = {}
+        self.codec, self.rows, self.at, self.rng = codec, rows, at, rng
+        self.place = place or Place(0, int(rng.integers(2**31)))
 
     def all_columns(self) -> dict[str, pa.Array]:
-        """The table's columns; e-mail addresses last, as they are made of names."""
+        """The table's columns."""
         names = self.codec.columns or tuple(self.codec.encoders)
-        encoders = self.codec.encoders
-        for name in sorted(names, key=lambda n: n in encoders and is_email(encoders[n])):
-            self.done[name] = self.column(name, None)
-        return {name: self.done[name] for name in names}
+        return {name: self.column(name, None) for name in names}
 
     def column(self, name: str, needed: np.ndarray | None) -> pa.Array:
         """The values of a column or leaf, not null where `needed`."""
@@ -201,10 +195,7 @@ class _Decoding:
             )
         encoder, (pieces, places) = self.codec.encoders[name], self._drawn(name, needed)
         if isinstance(encoder, GeneratedEncoder):
-            people, place = self._people(encoder), self.place
-            if place is not None:  # equal templates of two columns make different keys
-                place = replace(place, salt=place.salt ^ crc32(name.encode()))
-            return encoder.decode(pieces, places, self.rng, people, place)
+            return encoder.decode(pieces, places, self.rng, self.place, name)
         return encoder.decode(pieces, places, self.rng)
 
     def _drawn(self, name: str, needed: np.ndarray | None) -> tuple[Ints, Floats]:
@@ -216,21 +207,3 @@ class _Decoding:
             return pieces, places
         nowhere = np.zeros(len(pieces), bool)
         return settle(self.rows.layouts[j], pieces, places, nowhere, needed, self.rng)
-
-    def _people(self, encoder: GeneratedEncoder) -> pa.Array | None:
-        if not is_email(encoder):
-            return None
-        of = {
-            other.generator.sdtype: name
-            for name, other in self.codec.encoders.items()
-            if isinstance(other, GeneratedEncoder)
-            and isinstance(other.generator, PersonalGenerator)
-            and name in self.done
-        }
-        if not {"first_name", "last_name"} <= of.keys():
-            return None
-        first, last = (
-            pc.fill_null(self.done[of[part]].cast(pa.string()), "x")
-            for part in ("first_name", "last_name")
-        )
-        return pc.binary_join_element_wise(first, last, ".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from prefect_synth.synth.encoding.layout import Floats, Ints, Layout
 from prefect_synth.synth.encoding.pieces import scatter
 from prefect_synth.synth.generation.keys import KeyGenerator, SharedKeys
 from prefect_synth.synth.generation.made_up import Generator, PersonalGenerator
+from prefect_synth.synth.generation.pseudonyms import derive
 from prefect_synth.synth.storage import stored
 
 
@@ -23,10 +25,19 @@ class Place:
     Args:
         first: Number of the first row.
         salt: Of the table's keys, the same for all blocks of rows.
+        secret: What personal data are made with; the salt where it is empty.
+        table: The table's name.
     """
 
     first: int
     salt: int
+    secret: bytes = b""
+    table: str = ""
+
+    def key(self, *purpose: str) -> int:
+        """The key of a personal column, or of the table's people."""
+        secret = self.secret or self.salt.to_bytes(8, "little")
+        return derive(secret, self.table, *purpose)
 
 
 @stored
@@ -56,8 +67,8 @@ class GeneratedEncoder:
         pieces: Ints,
         places: Floats,
         rng: np.random.Generator,
-        people: pa.Array | None = None,
         place: Place | None = None,
+        column: str = "",
     ) -> pa.Array:
         """Made-up values where the piece is not null.
 
@@ -65,32 +76,41 @@ class GeneratedEncoder:
             pieces: 0 for null, 1 for a value, [n].
             places: Not used.
             rng: Source of the values.
-            people: Names that e-mail addresses are made from, [n].
             place: Which rows these are; where None they are the whole table.
+            column: The column's name.
         """
         kind = self.kind.field(0).type
         if self.always_null:
             return pa.nulls(len(pieces), kind)
         present = pieces > 0 if self.layout is not None else np.ones(len(pieces), bool)
-        return scatter(_as_kind(self._values(present, rng, people, place), kind), present, kind)
-
-    def _values(
-        self,
-        present: np.ndarray,
-        rng: np.random.Generator,
-        people: pa.Array | None,
-        place: Place | None,
-    ) -> pa.Array:
-        count, generator = int(present.sum()), self.generator
         place = place or Place(0, int(rng.integers(2**31)))
-        if isinstance(generator, PersonalGenerator):
-            if generator.sdtype == "email" and people is not None:
-                return generator.emails(people.filter(pa.array(present)), rng, place.first)
-            return generator.generate(count, rng, place.first)
+        if isinstance(self.generator, PersonalGenerator):
+            values = self.personal(place.first + np.flatnonzero(present), place, column)
+        else:
+            values = _as_kind(self._values(int(present.sum()), rng, place, column), kind)
+        return scatter(values, present, kind)
+
+    def personal(self, rows: Ints, place: Place, column: str) -> pa.Array:
+        """The personal data of rows by their numbers, null or not, [n].
+
+        Args:
+            rows: Row numbers of the table.
+            place: With the table's keys.
+            column: The column's name.
+        """
+        generator, kind = self.generator, self.kind.field(0).type
+        assert isinstance(generator, PersonalGenerator)  # noqa: S101 - asked by the caller
+        texts = generator.at(rows, place.key("column", column), place.key("person", generator.role))
+        is_form = bool(generator.forms.forms) and pa.types.is_integer(kind)
+        return _digits_as(texts, kind) if is_form else _as_kind(texts, kind)
+
+    def _values(self, count: int, rng: np.random.Generator, place: Place, column: str) -> pa.Array:
+        generator = self.generator
+        salt = place.salt ^ crc32(column.encode())  # equal templates make different keys
         if isinstance(generator, KeyGenerator):
-            return generator.generate(place.first + np.arange(count), place.salt)
+            return generator.generate(place.first + np.arange(count), salt)
         if isinstance(generator, SharedKeys):
-            return generator.generate(count, rng, place.first, place.salt)
+            return generator.generate(count, rng, place.first, salt)
         return generator.generate(count, rng, place.first)
 
 
@@ -146,6 +166,15 @@ def _as_kind(values: pa.Array, kind: pa.DataType) -> pa.Array:
             number.cast(kind) if pa.types.is_integer(kind) else number.cast(pa.float64()).cast(kind)
         )
     return values.cast(kind)
+
+
+def _digits_as(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Digits as whole numbers of their length; of the longest that a type has, the low ones."""
+    most = 2 ** (kind.bit_width - int(pa.types.is_signed_integer(kind))) - 1
+    digits = pc.utf8_slice_codeunits(texts, 0, len(str(most)))
+    below = pc.replace_substring_regex(digits, "^[2-9]", "1")  # 19... is below 2**31 and 2**63
+    longest = pc.equal(pc.utf8_length(digits), len(str(most)))
+    return pc.if_else(longest, below, digits).cast(kind)
 
 
 def _room(kind: pa.DataType) -> int:

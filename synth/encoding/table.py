@@ -13,6 +13,7 @@ from prefect_synth.synth.encoding.choice import AnyEncoder, EncodingSettings, fi
 from prefect_synth.synth.encoding.codec import TableCodec
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.encoding.patterns import fit_patterns, implications
+from prefect_synth.synth.encoding.persons import with_roles
 from prefect_synth.synth.encoding.shapes import Shape, describe_leaf, leaf_name
 from prefect_synth.synth.encoding.shaping import fit_shape
 from prefect_synth.synth.encoding.sources import ColumnSource, whole
@@ -90,6 +91,7 @@ class _Fitting:
 
     def codec(self, columns: tuple[str, ...]) -> TableCodec:
         """The codec of what was added."""
+        self.encoders |= with_roles(self.encoders)
         names = list(self.absent)
         if not names:
             return TableCodec(self.encoders, shapes=self.shapes, columns=columns)

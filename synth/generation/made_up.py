@@ -1,6 +1,6 @@
-"""Values that nobody has: personal data by Faker, and stand-ins for opaque types.
+"""Values that nobody has: stand-ins for opaque types, and all makers of made-up values.
 
-Nothing here keeps a real value; only lengths are learned.
+Nothing here keeps a real value; only lengths and ranges are learned.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.encoding.quantile import QuantileMarginal, fit_quantiles
 from prefect_synth.synth.encoding.ticks import TickScale, fit_ticks
 from prefect_synth.synth.generation.free_text import TextGenerator, WordGenerator, fit_text
-from prefect_synth.synth.generation.pools import pool_of
+from prefect_synth.synth.generation.personal import PersonalGenerator, fit_personal
 from prefect_synth.synth.generation.text_lengths import declared_length, fit_length
 from prefect_synth.synth.storage import stored
 
 __all__ = [
-    "DOMAINS",
     "BytesGenerator",
     "ConstantGenerator",
     "Generator",
@@ -29,55 +28,10 @@ __all__ = [
     "declared_length",
     "fit_bytes",
     "fit_length",
+    "fit_personal",
     "fit_range",
     "fit_text",
 ]
-
-DOMAINS = ("example.com", "example.org", "example.net")
-
-
-@stored
-@dataclass(frozen=True)
-class PersonalGenerator:
-    """Personal data of one sdtype, from Faker's lists of a locale.
-
-    Args:
-        sdtype: One of `PII_SDTYPES`.
-        locale: Faker's locale, as `de_DE`.
-        max_length: Longest text allowed; None where there is no limit.
-        unique: Whether no value may come twice.
-    """
-
-    sdtype: str
-    locale: str
-    max_length: int | None
-    unique: bool
-
-    def generate(self, count: int, rng: np.random.Generator, first: int = 0) -> pa.Array:
-        """`count` texts, of the rows from `first` on."""
-        if self.sdtype == "email":
-            people = pc.binary_join_element_wise(
-                self._drawn("first_name", count, rng), self._drawn("last_name", count, rng), "."
-            )
-            return self.emails(people, rng, first)
-        values = self._drawn(self.sdtype, count, rng)
-        return fit_length(values, self.max_length, unique=self.unique, first=first)
-
-    def emails(self, people: pa.Array, rng: np.random.Generator, first: int = 0) -> pa.Array:
-        """Addresses in reserved domains for `people` ("First.Last"), numbered by their rows."""
-        number = pa.array((first + np.arange(1, len(people) + 1)).astype(str))
-        domain = pa.array(np.array(DOMAINS)[rng.integers(0, len(DOMAINS), len(people))])
-        local = pc.replace_substring_regex(pc.ascii_lower(people), r"[^a-z.]+", "")
-        local = pc.ascii_trim(local, ".")
-        local = pc.if_else(pc.equal(local, ""), "user", local)  # a name in another script
-        if self.max_length is not None:
-            longest = max(self.max_length - len("@example.com") - len(str(first + len(people))), 1)
-            local = pc.utf8_slice_codeunits(local, 0, longest)
-        return pc.binary_join_element_wise(local, number, "@", domain, "")
-
-    def _drawn(self, sdtype: str, count: int, rng: np.random.Generator) -> pa.Array:
-        pool = pool_of(sdtype, self.locale)
-        return pool.take(pa.array(rng.integers(0, len(pool), count)))
 
 
 @stored

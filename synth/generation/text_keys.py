@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import Ints
-from prefect_synth.synth.generation.made_up import DOMAINS
 from prefect_synth.synth.generation.orders import Run, Scatter, fit_order
+from prefect_synth.synth.generation.people import DOMAINS
 from prefect_synth.synth.generation.scramble import MOST, mix, permute
 from prefect_synth.synth.pii.detection import are_emails
 from prefect_synth.synth.storage import stored
