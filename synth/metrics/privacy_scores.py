@@ -211,8 +211,7 @@ def _assess(
         membership(members, synthetic.rows, population, seed=seed),
         attribute_inference(*cells, space.names, units=(training.units, holdout.units), seed=seed),
         singling_out(
-            both.training,
-            both.holdout,
+            both,
             synthetic.at_most(len(both.holdout), stream(seed, "attackers")).rows,
             attacks=_ATTACKS,
             seed=seed,

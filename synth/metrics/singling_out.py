@@ -4,7 +4,9 @@ As in anonymeter (Giomi et al. 2023), after Cohen and Nissim (2020), "Towards fo
 GDPR's notion of singling out", PNAS 117: the attacker takes predicates that hold for exactly one
 synthetic row (a value that occurs once, an extreme, or several attributes of one row together)
 and wins with each that holds for exactly one real row. Repeated rows count once. How many rows a
-predicate isolates depends on how many there are, so both real sides must be equally large.
+predicate isolates depends on how many there are, so both real sides must be equally large. Other
+than there, one predicate is taken for each synthetic row: a hundred ways to name the same outlier
+are one piece of evidence.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from prefect_synth.synth.metrics.distances import Sided, units_of
 from prefect_synth.synth.metrics.gower import FAR, Float32s, GowerRows
 from prefect_synth.synth.metrics.hashing import combine, mix
 from prefect_synth.synth.metrics.risk import Risk, risk, worst_risk
@@ -57,37 +60,34 @@ class Predicates:
         _, first = np.unique(words.reshape(len(self), -1), axis=0, return_index=True)
         return self.take(np.sort(first))
 
-    def isolating(self, rows: GowerRows) -> Bools:
-        """Which predicates hold for exactly one row."""
+    def isolated(self, rows: GowerRows) -> Ints:
+        """The position of the one row for which each predicate holds; -1 where it is not one."""
         parts = [
-            self.take(np.arange(start, min(start + _TOGETHER, len(self))))._counts(rows)
+            self.take(np.arange(start, min(start + _TOGETHER, len(self))))._isolated(rows)
             for start in range(0, len(self), _TOGETHER)
         ]
-        return np.concatenate([np.zeros(0, dtype=np.int64), *parts]) == 1
+        return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
 
-    def _counts(self, rows: GowerRows) -> Ints:
+    def _isolated(self, rows: GowerRows) -> Ints:
         holds = np.ones((len(self), len(rows)), dtype=bool)
         for i in range(len(rows.names)):
             which, term = np.nonzero(self.columns == i)
             if len(which):
                 values, operators = self.values[which, term], self.operators[which, term]
                 holds[which] &= _holds(_column(rows, i), values, operators)
-        return np.asarray(holds.sum(axis=1), dtype=np.int64)
+        return np.where(holds.sum(axis=1) == 1, holds.argmax(axis=1), -1)
 
 
 def singling_out(
-    training: GowerRows,
-    holdout: GowerRows,
-    synthetic: GowerRows,
-    *,
-    attacks: int = 1_000,
-    seed: int = 0,
+    sides: Sided, synthetic: GowerRows, *, attacks: int = 1_000, seed: int = 0
 ) -> Risk | None:
     """Measure the singling-out risk, by one and by three attributes; the worse counts.
 
+    Predicates that isolate the same real row are one piece of evidence, and the interval is as
+    wide as that makes it.
+
     Args:
-        training: Rows that the synthesizer saw.
-        holdout: As many rows that it never saw.
+        sides: Rows that the synthesizer saw, and as many that it never saw.
         synthetic: The synthetic rows.
         attacks: The largest number of predicates of each kind.
         seed: Seed of the choice of predicates.
@@ -95,16 +95,10 @@ def singling_out(
     Returns:
         None where hardly a predicate isolates a synthetic row.
     """
-    sides = [distinct_rows(rows) for rows in (training, holdout)]
-    own = distinct_rows(synthetic)
+    own = synthetic.take(first_rows(synthetic))
     kinds = [univariate(own, attacks, seed), multivariate(own, attacks, seed)]
     kinds = [predicates for predicates in kinds if len(predicates) >= _FEWEST]
-    return worst_risk(
-        [
-            risk(*(p.isolating(rows).astype(np.float64) for rows in sides), comparisons=len(kinds))
-            for p in kinds
-        ]
-    )
+    return worst_risk([_attack(predicates, sides, len(kinds)) for predicates in kinds])
 
 
 def univariate(synthetic: GowerRows, attacks: int, seed: int) -> Predicates:
@@ -164,24 +158,34 @@ def multivariate(synthetic: GowerRows, attacks: int, seed: int) -> Predicates:
     return _isolating(every.take(order), synthetic, attacks)
 
 
-def distinct_rows(rows: GowerRows) -> GowerRows:
-    """Each row once, in the order of the first."""
+def first_rows(rows: GowerRows) -> Ints:
+    """Positions of the distinct rows, of equal ones the first, in rising order."""
     hashes = np.zeros(len(rows), dtype=np.uint64)
     for column in (*rows.numbers.view(np.uint32), *rows.codes.view(np.uint32)):
         hashes = combine(hashes, mix(column.astype(np.uint64)))
     _, first = np.unique(hashes, return_index=True)
-    return rows.take(np.sort(first))
+    return np.sort(first)
+
+
+def _attack(predicates: Predicates, sides: Sided, kinds: int) -> Risk:
+    hits, groups = [], []
+    for rows, units in zip((sides.training, sides.holdout), sides.units, strict=True):
+        first = first_rows(rows)
+        found = predicates.isolated(rows.take(first))
+        owners = units_of(units, first)
+        # a miss is a piece of evidence of its own
+        own = owners.max(initial=0) + 1 + np.arange(len(found))
+        hits.append((found >= 0).astype(np.float64))
+        groups.append(np.where(found >= 0, owners[found], own))
+    return risk(hits[0], hits[1], (groups[0], groups[1]), comparisons=kinds)
 
 
 def _isolating(predicates: Predicates, synthetic: GowerRows, attacks: int) -> Predicates:
-    kept: list[Ints] = []
-    for start in range(0, len(predicates), _TOGETHER):
-        part = np.arange(start, min(start + _TOGETHER, len(predicates)))
-        kept.append(part[predicates.take(part).isolating(synthetic)])
-        if sum(map(len, kept)) >= attacks:
-            break
-    chosen = np.concatenate([np.zeros(0, dtype=np.int64), *kept])
-    return predicates.take(chosen[:attacks])
+    """Predicates that isolate a synthetic row, at most one for each row: the first."""
+    found = predicates.isolated(synthetic)
+    which = np.flatnonzero(found >= 0)
+    _, first = np.unique(found[which], return_index=True)
+    return predicates.take(which[np.sort(first)][:attacks])
 
 
 def _column(rows: GowerRows, i: int) -> Float32s | npt.NDArray[np.int32]:
