@@ -2,146 +2,208 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from prefect_synth.expectations.attacks import attack_table, privacy_scores
 from prefect_synth.expectations.batch import read_batch
 from prefect_synth.expectations.engine import run_suite
-from prefect_synth.expectations.leaks import check_leak
-from prefect_synth.expectations.margins import at_least, two_sample_margin
+from prefect_synth.expectations.fidelity import Fidelity, measure_fidelity
+from prefect_synth.expectations.leaks import check_leaks
+from prefect_synth.expectations.margins import two_sample_margin
 from prefect_synth.expectations.profile import TableProfile
+from prefect_synth.expectations.rarity import check_rarity
 from prefect_synth.expectations.rules import check_rules
-from prefect_synth.expectations.settings import Gates, QualityGates
+from prefect_synth.expectations.scores import Score
+from prefect_synth.expectations.settings import Gates
+from prefect_synth.expectations.sides import Sides
 from prefect_synth.expectations.structure import ExpectedRows, check_structure, guarded
 from prefect_synth.expectations.suite import Expectation, Suite, build_suite
-from prefect_synth.expectations.verdict import Check, CheckStatus, Verdict
-from prefect_synth.synth.metadata import Metadata, Table
-from prefect_synth.synth.metrics.hashing import Hashes
-from prefect_synth.synth.metrics.quality import QualityScore, quality
+from prefect_synth.expectations.thresholds import judge_scores
+from prefect_synth.expectations.verdict import Check, Verdict
+from prefect_synth.synth.metrics.quality import QualityScore
 from prefect_synth.synth.metrics.sources import count_rows, read_schema
 from prefect_synth.synth.rules.ruleset import TableRules
 
 
-class Judgement(NamedTuple):
-    """The verdict on a snapshot and the scores it rests on; no scores where they crashed."""
+@dataclass(frozen=True)
+class TableJudgement:
+    """What was found of one table.
+
+    Args:
+        verdict: Its checks; aggregates only.
+        scores: Its privacy figures.
+        privacy: All that the attacks told, as plain values; empty where it was not attacked.
+    """
 
     verdict: Verdict
-    quality: QualityScore | None
+    scores: tuple[Score, ...] = ()
+    privacy: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The judgement as plain JSON values; `from_dict` reads it back."""
+        return {
+            "verdict": self.verdict.to_dict(),
+            "scores": [score.to_dict() for score in self.scores],
+            "privacy": dict(self.privacy),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> TableJudgement:
+        """Read what `to_dict` wrote."""
+        return cls(
+            Verdict.from_dict(document["verdict"]),
+            tuple(Score.from_dict(score) for score in document["scores"]),
+            document["privacy"],
+        )
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on a snapshot and all that it rests on.
+
+    Args:
+        verdict: Every check.
+        scores: Every figure, beside its ceiling.
+        fidelity: The measurements of all tables together.
+        tables: What was found of each table.
+    """
+
+    verdict: Verdict
+    scores: tuple[Score, ...] = ()
+    fidelity: Fidelity = field(default_factory=Fidelity)
+    tables: Mapping[str, TableJudgement] = field(default_factory=dict)
+
+    def beside(self, last: Mapping[str, float]) -> Judgement:
+        """The same with every figure beside that of the last published snapshot."""
+        scores = tuple(replace(score, last=last.get(score.key)) for score in self.scores)
+        return replace(self, scores=scores)
+
+    @property
+    def quality(self) -> QualityScore | None:
+        """The quality; None where it could not be computed."""
+        return None if self.fidelity.quality is None else self.fidelity.quality[0]
 
 
 def judge_table(
     table: str,
-    metadata: Metadata,
-    real: Path,
-    synthetic: Path,
-    parents: Mapping[str, Path],
+    sides: Sides,
     profile: TableProfile,
     gates: Gates,
     *,
     suite: Suite | None = None,
     expected_rows: int | None = None,
     kept: bool = False,
-) -> Verdict:
+) -> TableJudgement:
     """Judge one synthetic table.
 
     Args:
         table: Its name.
-        metadata: The schema with the foreign keys.
-        real: The staged real table, of which only the Arrow schema is read.
-        synthetic: The synthetic table.
-        parents: The synthetic tables that it refers to.
+        sides: The tables of the judgement.
         profile: What is remembered of the real table.
-        gates: What must hold.
-        suite: A suite of one's own; generated by default.
+        gates: What must hold of this table.
+        suite: A suite of one's own, bound to the profile; generated by default.
         expected_rows: The number of rows asked for; the real one by default.
         kept: Whether the table is published as it is, by the project file's word.
 
     Returns:
-        The verdict; it holds aggregates only.
+        The judgement; it holds aggregates only.
     """
-    meaning, parents = metadata.tables[table], {**parents, table: synthetic}
+    meaning, synthetic = sides.metadata.tables[table], sides.synthetic[table]
     expected = ExpectedRows.scaled(profile.rows, profile.rows_error, expected_rows)
-    checks = check_structure(meaning, metadata, real, synthetic, parents, expected, gates)
+    checks = check_structure(
+        meaning, sides.metadata, sides.training[table], synthetic, sides.synthetic, expected, gates
+    )
     rows = min(count_rows(synthetic), gates.max_rows)
     if rows and profile.rows:
         if suite is None:
-            suite = build_suite(meaning, metadata, read_schema(real), profile, gates, rows=rows)
-        checks += _expected(suite, meaning, metadata, synthetic, parents, profile, gates, kept)
-    checks += [_kept(table)] if kept else _leaks(meaning, synthetic, profile, gates)
-    if not kept and rows:
-        checks += _untold(profile, rows, gates)
-    return Verdict(tuple(checks))
+            schema = read_schema(sides.training[table])
+            suite = build_suite(meaning, sides.metadata, schema, profile, gates, rows=rows)
+        checks += _expected(suite, table, sides, profile, gates, kept)
+    if kept:
+        return TableJudgement(Verdict((*checks, _kept(table))))
+    checks += [
+        *check_leaks(meaning, synthetic, profile.pii, gates.privacy),
+        *check_rarity(table, sides, gates),
+        *(_untold(profile, rows, gates) if rows else ()),
+    ]
+    told, broken = attack_table(table, sides, gates)
+    scores = privacy_scores(table, told)
+    checks += [*broken, *judge_scores(scores, gates, {})]
+    return TableJudgement(Verdict(tuple(checks)), scores, told.to_dict() if told else {})
 
 
 def judge_snapshot(
-    metadata: Metadata,
-    real: Mapping[str, Path],
-    synthetic: Mapping[str, Path],
+    sides: Sides,
     gates: Gates,
-    table_verdicts: Mapping[str, Verdict],
+    tables: Mapping[str, TableJudgement],
+    *,
+    by_table: Mapping[str, Gates] | None = None,
     rules: Mapping[str, TableRules] | None = None,
+    kept: frozenset[str] = frozenset(),
+    further: tuple[Check, ...] = (),
 ) -> Judgement:
     """Judge all tables together, and merge the verdicts on each.
 
     Args:
-        metadata: The schema.
-        real: The staged real tables.
-        synthetic: The synthetic tables.
-        gates: What must hold.
-        table_verdicts: What `judge_table` said, by table.
+        sides: The tables of the judgement.
+        gates: What must hold of the whole.
+        tables: What `judge_table` said, by table.
+        by_table: Gates of tables that have their own.
         rules: The rules in force, by table.
+        kept: Tables that are published as they are.
+        further: Checks that were made elsewhere, such as those by SQL.
 
     Returns:
-        One verdict of all checks, and the quality.
+        One verdict of all checks, and every figure.
     """
-    checks = [_missing(t) for t in metadata.tables if t not in table_verdicts]
-    checks += check_rules(metadata, synthetic, rules or {})
-    score: QualityScore | None = None
-    whole = Check("quality", None, None, "fidelity", None, "computed", "passed")
-
-    def observe() -> Check:
-        nonlocal score
-        score = quality(real, synthetic, metadata, rows=gates.max_rows, seed=gates.seed)
-        return replace(whole, observed=score.overall)
-
-    computed = guarded(whole, observe)
-    if score is None:
-        checks.append(computed)
-    else:
-        margin = _degree_margin(metadata, real, synthetic, gates.false_alarm)
-        checks += _scores(score, gates.quality, margin)
-    return Judgement(Verdict().merge(*table_verdicts.values(), Verdict(tuple(checks))), score)
+    metadata = sides.metadata
+    missing = [_missing(t) for t in metadata.tables if t not in tables]
+    fidelity = measure_fidelity(sides, gates, kept)
+    scores = fidelity.scores(metadata)
+    checks = (
+        *missing,
+        *check_rules(metadata, sides.synthetic, rules or {}),
+        *fidelity.crashed,
+        *judge_scores(scores, gates, by_table or {}, _margins(sides, gates)),
+        *further,
+    )
+    verdicts = [judged.verdict for judged in tables.values()]
+    told = [score for judged in tables.values() for score in judged.scores]
+    return Judgement(
+        Verdict().merge(*verdicts, Verdict(checks)), (*scores, *told), fidelity, dict(tables)
+    )
 
 
 def _expected(
-    suite: Suite,
-    table: Table,
-    metadata: Metadata,
-    synthetic: Path,
-    parents: Mapping[str, Path],
-    profile: TableProfile,
-    gates: Gates,
-    kept: bool,
+    suite: Suite, table: str, sides: Sides, profile: TableProfile, gates: Gates, kept: bool
 ) -> list[Check]:
+    synthetic, meaning = sides.synthetic[table], sides.metadata.tables[table]
     present = set(read_schema(synthetic).names)
     # A missing column fails the schema check; its expectations would only crash.
     chosen = [e for e in suite["expectations"] if _columns(e) <= present]
     if kept:
         chosen = [e for e in chosen if e["type"] != "expect_copied_row_share_to_be_at_most"]
     checks: list[Check] = []
+    whole = Check("suite", table, None, "expectation", None, "the suite runs", "passed")
 
     def observe() -> Check:
         batch = read_batch(synthetic, gates.max_rows, gates.seed)
         runnable = {**suite, "expectations": chosen}
         copies = profile.copies.hashes
-        checks.extend(run_suite(runnable, table, metadata, batch, parents, copies))
+        checks.extend(run_suite(runnable, meaning, sides.metadata, batch, sides.synthetic, copies))
         return whole
 
-    whole = Check("suite", table.name, None, "expectation", None, "the suite runs", "passed")
     outcome = guarded(whole, observe)
-    return [*checks, outcome] if outcome.status == "crashed" else checks
+    found = [*checks, outcome] if outcome.status == "crashed" else checks
+    return found if gates.columns.on_fail == "block" else [_softened(check) for check in found]
+
+
+def _softened(check: Check) -> Check:
+    """A column's fidelity that only warns; what crashed blocks all the same."""
+    soft = check.status == "failed" and check.kind == "fidelity"
+    return replace(check, status="warned") if soft else check
 
 
 def _columns(expectation: Expectation) -> set[str]:
@@ -150,29 +212,14 @@ def _columns(expectation: Expectation) -> set[str]:
     return named | set(arguments.get("column_list", ()))
 
 
-def _leaks(table: Table, synthetic: Path, profile: TableProfile, gates: Gates) -> list[Check]:
-    present = read_schema(synthetic).names
-    return [
-        _leak(table, name, synthetic, hashes, gates)
-        for name, hashes in profile.pii.items()
-        if name in present
-    ]
-
-
-def _leak(table: Table, column: str, synthetic: Path, hashes: Hashes, gates: Gates) -> Check:
-    blank = Check("real personal values", table.name, column, "privacy", None, "none", "passed")
-    meaning = table.columns[column]
-    return guarded(blank, lambda: check_leak(table.name, meaning, synthetic, hashes, gates.privacy))
-
-
 def _kept(table: str) -> Check:
     required = "published as it is, by the project file's word"
     return Check("real rows", table, None, "privacy", "kept", required, "warned")
 
 
 def _untold(profile: TableProfile, rows: int, gates: Gates) -> list[Check]:
-    copies = profile.copies
-    if not copies.is_copyable or copies.can_tell(rows, gates.privacy.copied_rows):
+    copies, gate = profile.copies, gates.privacy.copied_rows
+    if gate is None or not copies.is_copyable or copies.can_tell(rows, gate.max or 0.0):
         return []
     return [
         Check(
@@ -192,33 +239,14 @@ def _missing(table: str) -> Check:
     return Check("verdict", table, None, "structure", "none", "every table is judged", "failed")
 
 
-def _degree_margin(
-    metadata: Metadata, real: Mapping[str, Path], synthetic: Mapping[str, Path], alpha: float
-) -> float:
+def _margins(sides: Sides, gates: Gates) -> dict[str, float]:
     """Sampling error of the mean cardinality: two parents tell little of children per parent."""
-    parents = [r.parent for r in metadata.relationships]
+    relations = sides.metadata.relationships
     margins = [
-        two_sample_margin(count_rows(real[p]), count_rows(synthetic[p]), alpha) for p in parents
+        two_sample_margin(
+            *(count_rows(side[r.parent]) for side in (sides.whole, sides.synthetic)),
+            gates.false_alarm,
+        )
+        for r in relations
     ]
-    return sum(margins) / len(margins) if margins else 0.0
-
-
-def _scores(score: QualityScore, gates: QualityGates, degree_margin: float) -> Iterator[Check]:
-    if score.overall is not None and gates.min is not None:
-        yield _score("quality", None, score.overall, gates.min)
-    if score.cardinality is not None and gates.cardinality is not None:
-        yield _score("cardinality", None, score.cardinality, gates.cardinality, degree_margin)
-    if score.intertable_trends is not None and gates.intertable is not None:
-        yield _score("intertable trends", None, score.intertable_trends, gates.intertable)
-    if gates.per_table is not None:
-        for table, found in score.per_table.items():
-            yield _score("quality", table, found, gates.per_table)
-
-
-def _score(
-    name: str, table: str | None, found: float, setting: float, margin: float = 0.0
-) -> Check:
-    least = max(0.0, setting - margin)
-    status: CheckStatus = "passed" if found >= least else "failed"
-    required = at_least(setting, least)
-    return Check(name, table, None, "fidelity", found, required, status)
+    return {"cardinality": sum(margins) / len(margins)} if margins else {}

@@ -7,6 +7,7 @@ disclosing anyone, so for them the check only warns.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ import pyarrow.types as pt
 
 from prefect_synth.expectations.columns import RARE, value_hashes
 from prefect_synth.expectations.settings import PrivacyGates
+from prefect_synth.expectations.structure import guarded
 from prefect_synth.expectations.verdict import Check
-from prefect_synth.synth.metadata import Column
+from prefect_synth.synth.metadata import Column, Table
 from prefect_synth.synth.metrics.hashing import Hashes
-from prefect_synth.synth.metrics.sources import read_columns
+from prefect_synth.synth.metrics.sources import read_columns, read_schema
 
 TELLING_SDTYPES = frozenset(
     {
@@ -60,6 +62,33 @@ def identifying_hashes(values: pa.ChunkedArray, column: Column) -> Hashes | None
         return None
     # What so many rows share names nobody: `unknown`, a switchboard's number.
     return distinct[counts < RARE]
+
+
+def check_leaks(
+    table: Table, path: Path, pii: Mapping[str, Hashes], gates: PrivacyGates
+) -> list[Check]:
+    """Look for real values of each PII column in the synthetic one, on all rows.
+
+    Args:
+        table: What the table means.
+        path: The synthetic table.
+        pii: By column, hashes of the real values that identify someone.
+        gates: What is accepted.
+    """
+    present = read_schema(path).names
+    return [
+        _check_column(table, name, path, hashes, gates)
+        for name, hashes in pii.items()
+        if name in present
+    ]
+
+
+def _check_column(
+    table: Table, column: str, path: Path, hashes: Hashes, gates: PrivacyGates
+) -> Check:
+    blank = Check("real personal values", table.name, column, "privacy", None, "none", "passed")
+    meaning = table.columns[column]
+    return guarded(blank, lambda: check_leak(table.name, meaning, path, hashes, gates))
 
 
 def check_leak(table: str, column: Column, path: Path, real: Hashes, gates: PrivacyGates) -> Check:

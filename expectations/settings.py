@@ -184,7 +184,12 @@ class Gates(_Settings):
     compared_rows: int = Field(
         default=20_000,
         ge=100,
-        description="Rows of a table that classifiers and attacks see.",
+        description="Rows of a table that trends with other tables, predictors and attacks see.",
+    )
+    classified_rows: int = Field(
+        default=5_000,
+        ge=100,
+        description="Rows of a table that classifiers tell from as many real ones.",
     )
     false_alarm: float = Field(
         default=0.001,

@@ -32,7 +32,7 @@ Flags = npt.NDArray[np.bool_]
 FEWEST = 20
 """Root entities that there must be before some of them are held out."""
 
-_MOST_HELD = 0.5  # of a root table; one tree of employees cannot be cut without orphans
+_MOST_HELD = 0.75  # of a root table; one tree of employees cannot be cut without orphans
 _SALT = np.uint64(0x5851F42D4C957F2D)
 
 

@@ -14,6 +14,7 @@ import pytest
 from prefect_synth.expectations.gate import judge_table
 from prefect_synth.expectations.profile import TableProfile, profile_table
 from prefect_synth.expectations.settings import Gates
+from prefect_synth.expectations.sides import Sides
 from prefect_synth.expectations.verdict import Check, Verdict
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
 
@@ -182,16 +183,13 @@ class Shop:
 
     def judge(self, name: str, gates: Gates | None = None, **options: object) -> Verdict:
         """Judge a synthetic table of the shop."""
-        return judge_table(
-            name,
-            self.metadata,
-            self.real[name],
-            self.synthetic[name],
-            self.synthetic,
-            self.profiles[name],
-            gates or Gates(),
-            **options,
-        )
+        judged = judge_table(name, self.sides, self.profiles[name], gates or Gates(), **options)
+        return judged.verdict
+
+    @property
+    def sides(self) -> Sides:
+        """The shop's tables, without a holdout."""
+        return Sides.without_holdout(self.metadata, self.real, self.synthetic)
 
     def judge_instead(
         self, name: str, table: pa.Table, gates: Gates | None = None, **options: object
@@ -254,3 +252,17 @@ def named() -> Callable[[Verdict, str, str | None], Check]:
         return check
 
     return find
+
+
+@pytest.fixture
+def judge_alone() -> Callable[..., Verdict]:
+    """The verdict on a table `t` without relations: real and synthetic."""
+
+    def judge(
+        metadata: Metadata, real: Path, synthetic: Path, gates: Gates | None = None
+    ) -> Verdict:
+        sides = Sides.without_holdout(metadata, {"t": real}, {"t": synthetic})
+        profile = profile_table(real, metadata.tables["t"], metadata)
+        return judge_table("t", sides, profile, gates or Gates()).verdict
+
+    return judge

@@ -1,5 +1,6 @@
 """The gate: an honest table passes, a broken one fails by name."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from prefect_synth.expectations.gate import judge_snapshot, judge_table
+from prefect_synth.expectations.gate import TableJudgement, judge_snapshot, judge_table
 from prefect_synth.expectations.profile import profile_table
 from prefect_synth.expectations.settings import Gates, QualityGates
+from prefect_synth.expectations.sides import Sides
 from prefect_synth.expectations.suite import build_suite
 from prefect_synth.synth.metadata import Column, Metadata, Table
 
@@ -22,6 +24,11 @@ def failures(verdict) -> set[tuple[str, str | None]]:
     return {(check.name, check.column) for check in verdict.failures}
 
 
+def whole(shop, tables=TABLES) -> dict[str, TableJudgement]:
+    """What was said of the shop's tables."""
+    return {table: TableJudgement(shop.judge(table)) for table in tables}
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_an_honest_table_passes(shop, table: str) -> None:
     """Another draw from the same population passes every default gate."""
@@ -30,11 +37,10 @@ def test_an_honest_table_passes(shop, table: str) -> None:
 
 def test_an_honest_snapshot_passes(shop) -> None:
     """All tables together pass, and the scores come with the verdict."""
-    verdicts = {table: shop.judge(table) for table in TABLES}
-    verdict, quality = judge_snapshot(shop.metadata, shop.real, shop.synthetic, Gates(), verdicts)
-    assert verdict.passed
-    assert quality.overall > 0.8
-    assert {c.name for c in verdict.of(None).checks} == {"quality", "cardinality"}
+    judged = judge_snapshot(shop.sides, Gates(), whole(shop))
+    assert judged.verdict.failures == ()
+    assert judged.quality.overall > 0.8
+    assert {c.name for c in judged.verdict.of(None).checks} == {"quality", "children per parent"}
 
 
 def test_orphans_fail(shop, replace_column) -> None:
@@ -70,13 +76,12 @@ def test_a_duplicated_key_fails(shop) -> None:
     }
 
 
-def test_not_a_number_is_no_null(tmp_path: Path) -> None:
+def test_not_a_number_is_no_null(judge_alone, tmp_path: Path) -> None:
     """A NOT NULL column of floats may hold NaN, in the warehouse and here."""
     metadata = Metadata({"t": Table("t", {"x": Column("x", "numerical", nullable=False)})})
     schema, path = pa.schema([pa.field("x", pa.float64(), nullable=False)]), tmp_path / "t.parquet"
     pq.write_table(pa.table({"x": [float("nan"), *np.arange(99.0)]}, schema), path)
-    profile = profile_table(path, metadata.tables["t"], metadata)
-    assert judge_table("t", metadata, path, path, {}, profile, Gates()).failures == ()
+    assert judge_alone(metadata, path, path).failures == ()
 
 
 def test_broken_keys_only_warn_where_the_gate_is_open(shop, replace_column) -> None:
@@ -186,10 +191,8 @@ def test_a_broken_check_is_crashed_and_blocks(shop, named) -> None:
 
 def test_a_missing_parent_is_a_crashed_check(shop) -> None:
     """Where the parent was not handed over nothing is said about orphans."""
-    orders = shop.synthetic["orders"]
-    verdict = judge_table(
-        "orders", shop.metadata, shop.real["orders"], orders, {}, shop.profiles["orders"], Gates()
-    )
+    sides = replace(shop.sides, synthetic={"orders": shop.synthetic["orders"]})
+    verdict = judge_table("orders", sides, shop.profiles["orders"], Gates()).verdict
     assert {(c.name, c.status) for c in verdict.failures} == {
         ("foreign key", "crashed"),
         ("foreign key resolves", "crashed"),
@@ -207,7 +210,7 @@ def test_a_large_table_is_sampled_and_says_so(shop, replace_column, named) -> No
 
 
 @pytest.mark.parametrize("rows", [1, 2, 8])
-def test_a_tiny_table_does_not_fail_by_chance(tmp_path: Path, rows: int) -> None:
+def test_a_tiny_table_does_not_fail_by_chance(judge_alone, tmp_path: Path, rows: int) -> None:
     """Honest tables of a handful of rows pass for twenty draws."""
     columns = {"x": Column("x", "numerical"), "kind": Column("kind", "categorical")}
     metadata = Metadata({"t": Table("t", columns)})
@@ -216,8 +219,7 @@ def test_a_tiny_table_does_not_fail_by_chance(tmp_path: Path, rows: int) -> None
         for path in paths:
             kinds = rng.choice(["a", "b", "c"], rows)
             pq.write_table(pa.table({"x": rng.normal(size=rows), "kind": kinds}), path)
-        profile = profile_table(paths[0], metadata.tables["t"], metadata)
-        assert judge_table("t", metadata, *paths, {}, profile, Gates()).failures == ()
+        assert judge_alone(metadata, *paths).failures == ()
 
 
 def test_an_empty_table_passes_as_empty(shop, tmp_path: Path) -> None:
@@ -225,31 +227,30 @@ def test_an_empty_table_passes_as_empty(shop, tmp_path: Path) -> None:
     path = tmp_path / "empty.parquet"
     pq.write_table(shop.table("orders").slice(0, 0), path)
     profile = profile_table(path, shop.metadata.tables["orders"], shop.metadata)
-    verdict = judge_table("orders", shop.metadata, path, path, shop.synthetic, profile, Gates())
-    assert verdict.failures == ()
+    empty = {**shop.real, "orders": path}
+    sides = Sides.without_holdout(shop.metadata, empty, {**shop.synthetic, "orders": path})
+    assert judge_table("orders", sides, profile, Gates()).verdict.failures == ()
 
 
 def test_low_quality_fails_with_found_and_required(shop) -> None:
     """The snapshot's quality is a gate of its own."""
-    verdicts = {table: shop.judge(table) for table in TABLES}
     gates = Gates(quality=QualityGates(min=1.0, cardinality=None))
-    verdict, quality = judge_snapshot(shop.metadata, shop.real, shop.synthetic, gates, verdicts)
-    (check,) = verdict.failures
-    assert (check.name, check.observed) == ("quality", quality.overall)
+    judged = judge_snapshot(shop.sides, gates, whole(shop))
+    (check,) = judged.verdict.failures
+    assert (check.name, check.observed) == ("quality", judged.quality.overall)
     assert check.required == "at least 1"
 
 
 def test_a_table_that_nobody_judged_fails(shop) -> None:
     """A snapshot passes only if every table of the schema was judged."""
-    verdicts = {"customers": shop.judge("customers"), "orders": shop.judge("orders")}
-    verdict, _ = judge_snapshot(shop.metadata, shop.real, shop.synthetic, Gates(), verdicts)
-    assert [(c.name, c.table) for c in verdict.failures] == [("verdict", "reviews")]
+    judged = judge_snapshot(shop.sides, Gates(), whole(shop, ["customers", "orders"]))
+    assert [(c.name, c.table) for c in judged.verdict.failures] == [("verdict", "reviews")]
 
 
 def test_scores_that_crash_block(shop, tmp_path: Path) -> None:
-    """Where quality cannot be computed the gate stays shut and there are no scores."""
-    verdicts = {table: shop.judge(table) for table in TABLES}
+    """Where quality cannot be computed the gate stays shut, and nobody blames the data."""
     gone = {**shop.synthetic, "orders": tmp_path / "gone.parquet"}
-    verdict, quality = judge_snapshot(shop.metadata, shop.real, gone, Gates(), verdicts)
-    assert quality is None
-    assert [(c.name, c.status) for c in verdict.failures] == [("quality", "crashed")]
+    judged = judge_snapshot(replace(shop.sides, synthetic=gone), Gates(), whole(shop))
+    assert judged.quality is None
+    assert ("quality", "crashed") in {(c.name, c.status) for c in judged.verdict.failures}
+    assert {c.status for c in judged.verdict.failures} == {"crashed"}
