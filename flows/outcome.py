@@ -58,6 +58,7 @@ class Outcome(BaseModel):
         resumed: Whether the run went on with the rows of an interrupted one.
         seconds: Time of each step.
         troubles: A sentence for each thing that failed after the snapshot was published.
+        quarantine: Folder in private staging where the refused tables are kept for inspection.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,6 +76,7 @@ class Outcome(BaseModel):
     resumed: bool
     seconds: dict[str, float]
     troubles: tuple[str, ...] = ()
+    quarantine: Path | None = None
 
     @property
     def message(self) -> str:

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from prefect_synth.flows.outcome import Outcome
 from prefect_synth.flows.project import ProjectError, load_project
-from prefect_synth.flows.refresh_end import follow_up, judge, publish
+from prefect_synth.flows.refresh_end import follow_up, judge, publish, refuse
 from prefect_synth.flows.refresh_outcome import outcome_of
 from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables
 from prefect_synth.flows.refresh_setup import Setup, open_setup
@@ -83,8 +83,7 @@ def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcom
     synthetic = work.sample(extensions, models)
     judged = judge(work, extensions, synthetic, models)
     if not judged.judgement.verdict.passed:
-        outcome = outcome_of(judged, None, seconds)
-        work.staged.run.update(outcome="rejected")
+        outcome = outcome_of(judged, None, seconds, quarantine=refuse(judged))
         return Failed(name="Rejected", message=outcome.message, data=outcome)
     snapshot = publish(judged, models)
     troubles = follow_up(judged, snapshot)

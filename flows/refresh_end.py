@@ -14,6 +14,7 @@ from prefect.tasks import exponential_backoff
 
 from prefect_synth import __version__
 from prefect_synth.expectations.gate import Judgement
+from prefect_synth.expectations.settings import Gates
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.tasks.artifacts import announce_place, draw_schema, keep_models, keep_scorecard
 from prefect_synth.tasks.progress import step
@@ -23,7 +24,9 @@ from prefect_synth.tasks.snapshots.records import SnapshotRef
 from prefect_synth.tasks.steps import guard
 from prefect_synth.tasks.validate import (
     Comparison,
+    Reports,
     judge_tables,
+    last_snapshot,
     report_judgement,
     validate_table,
 )
@@ -37,13 +40,13 @@ class Judged:
         work: The refresh.
         comparison: What was judged.
         judgement: What was found.
-        report: The HTML report.
+        reports: The HTML report in its two editions.
     """
 
     work: Work
     comparison: Comparison
     judgement: Judgement
-    report: Path
+    reports: Reports
 
 
 def judge(
@@ -90,7 +93,7 @@ def publish(judged: Judged, models: list[ModelRef]) -> SnapshotRef:
             run_id=work.staged.run.state.run_id,
             tables=judged.comparison.synthetic,
             manifest=_manifest(judged, models),
-            report=judged.report,
+            report=judged.reports.public,
             sandbox=work.setup.sandbox,
         )
     work.staged.run.update(outcome="published")
@@ -134,46 +137,53 @@ def _compare(
     synthetic: Mapping[str, TableRef],
     models: Sequence[ModelRef],
 ) -> Comparison:
-    project, folder = work.setup.project, work.staged.run.folder
-    kept, scale = project.copied(), project.defaults.scale
+    project, staged, folder = work.setup.project, work.staged, work.staged.run.folder
+    kept, scales = project.copied(), work.scales
     return Comparison(
-        metadata=work.staged.metadata_file,
+        metadata=staged.metadata_file,
         real=work.synthesis.paths(),
+        holdout={ref.table: ref.path for ref in staged.held_out},
+        whole=staged.whole,
         synthetic={name: ref.path for name, ref in synthetic.items()},
-        rows={ref.table: (ref.rows, synthetic[ref.table].rows) for ref in work.staged.tables},
+        rows={name: (rows, synthetic[name].rows) for name, rows in staged.rows.items()},
         expected_rows={
-            name: rows if name in kept else max(round(rows * scale), min(rows, 1))
+            name: rows if name in kept else max(round(rows * scales[name]), min(rows, 1))
             for name, rows in extensions.rows.items()
         },
         profiles=folder / "profiles",
         verdicts=folder / "verdicts",
         kept=kept,
         gates=project.gates,
+        table_gates=project.table_gates(),
+        unit=project.privacy.unit,
+        pulled=staged.run.state.started,
+        last=last_snapshot(work.setup.sandbox),
         models=tuple(models),
     )
 
 
 def _what_is_judged(work: Work, table: str, synthetic: Mapping[str, TableRef]) -> str:
-    real = {ref.table: ref.fingerprint for ref in work.staged.tables}
+    staged = (*work.staged.tables, *work.staged.held_out)
+    real = fingerprint([ref.fingerprint for ref in staged if ref.table == table])
     parents = {r.parent for r in work.staged.metadata.parents(table)}
     return fingerprint(
         __version__,
         work.staged.run.state.run_id,
         table,
-        real[table],
+        real,
         {name: synthetic[name].fingerprint for name in sorted({table, *parents})},
-        work.setup.project.gates.model_dump(mode="json"),
+        work.setup.project.gates.with_overrides(_own_gates(work, table)).model_dump(mode="json"),
     )
 
 
-def _write_down(work: Work, comparison: Comparison, judgement: Judgement) -> Path:
+def _write_down(work: Work, comparison: Comparison, judgement: Judgement) -> Reports:
     state, project = work.staged.run.state, work.setup.project
     draw_schema(project.project, work.staged.metadata)
     keep_models(project.project, comparison.models)
     keep_scorecard(project.project, judgement, comparison.rows, comparison.kept)
     return work.do(
         report_judgement,
-        path=work.staged.run.report,
+        reports=Reports(private=work.staged.run.report, public=work.staged.run.public_report),
         project=project.project,
         run_id=state.run_id,
         created=state.started,
@@ -196,18 +206,40 @@ def _manifest(judged: Judged, models: list[ModelRef]) -> dict[str, Any]:
         "kept": list(judged.comparison.kept),
         "models": {model.table: model.fingerprint for model in models},
         "metadata": work.staged.metadata.to_dict(),
+        "holdout": _held_out(judged),
         "quality": quality.to_dict() if quality else None,
+        "scores": [score.to_dict() for score in judged.judgement.scores],
         "verdict": judged.judgement.verdict.to_dict(),
     }
+
+
+def refuse(judged: Judged) -> Path:
+    """Keep what was refused for inspection, and say so; what readers see stays as it is.
+
+    Returns:
+        The folder of the refused tables and their report, in private staging.
+    """
+    work = judged.work
+    folder = work.setup.staging.quarantine(work.staged.run)
+    work.staged.run.update(outcome="rejected")
+    emit_event(
+        "snapshot.rejected",
+        resource=_resource(work.setup.project.project),
+        payload={
+            "run_id": work.staged.run.state.run_id,
+            "failures": [str(check) for check in judged.judgement.verdict.failures[:_MOST_TOLD]],
+        },
+    )
+    return folder
+
+
+_MOST_TOLD = 20
 
 
 def _emit_published(project: str, snapshot: SnapshotRef, comparison: Comparison) -> None:
     emit_event(
         "snapshot.published",
-        resource={
-            "prefect.resource.id": f"prefect-synth.project.{project}",
-            "prefect.resource.name": project,
-        },
+        resource=_resource(project),
         payload={
             "snapshot_id": snapshot.snapshot_id,
             "run_id": snapshot.run_id,
@@ -215,3 +247,24 @@ def _emit_published(project: str, snapshot: SnapshotRef, comparison: Comparison)
             "tables": sorted(comparison.synthetic),
         },
     )
+
+
+def _resource(project: str) -> dict[str, str]:
+    return {
+        "prefect.resource.id": f"prefect-synth.project.{project}",
+        "prefect.resource.name": project,
+    }
+
+
+def _held_out(judged: Judged) -> dict[str, Any]:
+    """How many rows of which tables no model saw; counts only."""
+    staged = judged.work.staged
+    return {
+        "units": list(staged.units),
+        "rows": {ref.table: ref.rows for ref in staged.held_out},
+    }
+
+
+def _own_gates(work: Work, table: str) -> Gates | None:
+    settings = work.setup.project.tables.get(table)
+    return None if settings is None else settings.gates

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from prefect_synth.expectations.scorecard import PROPERTIES
 from prefect_synth.expectations.verdict import Verdict
@@ -17,6 +18,7 @@ def outcome_of(
     snapshot: SnapshotRef | None,
     seconds: Mapping[str, float],
     troubles: tuple[str, ...] = (),
+    quarantine: Path | None = None,
 ) -> Outcome:
     """Put together what the refresh came to.
 
@@ -25,6 +27,7 @@ def outcome_of(
         snapshot: What was published; None where a gate refused.
         seconds: Time of each step.
         troubles: What failed after the snapshot was published.
+        quarantine: Where the refused tables are kept.
     """
     verdict, quality = judged.judgement.verdict, judged.judgement.quality
     return Outcome(
@@ -34,13 +37,14 @@ def outcome_of(
         snapshot_id=snapshot.snapshot_id if snapshot else None,
         url=snapshot.url if snapshot else None,
         generation=snapshot.generation if snapshot else None,
-        report=judged.report,
+        report=judged.reports.private,
         tables={table: _table(judged, table) for table in judged.comparison.rows},
         scores=_scores(quality),
         failures=tuple(str(check) for check in verdict.failures),
         resumed=judged.work.staged.resumed,
         seconds={name: round(spent, 2) for name, spent in seconds.items()},
         troubles=troubles,
+        quarantine=quarantine,
     )
 
 

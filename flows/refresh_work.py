@@ -69,7 +69,7 @@ class Work:
 
     @cached_property
     def scales(self) -> dict[str, float]:
-        """By table, rows asked for as a share of those trained on: held-out ones are made up for."""
+        """By table, rows asked for as a share of those trained on; held-out ones are made good."""
         whole, scale = self.staged.rows, self.setup.project.defaults.scale
         return {
             ref.table: scale * whole[ref.table] / ref.rows if ref.rows else scale

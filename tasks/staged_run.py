@@ -106,8 +106,13 @@ class StagedRun:
 
     @property
     def report(self) -> Path:
-        """The run's HTML report."""
+        """The run's HTML report with real distributions: it stays in staging."""
         return self.folder / "report.html"
+
+    @property
+    def public_report(self) -> Path:
+        """The run's HTML report for the sandbox."""
+        return self.folder / "public.html"
 
     @property
     def errors(self) -> Path:

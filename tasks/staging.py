@@ -18,6 +18,7 @@ _PRIVATE = 0o700
 _OTHERS = 0o077
 _KEEP_MODELS = 2
 _KEEP_REPORTS = 30
+_KEEP_QUARANTINED = 3
 
 
 class StagingError(RuntimeError):
@@ -114,6 +115,24 @@ class Staging:
         run = StagedRun(folder)
         run.save(RunState(run_id=run_id, plan=plan))
         return run
+
+    def quarantine(self, run: StagedRun) -> Path:
+        """Keep what a gate refused for inspection: tables, verdicts and report.
+
+        Returns:
+            The folder; of several the last few are kept.
+        """
+        folder = self.root / "quarantine" / run.folder.name
+        _make_private(folder)
+        for part in ("synthetic", "verdicts"):
+            if (run.folder / part).is_dir():
+                os.replace(run.folder / part, folder / part)
+        shutil.copy2(run.report, folder / run.report.name)
+        kept = sorted(folder.parent.iterdir())[-_KEEP_QUARANTINED:]
+        for old in folder.parent.iterdir():
+            if old not in kept:
+                shutil.rmtree(old)
+        return folder
 
     def settle(self, published: Callable[[], Collection[str]]) -> None:
         """Finish the runs that were cut off after their snapshot had become visible.

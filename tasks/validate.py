@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
-from prefect_synth.expectations.gate import Judgement, judge_snapshot, judge_table
+from prefect_synth.expectations.copies import profile_copies
+from prefect_synth.expectations.freshness import check_freshness
+from prefect_synth.expectations.gate import (
+    Judgement,
+    TableJudgement,
+    judge_snapshot,
+    judge_table,
+)
 from prefect_synth.expectations.profile import TableProfile, profile_table
 from prefect_synth.expectations.report import write_report
+from prefect_synth.expectations.report_build import (
+    all_columns,
+    all_degrees,
+    all_pairs,
+    report_content,
+)
+from prefect_synth.expectations.scores import Score
 from prefect_synth.expectations.settings import Gates
-from prefect_synth.expectations.shapes import table_shapes
-from prefect_synth.expectations.verdict import Verdict
+from prefect_synth.expectations.sides import Sides
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.rules.ruleset import TableRules
@@ -24,6 +38,7 @@ from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.progress import progress
 from prefect_synth.tasks.references import ModelRef
+from prefect_synth.tasks.snapshots.store import SnapshotStore
 from prefect_synth.tasks.steps import guarded, keyed_by
 from prefect_synth.tasks.synthesis import read_metadata
 
@@ -38,12 +53,56 @@ def _at_least_a_warning(record: logging.LogRecord) -> bool:
 logging.getLogger("great_expectations.data_context.types.base").addFilter(_at_least_a_warning)
 
 
+class LastSnapshot(BaseModel):
+    """What is compared with the last published snapshot.
+
+    Args:
+        created: When its rows were read.
+        figures: Its figures by their keys.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    created: datetime
+    figures: dict[str, float] = {}
+
+
+class Reports(BaseModel):
+    """The two editions of a report.
+
+    Args:
+        private: With real distributions; it stays in private staging.
+        public: Aggregates and bands only, for the sandbox.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    private: Path
+    public: Path
+
+
+def last_snapshot(sandbox: SnapshotStore) -> LastSnapshot | None:
+    """What the last published snapshot reached; None where there is none."""
+    latest = sandbox.latest()
+    if latest is None:
+        return None
+    figures = [
+        Score.from_dict(score) for score in sandbox.show(latest.snapshot_id).get("scores", ())
+    ]
+    return LastSnapshot(
+        created=datetime.fromisoformat(latest.created),
+        figures={score.key: score.found for score in figures},
+    )
+
+
 class Comparison(BaseModel):
     """Real and synthetic tables in staging, and where their judgement is kept.
 
     Args:
         metadata: JSON file of the schema.
-        real: The staged real tables.
+        real: The staged real tables, as far as models saw them.
+        holdout: What models never saw, of the tables that belong to families.
+        whole: Both parts of the real tables.
         synthetic: The synthetic tables.
         rows: Real and synthetic rows by table.
         expected_rows: By table, how many rows were asked for.
@@ -51,6 +110,10 @@ class Comparison(BaseModel):
         verdicts: Folder of the verdicts.
         kept: Tables that are published as they are.
         gates: What must hold.
+        table_gates: What must hold of tables that have gates of their own.
+        unit: The table whose rows are people, where it is known.
+        pulled: When the real rows were read.
+        last: When the rows of the last published snapshot were read, and its figures by name.
         models: The trained parts, which know the rules in force.
     """
 
@@ -58,6 +121,8 @@ class Comparison(BaseModel):
 
     metadata: Path
     real: dict[str, Path]
+    holdout: dict[str, Path]
+    whole: dict[str, Path]
     synthetic: dict[str, Path]
     rows: dict[str, tuple[int, int]]
     expected_rows: dict[str, int]
@@ -65,6 +130,10 @@ class Comparison(BaseModel):
     verdicts: Path
     kept: tuple[str, ...]
     gates: Gates
+    table_gates: dict[str, Gates] = {}
+    unit: str | None = None
+    pulled: datetime
+    last: LastSnapshot | None = None
     models: tuple[ModelRef, ...] = ()
 
     def rules(self) -> dict[str, TableRules]:
@@ -76,6 +145,15 @@ class Comparison(BaseModel):
         """The schema."""
         return read_metadata(self.metadata)
 
+    def sides(self) -> Sides:
+        """The tables, as the judgement takes them."""
+        metadata = self.read_metadata()
+        return Sides(metadata, self.real, self.synthetic, self.holdout, self.whole, self.unit)
+
+    def gates_of(self, table: str) -> Gates:
+        """What must hold of one table."""
+        return self.table_gates.get(table, self.gates)
+
     def verdict_file(self, table: str) -> Path:
         """Where the verdict on a table is kept."""
         return self.verdicts / f"{folder_name(table)}.json"
@@ -84,10 +162,10 @@ class Comparison(BaseModel):
         """Where it is kept what is remembered of a real table."""
         return self.profiles / folder_name(table)
 
-    def verdict(self, table: str) -> Verdict:
+    def judged(self, table: str) -> TableJudgement:
         """What was said of one table."""
         text = self.verdict_file(table).read_text(encoding="utf-8")
-        return Verdict.from_dict(json.loads(text))
+        return TableJudgement.from_dict(json.loads(text))
 
 
 @task(
@@ -109,77 +187,88 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
     Returns:
         The file of the verdict.
     """
-    metadata, meaning = comparison.read_metadata(), comparison.read_metadata().tables[table]
-    real, synthetic = comparison.real[table], comparison.synthetic[table]
-    profile = profile_table(real, meaning, metadata, seed=comparison.gates.seed)
+    sides, gates = comparison.sides(), comparison.gates_of(table)
+    profile = _profiled(table, sides, gates)
     profile.save(comparison.profile_folder(table))
-    parents = {r.parent: comparison.synthetic[r.parent] for r in metadata.parents(table)}
-    verdict = judge_table(
+    judged = judge_table(
         table,
-        metadata,
-        real,
-        synthetic,
-        parents,
+        sides,
         profile,
-        comparison.gates,
+        gates,
         expected_rows=comparison.expected_rows[table],
         kept=table in comparison.kept,
     )
     file = comparison.verdict_file(table)
     file.parent.mkdir(exist_ok=True)
-    write_atomically(file, json.dumps(verdict.to_dict(), indent=1))
+    write_atomically(file, json.dumps(judged.to_dict(), indent=1))
     progress().advance(STEP, 1, table)
     return file
+
+
+def _profiled(table: str, sides: Sides, gates: Gates) -> TableProfile:
+    """What is remembered of the whole real table; only rows that models saw can be copied."""
+    meaning, whole, seen = sides.metadata.tables[table], sides.whole[table], sides.training[table]
+    profile = profile_table(whole, meaning, sides.metadata, seed=gates.seed)
+    if table not in sides.holdout:
+        return profile
+    copies = profile_copies(seen, profile.copies.columns, gates.seed)
+    return replace(profile, copies=copies)
 
 
 @task(name="judge", task_run_name="validate[all]", cache_policy=NO_CACHE, persist_result=False)
 @guarded
 def judge_tables(comparison: Comparison) -> Judgement:
-    """Judge all tables together: keys across tables, and the scores."""
-    metadata = comparison.read_metadata()
+    """Judge all tables together: rules, fidelity, and every gate on a figure."""
+    sides = comparison.sides()
     judgement = judge_snapshot(
-        metadata,
-        comparison.real,
-        comparison.synthetic,
+        sides,
         comparison.gates,
-        {table: comparison.verdict(table) for table in metadata.tables},
-        comparison.rules(),
+        {table: comparison.judged(table) for table in sides.metadata.tables},
+        by_table=comparison.table_gates,
+        rules=comparison.rules(),
+        kept=frozenset(comparison.kept),
+        further=check_freshness(
+            comparison.pulled,
+            datetime.now(UTC),
+            comparison.gates.max_age_hours,
+            comparison.last and comparison.last.created,
+        ),
     )
     progress().advance(STEP, 1, "all tables")
-    return judgement
+    last = comparison.last.figures if comparison.last else {}
+    return judgement.beside(last)
 
 
 @task(name="report", task_run_name="report", cache_policy=NO_CACHE, persist_result=False)
 @guarded
 def report_judgement(
-    path: Path,
+    reports: Reports,
     project: str,
     run_id: str,
     created: datetime,
     seed: int,
     comparison: Comparison,
     judgement: Judgement,
-) -> Path:
-    """Write the HTML report, which holds aggregates only."""
-    metadata = comparison.read_metadata()
-    shapes = [
-        shape
-        for name, table in metadata.tables.items()
-        for shape in table_shapes(
-            table, TableProfile.load(comparison.profile_folder(name)), comparison.synthetic[name]
-        )
-    ]
-    return write_report(
-        path,
-        project=project,
-        metadata=metadata,
-        verdict=judgement.verdict,
-        quality=judgement.quality,
+) -> Reports:
+    """Write both editions of the HTML report; only the public one may leave private staging."""
+    sides, quality = comparison.sides(), judgement.quality
+    real, synthetic = sides.training, sides.synthetic
+    content = report_content(
+        project,
+        sides.metadata,
+        judgement.verdict,
+        created,
         rows=comparison.rows,
-        created=created,
         snapshot=run_id,
-        seed=seed,
-        shapes=shapes,
+        identity={"seed": str(seed)},
+        quality=quality,
+        scores=judgement.scores,
+        columns=all_columns(sides.metadata, real, synthetic, sides.holdout, quality),
+        pairs=all_pairs(sides.metadata, real, synthetic, quality),
+        degrees=all_degrees(sides.metadata, sides.whole, synthetic, quality),
         kept=comparison.kept,
         models=[model.made for model in comparison.models],
     )
+    write_report(reports.private, content, "private")
+    write_report(reports.public, content, "public")
+    return reports
