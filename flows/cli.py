@@ -153,12 +153,18 @@ def evaluate(
     rows: Annotated[
         int, typer.Option(min=0, help="Compare at most so many rows of a table; 0 for all.")
     ] = 20_000,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="table.column to predict, trained on synthetic, tested on the holdout."),
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="The table whose rows are people.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score synthetic tables against real ones: fidelity, structure, copies."""
+    """Score synthetic tables against real ones: fidelity, structure, privacy."""
     from prefect_synth.flows.commands.evaluate import evaluate as score
 
-    respond(as_json, lambda: score(real, synthetic, metadata, holdout, rows or None))
+    targets = tuple(target or ())
+    respond(as_json, lambda: score(real, synthetic, metadata, holdout, rows or None, targets, unit))
 
 
 @app.command()

@@ -1,19 +1,29 @@
-"""The body of `prefect-synth evaluate`: score a folder of synthetic tables against real ones."""
+"""The body of `prefect-synth evaluate`: score a folder of synthetic tables against real ones.
+
+The privacy half is in `evaluation_privacy`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+from prefect_synth.flows.evaluation_privacy import evaluate_privacy
 from prefect_synth.synth.inference import infer_metadata
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metrics.c2st import c2st
+from prefect_synth.synth.metrics.dependence import dependence
+from prefect_synth.synth.metrics.diagnostic import diagnostic
 from prefect_synth.synth.metrics.keys import read_references
-from prefect_synth.synth.metrics.privacy import copied_share, learned_columns, row_hashes
+from prefect_synth.synth.metrics.khop import khop_trends
 from prefect_synth.synth.metrics.quality import QualityScore, quality
+from prefect_synth.synth.metrics.sequences import sequence_scores
 from prefect_synth.synth.metrics.sources import MetricsError, count_rows, read_columns, read_schema
 from prefect_synth.synth.metrics.structure import key_duplicates, orphans, schema_differences
+from prefect_synth.synth.metrics.tstr import tstr
 from prefect_synth.synth.sdv import metadata_from_sdv
 
 PROPERTIES = (
@@ -25,8 +35,8 @@ PROPERTIES = (
 )
 """The scores of an evaluation, the overall one first; each from 0 to 1, or None."""
 
-FEWEST_ROWS = 100
-"""Copies are looked for in tables of at least so many rows and two learned columns."""
+CLASSIFIED_ROWS = 20_000
+"""Most rows of a side that a classifier or an attack sees."""
 
 
 def evaluate_folders(
@@ -35,8 +45,10 @@ def evaluate_folders(
     metadata: Path | None = None,
     holdout: Path | None = None,
     rows: int | None = 20_000,
+    targets: Sequence[str] = (),
+    unit: str | None = None,
 ) -> dict[str, Any]:
-    """Score synthetic tables: fidelity, structure and exact copies.
+    """Score synthetic tables: fidelity, structure and privacy.
 
     Args:
         real: Folder of the real tables, each `<table>.parquet` or `<table>/*.parquet`.
@@ -45,10 +57,13 @@ def evaluate_folders(
         holdout: Folder of real tables that no synthesizer saw. Their scores are what an honest
             synthesizer can reach at best; they are given beside the synthetic ones.
         rows: At most so many rows of a table are compared; None for all.
+        targets: Columns as `table.column` that predictors are trained for; they need a holdout.
+        unit: The table whose rows are people, where it is known.
 
     Returns:
-        Plain JSON values: `PROPERTIES`, `columns`, `relationships`, `tables`, `structure`,
-        `privacy`, and with a holdout `ceiling` and `privacy.excess_copies`.
+        Plain JSON values: `PROPERTIES`, `c2st`, `diagnostic`, `dependence`, `khop_trends`,
+        `sequences`, `tstr`, `columns`, `relationships`, `tables`, `structure`, `privacy`, and with
+        a holdout `ceiling` and `privacy.excess_copies`.
 
     Raises:
         MetricsError: A folder, a table or a column is missing.
@@ -64,7 +79,8 @@ def evaluate_folders(
             "The files' names must be the tables' names."
         )
     score = quality(left, right, schema, rows=rows)
-    result = _properties(score) | {
+    result = _properties(score) | _further(left, right, unseen, schema, rows, targets)
+    result |= {
         "rows_compared": rows,
         "columns": dict(score.per_column),
         "relationships": dict(score.per_relationship),
@@ -77,11 +93,44 @@ def evaluate_folders(
             for table in schema.tables
         },
         "structure": _structure(left, right, schema, missing),
-        "privacy": _privacy(left, right, schema, unseen),
+        "privacy": evaluate_privacy(left, right, schema, unseen, unit),
     }
     if unseen is not None:
         result["ceiling"] = _properties(quality(left, unseen, schema, rows=rows))
+        result["ceiling"]["c2st"] = _c2st(left, unseen, schema, rows)["c2st"]
     return result
+
+
+def _further(
+    real: Mapping[str, Path],
+    synthetic: Mapping[str, Path],
+    holdout: Mapping[str, Path] | None,
+    schema: Metadata,
+    rows: int | None,
+    targets: Sequence[str],
+) -> dict[str, Any]:
+    """What goes beyond SDMetrics' quality."""
+    sequences = sequence_scores(real, synthetic, schema, rows=rows)
+    kept = dependence(real, synthetic, schema, holdout=holdout, rows=rows or CLASSIFIED_ROWS)
+    return _c2st(real, synthetic, schema, rows) | {
+        "diagnostic": diagnostic(real, synthetic, schema).to_dict(),
+        "dependence": kept.to_dict(),
+        "khop_trends": khop_trends(real, synthetic, schema, rows=rows).score,
+        "sequences": sequences.score,
+        "tstr": [
+            tstr(real, synthetic, holdout, schema, target, CLASSIFIED_ROWS).to_dict()
+            for target in (targets if holdout is not None else ())
+        ],
+    }
+
+
+def _c2st(
+    real: Mapping[str, Path], other: Mapping[str, Path], schema: Metadata, rows: int | None
+) -> dict[str, Any]:
+    """The mean over tables, where chance counts as one half, and each part by itself."""
+    score = c2st(real, other, schema, rows=min(rows or CLASSIFIED_ROWS, CLASSIFIED_ROWS))
+    told = [max(0.5, auc) for auc in score.per_table.values() if auc is not None]
+    return {"c2st": fmean(told) if told else None, "c2st_parts": score.to_dict()}
 
 
 def _properties(score: QualityScore) -> dict[str, Any]:
@@ -151,31 +200,3 @@ def _structure(
             for r in schema.relationships
         },
     }
-
-
-def _privacy(
-    real: Mapping[str, Path],
-    synthetic: Mapping[str, Path],
-    schema: Metadata,
-    holdout: Mapping[str, Path] | None,
-) -> dict[str, Any]:
-    tables = {}
-    for table in schema.tables:
-        columns = learned_columns(schema, table)
-        sides = {"exact_copies": synthetic[table]}
-        if holdout is not None:
-            sides["exact_copies_holdout"] = holdout[table]
-        fewest = min(map(count_rows, [real[table], *sides.values()]))
-        if len(columns) >= 2 and fewest >= FEWEST_ROWS:
-            known = row_hashes(real[table], columns)
-            tables[table] = {
-                name: copied_share(side, columns, known) for name, side in sides.items()
-            }
-    result: dict[str, Any] = {
-        "exact_copies": max((shares["exact_copies"] for shares in tables.values()), default=None)
-    }
-    if holdout is not None:
-        result["excess_copies"] = max(
-            (s["exact_copies"] - s["exact_copies_holdout"] for s in tables.values()), default=None
-        )
-    return result | {"tables": tables}
