@@ -1,0 +1,126 @@
+"""Real data in three parts, of which one that no model saw is judged as if it were synthetic."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prefect_synth.expectations.copies import profile_copies
+from prefect_synth.expectations.gate import Judgement, judge_snapshot, judge_table
+from prefect_synth.expectations.profile import profile_table
+from prefect_synth.expectations.settings import Gates
+from prefect_synth.expectations.sides import Sides
+from prefect_synth.flows.evaluation import find_tables, read_metadata
+from prefect_synth.synth.holdout import hold_out
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metrics.keys import NO_PARENT, parent_rows, read_references
+
+
+@dataclass(frozen=True)
+class Divided:
+    """A real data set in three parts.
+
+    Args:
+        sides: Training rows, a holdout, and honest rows in the place of synthetic ones.
+        shared: Tables that all parts have whole: published as they are.
+    """
+
+    sides: Sides
+    shared: frozenset[str]
+
+    def with_table(self, name: str, table: pa.Table) -> Divided:
+        """Another synthetic table in the place of one."""
+        path = self.sides.synthetic[name].with_name(f"{name}.instead.parquet")
+        pq.write_table(table, path)
+        synthetic = {**self.sides.synthetic, name: path}
+        return replace(self, sides=replace(self.sides, synthetic=synthetic))
+
+    def table(self, name: str, side: str = "synthetic") -> pa.Table:
+        """A table of a side."""
+        return pq.read_table(getattr(self.sides, side)[name])
+
+
+def divide(
+    data: Path,
+    out: Path,
+    seed: int,
+    shares: tuple[float, float] = (0.1, 0.1),
+    unit: str | None = None,
+    only: Collection[str] = (),
+) -> Divided:
+    """Divide a data set by families, which stay together.
+
+    Args:
+        data: Folder of the tables and their metadata.
+        out: Where the parts are written.
+        seed: Another one divides otherwise.
+        shares: Of the families in the synthetic tables' place, and in the holdout.
+        unit: The table whose rows are people, where the guess is not meant.
+        only: The tables to take; all by default.
+    """
+    metadata, tables = read_metadata(None, data), find_tables(data)
+    metadata = metadata.subset(only or metadata.tables)
+    tables = {name: pq.read_table(tables[name]) for name in metadata.tables}
+    small = hold_out(metadata, tables, shares[1], unit=unit, salt=seed)
+    both = hold_out(metadata, tables, sum(shares), unit=unit, salt=seed).held
+    parts: dict[str, dict[str, Path]] = {"training": {}, "holdout": {}, "synthetic": {}}
+    honest = {name: held & ~small.held.get(name, ~held) for name, held in both.items()}
+    _close(metadata, tables, honest)
+    for name, table in tables.items():
+        held = both.get(name)
+        if held is None or name not in small.held:
+            for side in ("training", "synthetic"):
+                parts[side][name] = _written(out / side / f"{name}.parquet", table)
+            continue
+        chosen = {"training": ~held, "holdout": small.held[name], "synthetic": honest[name]}
+        for side, flags in chosen.items():
+            part = table.filter(pa.array(flags))
+            parts[side][name] = _written(out / side / f"{name}.parquet", part)
+    sides = Sides(
+        metadata, parts["training"], parts["synthetic"], parts["holdout"], parts["training"], unit
+    )
+    return Divided(sides, frozenset(parts["training"].keys() - parts["holdout"].keys()))
+
+
+def judge(divided: Divided, gates: Gates | None = None) -> Judgement:
+    """Judge the synthetic tables as a refresh does."""
+    sides, gates = divided.sides, gates or Gates()
+    tables = {}
+    for name, meaning in sides.metadata.tables.items():
+        profile = profile_table(sides.whole[name], meaning, sides.metadata)
+        copies = profile_copies(sides.training[name], profile.copies.columns, 0)
+        rows = pq.read_metadata(sides.synthetic[name]).num_rows
+        kept = name in divided.shared
+        tables[name] = judge_table(
+            name, sides, replace(profile, copies=copies), gates, expected_rows=rows, kept=kept
+        )
+    return judge_snapshot(sides, gates, tables, kept=divided.shared)
+
+
+def _close(
+    metadata: Metadata, tables: Mapping[str, pa.Table], chosen: dict[str, np.ndarray]
+) -> None:
+    """Leave out rows with two families, of which one is elsewhere: their key would dangle."""
+    changed = True
+    while changed:
+        changed = False
+        for r in metadata.relationships:
+            if r.child not in chosen or r.parent not in chosen:
+                continue
+            child = read_references(tables[r.child], r)
+            link, _ = parent_rows(child, r.child_columns, tables[r.parent], r.parent_columns)
+            lost = chosen[r.child] & (link != NO_PARENT)
+            lost[lost] = ~chosen[r.parent][link[lost]]
+            changed |= bool(lost.any())
+            chosen[r.child] &= ~lost
+
+
+def _written(path: Path, table: pa.Table) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)
+    return path
