@@ -9,9 +9,9 @@ from html import escape
 from prefect_synth.expectations.layout import lay_out, stack
 from prefect_synth.synth.metadata import Metadata, Relationship, Table
 
-_WIDTH, _GAP_X, _GAP_Y, _MARGIN = 176, 64, 20, 16
+_WIDTH, _GAP_X, _GAP_Y, _MARGIN = 176, 54, 20, 16
 _HEAD, _LINE, _KEYS, _WAYPOINT = 40, 17, 6, 6
-_SMALLEST = 0.75  # of the natural size: below it, the page scrolls instead
+_SMALLEST = 0.75  # of the natural size: below it, the card scrolls instead
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _draw(metadata: Metadata, table: Table, box: _Box, rows: Mapping[str, int]) 
         is_primary, is_foreign = column in table.primary_key, column in foreign
         mark = "PK FK" if is_primary and is_foreign else "PK" if is_primary else "FK"
         parts.append(_text(box.x + 12, box.row(column) + 4, "mark", mark))
-        parts.append(_text(box.x + 52, box.row(column) + 4, "key", _short(column, 18)))
+        parts.append(_text(box.x + 60, box.row(column) + 4, "key", _short(column, 17)))
     return f"<g><title>{escape(table.name)}</title>{''.join(parts)}</g>"
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from prefect_synth.synth.metadata import Metadata, Relationship
 
 _SWEEPS = 8
+_TALLEST = 9  # tables above each other, before those without children move right
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,11 @@ class Layout:
 def lay_out(metadata: Metadata) -> Layout:
     """Put each table right of its parents, lines clear of tables, and few lines across others.
 
-    A foreign key that closes a cycle is left out of the order; its line runs backwards.
+    A foreign key that closes a cycle is left out of the order; its line runs backwards. Of a tall
+    layer, tables without children move on to the right, so that many tables make a page, not a
+    tower.
     """
-    depth = _depths(metadata)
+    depth = _wrapped(_depths(metadata), metadata)
     layers: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for table in metadata.tables:
         layers[depth[table]].append(table)
@@ -78,6 +81,18 @@ def _depths(metadata: Metadata) -> dict[str, int]:
 
     for table in metadata.tables:
         visit(table, frozenset())
+    return depth
+
+
+def _wrapped(depth: dict[str, int], metadata: Metadata) -> dict[str, int]:
+    parents = {r.parent for r in metadata.relationships if r.parent != r.child}
+    depth, layer = dict(depth), 0
+    while layer <= max(depth.values(), default=-1):
+        here = [table for table in metadata.tables if depth[table] == layer]
+        leaves = [table for table in here if table not in parents]
+        for table in leaves[max(0, _TALLEST - (len(here) - len(leaves))) :]:
+            depth[table] += 1
+        layer += 1
     return depth
 
 

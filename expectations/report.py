@@ -1,25 +1,41 @@
-"""The report on a snapshot: one HTML file that needs nothing else and holds no real value."""
+"""The report on a snapshot: one HTML file that needs nothing else, in two editions."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from prefect_synth.expectations.diagram import draw_schema
-from prefect_synth.expectations.plots import draw_shape
-from prefect_synth.expectations.scorecard import PROPERTIES, headline, table_score
-from prefect_synth.expectations.shapes import Shape
+from prefect_synth.expectations.heatmaps import draw_heatmaps, largest_changes
+from prefect_synth.expectations.plots import draw_column, draw_distances, draw_history
+from prefect_synth.expectations.report_content import (
+    ColumnView,
+    Edition,
+    PairView,
+    PrivacyView,
+    ReportContent,
+)
+from prefect_synth.expectations.report_public import public
+from prefect_synth.expectations.report_scores import (
+    ScoreLine,
+    risk_lines,
+    score_groups,
+    score_line,
+    score_tiles,
+    table_scores,
+)
+from prefect_synth.expectations.scorecard import headline, table_score
+from prefect_synth.expectations.scores import Score
 from prefect_synth.expectations.verdict import BLOCKING, Check, Verdict
 from prefect_synth.synth.drawing import to_mermaid
-from prefect_synth.synth.hierarchy.summary import PartSummary
-from prefect_synth.synth.metadata import Metadata
-from prefect_synth.synth.metrics.quality import QualityScore
+
+T = TypeVar("T")
 
 _KINDS = {
     "structure": "Structure: schema, rows, keys",
@@ -28,154 +44,169 @@ _KINDS = {
     "expectation": "Expectations of the suite",
 }
 _ORDER = {"crashed": 0, "failed": 1, "warned": 2, "passed": 3}
+_TABLE_QUALITY = ("per_table", "quality")
+_FEW_TABLES = 3  # so many are shown unfolded
+_MANY_TABLES = 25  # above so many the drawing has an index
 
 
 @dataclass(frozen=True)
-class TableRow:
-    """A line of the report's table of tables."""
+class TableSection:
+    """What the report says of one table.
+
+    Args:
+        name: The table.
+        anchor: Its address on the page.
+        real: Rows of the real table.
+        synthetic: Rows of the synthetic one.
+        quality: Its quality as a line of the scorecard, where there is one.
+        checks: Checks that passed, of all.
+        failed: Whether one failed.
+        kept: Whether the real rows are published.
+        is_open: Whether the section is unfolded.
+        scores: Its figures of fidelity.
+        numbers: Its columns of numbers and of moments.
+        categories: Its columns of categories.
+        pairs: Associations of its columns.
+        privacy: Nearness to real rows.
+        risks: Its privacy figures.
+    """
 
     name: str
+    anchor: str
     real: int
     synthetic: int
-    quality: float | None
+    quality: ScoreLine | None
     checks: str
     failed: bool
     kept: bool
+    is_open: bool
+    scores: Sequence[ScoreLine]
+    numbers: Sequence[ColumnView]
+    categories: Sequence[ColumnView]
+    pairs: PairView | None
+    privacy: PrivacyView | None
+    risks: Sequence[ScoreLine]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to unfold."""
+        shown = (self.scores, self.numbers, self.categories, self.pairs, self.privacy, self.risks)
+        return not any(shown)
 
 
-@dataclass(frozen=True)
-class Plot:
-    """A column's shape, drawn, with its score and its other categories' shares."""
-
-    column: str
-    score: float | None
-    svg: Markup
-    others: tuple[float, float] | None
-
-
-def write_report(
-    path: Path,
-    *,
-    project: str,
-    metadata: Metadata,
-    verdict: Verdict,
-    quality: QualityScore | None,
-    rows: Mapping[str, tuple[int, int]],
-    created: datetime,
-    snapshot: str = "",
-    seed: int | None = None,
-    shapes: Sequence[Shape] = (),
-    kept: Collection[str] = (),
-    models: Sequence[PartSummary] = (),
-) -> Path:
-    """Write the report.
+def write_report(path: Path, content: ReportContent, edition: Edition) -> Path:
+    """Write one edition of the report.
 
     Args:
         path: The HTML file to write.
-        project: The project's name.
-        metadata: The schema.
-        verdict: What was found.
-        quality: The scores, where they were computed.
-        rows: Real and synthetic rows by table.
-        created: When the snapshot was made.
-        snapshot: The snapshot's name.
-        seed: The seed that made it.
-        shapes: Shapes of columns, from `table_shapes`.
-        kept: Tables published as they are.
-        models: How each table was modelled.
+        content: All that is known, private parts included.
+        edition: `private` shows all of it and stays in private staging; `public` shows what
+            `report_public.public` leaves.
 
     Returns:
         The path.
     """
-    here = files("prefect_synth.expectations")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    template = environment.from_string((here / "report.html.j2").read_text("utf-8"))
-    text = template.render(
-        style=Markup((here / "report.css").read_text("utf-8")),  # noqa: S704  our own file
-        project=project,
-        snapshot=snapshot,
-        seed=seed,
-        created=created,
-        verdict=verdict,
-        headline=headline(verdict),
-        totals=tuple(sum(pair[side] for pair in rows.values()) for side in (0, 1)),
-        scores=_scores(quality),
-        relations=quality.per_relationship if quality else {},
-        tables=_tables(metadata, verdict, quality, rows, kept),
-        groups=_groups(verdict),
-        plots=_plots(shapes, quality),
-        schema=Markup(draw_schema(metadata, {t: pair[1] for t, pair in rows.items()})),  # noqa: S704  escapes names
-        mermaid=to_mermaid(metadata),
-        kept=sorted(kept),
-        models=models,
-        generated=_generated(metadata, kept),
-        sampled=sorted({c.table for c in verdict.checks if c.table and "sample" in c.detail}),
-        untold=[c.place for c in verdict.warnings if c.observed == "not judged"],
-        unscored=quality.unscored if quality else (),
-    )
+    shown = public(content) if edition == "public" else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(_render(shown, edition), encoding="utf-8")
     return path
 
 
-def _scores(quality: QualityScore | None) -> list[tuple[str, float]]:
-    if quality is None:
-        return []
-    found = [(title, getattr(quality, name)) for name, title in PROPERTIES.items()]
-    return [(title, score) for title, score in found if score is not None]
-
-
-def _tables(
-    metadata: Metadata,
-    verdict: Verdict,
-    quality: QualityScore | None,
-    rows: Mapping[str, tuple[int, int]],
-    kept: Collection[str],
-) -> list[TableRow]:
-    scores = quality.per_table if quality else {}
-    return [
-        TableRow(
-            table,
-            *rows.get(table, (0, 0)),
-            scores.get(table),
-            table_score(verdict.of(table)),
-            bool(verdict.of(table).failures),
-            table in kept,
+def _render(content: ReportContent, edition: Edition) -> str:
+    verdict, metadata = content.verdict, content.metadata
+    synthetic = {table: pair[1] for table, pair in content.rows.items()}
+    sections = _sections(content)
+    anchors = {section.name: section.anchor for section in sections}
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            c=content,
+            edition=edition,
+            headline=headline(verdict),
+            totals=tuple(sum(pair[side] for pair in content.rows.values()) for side in (0, 1)),
+            tiles=score_tiles(content.scores, content.history),
+            groups=score_groups(content.scores),
+            tables=sections,
+            anchors=anchors,
+            index=len(sections) > _MANY_TABLES,
+            schema=Markup(draw_schema(metadata, synthetic)),  # noqa: S704  escapes names
+            mermaid=to_mermaid(metadata),
+            checks=_checks(verdict),
         )
-        for table in metadata.tables
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(_read),
+    )
+    environment.filters |= {
+        "column_plot": _markup(draw_column),
+        "distance_plot": _markup(draw_distances),
+        "history_plot": _markup(draw_history),
+        "svg": Markup,
+        "heat": draw_heatmaps,
+        "changes": largest_changes,
+    }
+    environment.globals["style"] = Markup(_read("report.css"))  # noqa: S704  our own file
+    return environment
+
+
+def _markup(draw: Callable[[T], str]) -> Callable[[T], Markup]:
+    """A drawing as markup: it has escaped what it wrote."""
+    return lambda drawn: Markup(draw(drawn))  # noqa: S704
+
+
+def _read(name: str) -> str:
+    return (files("prefect_synth.expectations") / name).read_text("utf-8")
+
+
+def _sections(content: ReportContent) -> list[TableSection]:
+    few = len(content.metadata.tables) <= _FEW_TABLES
+    return [
+        _section(content, table, f"table-{place}", few=few)
+        for place, table in enumerate(content.metadata.tables, start=1)
     ]
 
 
-def _groups(verdict: Verdict) -> list[tuple[str, int, list[Check]]]:
+def _section(content: ReportContent, table: str, anchor: str, *, few: bool) -> TableSection:
+    verdict, views = content.verdict.of(table), content.columns.get(table, ())
+    own = [s for s in content.scores if s.table == table]
+    quality = next((score_line(s) for s in own if s.name in _TABLE_QUALITY), None)
+    failed, privacy = bool(verdict.failures), content.privacy.get(table)
+    return TableSection(
+        table,
+        anchor,
+        *content.rows.get(table, (0, 0)),
+        quality,
+        table_score(verdict),
+        failed,
+        table in content.notes.kept,
+        few or failed,
+        [] if _says_no_more(own, quality) else table_scores(content.scores, table),
+        [view for view in views if view.kind != "category"],
+        [view for view in views if view.kind == "category"],
+        content.pairs.get(table),
+        privacy,
+        risk_lines(content.scores, table, privacy.figures if privacy else ()),
+    )
+
+
+def _says_no_more(own: Sequence[Score], quality: ScoreLine | None) -> bool:
+    """Whether the folded line of a table shows all there is."""
+    return quality is not None and len(own) == 1 and not (quality.ceiling or quality.last)
+
+
+def _checks(verdict: Verdict) -> list[tuple[str, int, list[Check]]]:
     """Checks by kind, failures first, with the number of those that block."""
     groups = []
     for kind, title in _KINDS.items():
-        checks = sorted(
-            (c for c in verdict.checks if c.kind == kind), key=lambda c: _ORDER[c.status]
-        )
-        groups.append((title, sum(c.status in BLOCKING for c in checks), checks))
+        found = [check for check in verdict.checks if check.kind == kind]
+        found.sort(key=lambda check: _ORDER[check.status])
+        groups.append((title, sum(check.status in BLOCKING for check in found), found))
     return [group for group in groups if group[2]]
-
-
-def _plots(shapes: Iterable[Shape], quality: QualityScore | None) -> dict[str, list[Plot]]:
-    scores = quality.per_column if quality else {}
-    plots: dict[str, list[Plot]] = {}
-    for shape in shapes:
-        score = scores.get(f"{shape.table}.{shape.column}")
-        svg = Markup(draw_shape(shape))  # noqa: S704  numbers only
-        plots.setdefault(shape.table, []).append(Plot(shape.column, score, svg, shape.others))
-    return plots
-
-
-def _generated(metadata: Metadata, kept: Collection[str]) -> dict[str, list[str]]:
-    """Columns whose values are made up, so that no distribution of theirs is compared."""
-    found = {
-        name: [
-            c.name
-            for c in table.columns.values()
-            if c.is_generated or c.sdtype in {"id", "text"} or c.name in metadata.key_columns(name)
-        ]
-        for name, table in metadata.tables.items()
-        if name not in kept
-    }
-    return {name: columns for name, columns in found.items() if columns}

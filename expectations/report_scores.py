@@ -1,0 +1,190 @@
+"""The scorecard of the report: one line a figure, beside its ceiling and what it was before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from prefect_synth.expectations.report_content import PastScores
+from prefect_synth.expectations.scores import Score
+
+TITLES: Mapping[str, str] = {
+    "min": "Quality",
+    "overall": "Quality",
+    "quality": "Quality",
+    "per_table": "Quality of the table",
+    "column_shapes": "Column shapes",
+    "column_pair_trends": "Column pair trends",
+    "cardinality": "Children per parent",
+    "intertable": "Trends between tables",
+    "intertable_trends": "Trends between tables",
+    "khop": "Trends with grandparents",
+    "dependence": "Dependence kept within tables",
+    "relations": "Dependence kept on parents",
+    "sequences": "Sequences: memory and gaps",
+    "c2st": "Classifier telling synthetic from real (AUC)",
+    "c2st_relations": "The same, rows joined with relatives (AUC)",
+    "tstr": "Trained on synthetic, tested on real",
+    "copied_rows": "Copied rows",
+    "pii_values": "Real personal values",
+    "rare_values": "Rare real values",
+    "nearer_to_training": "Nearer to training than to holdout",
+    "membership": "Membership inference (AUC)",
+    "attribute_inference": "Attribute inference, excess",
+    "singling_out": "Singling-out risk",
+    "linkability": "Linkability risk",
+    "inference": "Inference risk",
+}
+"""Figures in plain words, by the name of their gates."""
+
+_SAME = 0.0005
+_THIN = 0.6  # percent: the least width of a bar that can be seen
+
+
+@dataclass(frozen=True)
+class ScoreLine:
+    """A line of the scorecard, as it is drawn; places are percents of the bar.
+
+    Args:
+        title: What the figure is.
+        place: Column or foreign key; empty for a whole table or snapshot.
+        found: The figure.
+        error: Its error, or empty.
+        ceiling: The holdout's, or empty.
+        last: The last snapshot's, or empty.
+        change: `better`, `worse`, `same` or empty.
+        moved: By how much it changed.
+        ideal: What is best, in words.
+        bar: Where the bar starts, and its width.
+        band: Where the interval of error starts, and its width; None where there is none.
+        tick: Where the ceiling lies; None where there is none.
+        goal: Where the ideal lies.
+    """
+
+    title: str
+    place: str
+    found: str
+    error: str
+    ceiling: str
+    last: str
+    change: str
+    moved: str
+    ideal: str
+    bar: tuple[float, float]
+    band: tuple[float, float] | None
+    tick: float | None
+    goal: float
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A key figure, with what it was in past snapshots.
+
+    Args:
+        title: What the figure is.
+        value: The figure.
+        note: A few words under it.
+        history: Past values and this one, the oldest first; empty where there is no past.
+    """
+
+    title: str
+    value: str
+    note: str
+    history: tuple[float, ...] = ()
+
+
+def score_title(name: str) -> str:
+    """A figure's name in plain words."""
+    return TITLES.get(name, name.replace("_", " ").capitalize())
+
+
+def score_line(score: Score) -> ScoreLine:
+    """Lay out a figure."""
+    change, moved = score_change(score)
+    start = 0.5 if score.best == 0.5 else 0.0
+    low, high = sorted((start, _inside(score.found)))
+    band = None
+    if score.error is not None:
+        left, right = _inside(score.found - score.error), _inside(score.found + score.error)
+        band = (100 * left, 100 * (right - left))
+    return ScoreLine(
+        score_title(score.name),
+        score.column or "",
+        f"{score.found:.3f}",
+        "" if score.error is None else f"± {score.error:.3f}",
+        _figure(score.ceiling),
+        _figure(score.last),
+        change,
+        moved,
+        f"{score.best:g} is ideal",
+        (100 * low, max(100 * (high - low), _THIN)),
+        band,
+        None if score.ceiling is None else 100 * _inside(score.ceiling),
+        100 * score.best,
+    )
+
+
+def score_change(score: Score) -> tuple[str, str]:
+    """Whether a figure is `better`, `worse` or the `same` as last time, and how far it moved."""
+    if score.last is None:
+        return "", ""
+    moved = score.found - score.last
+    if abs(moved) < _SAME:
+        return "same", ""
+    nearer = abs(score.found - score.best) < abs(score.last - score.best)
+    return "better" if nearer else "worse", f"{moved:+.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def score_groups(scores: Iterable[Score]) -> list[tuple[str, list[ScoreLine]]]:
+    """The snapshot's own figures, fidelity first, then privacy; empty groups are left out."""
+    whole = [score for score in scores if score.table is None]
+    groups = [
+        (title, [score_line(s) for s in whole if (s.kind == "privacy") == is_privacy])
+        for title, is_privacy in (("Fidelity", False), ("Privacy", True))
+    ]
+    return [group for group in groups if group[1]]
+
+
+def table_scores(scores: Iterable[Score], table: str) -> list[ScoreLine]:
+    """The fidelity of one table, of its columns and foreign keys."""
+    return [score_line(s) for s in scores if s.table == table and s.kind != "privacy"]
+
+
+def risk_lines(
+    scores: Iterable[Score], table: str, figures: Sequence[Score] = ()
+) -> list[ScoreLine]:
+    """The privacy figures of one table: those of the snapshot's, and further ones."""
+    own = [s for s in scores if s.table == table and s.kind == "privacy"]
+    known = {score.key for score in own}
+    return [score_line(s) for s in (*own, *(f for f in figures if f.key not in known))]
+
+
+def score_tiles(
+    scores: Sequence[Score], history: Sequence[PastScores], most: int = 5
+) -> list[Tile]:
+    """The first of the snapshot's own figures as tiles."""
+    whole = [score for score in scores if score.table is None]
+    return [
+        Tile(
+            score_title(score.name),
+            f"{score.found:.3f}",
+            f"ceiling {score.ceiling:.3f}"
+            if score.ceiling is not None
+            else f"{score.best:g} is ideal",
+            _past(score, history),
+        )
+        for score in whole[:most]
+    ]
+
+
+def _past(score: Score, history: Sequence[PastScores]) -> tuple[float, ...]:
+    past = tuple(point.scores[score.name] for point in history if score.name in point.scores)
+    return (*past, score.found) if past else ()
+
+
+def _inside(value: float) -> float:
+    return min(1.0, max(0.0, value))
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
