@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 snapshots = typer.Typer(help="The versions in the sandbox.", no_args_is_help=True)
 app.add_typer(snapshots, name="snapshots")
+suites = typer.Typer(help="What must hold of each table, as files.", no_args_is_help=True)
+app.add_typer(suites, name="suites")
 
 ProjectOption = Annotated[
     Path, typer.Option("--project", "-p", help="The project file, or the folder of synth.yaml.")
@@ -186,10 +188,20 @@ def report(
     snapshot: SnapshotArgument = "latest",
     out: Annotated[Path | None, typer.Option(help="File to write.")] = None,
     browse: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    data_docs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for Great Expectations Data Docs of the last staged run instead: PRIVATE."
+        ),
+    ] = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Write the HTML report of a published snapshot."""
+    if data_docs is not None:
+        from prefect_synth.flows.commands.data_docs import write_data_docs
+
+        respond(as_json, lambda: write_data_docs(project, data_docs, browse))
     from prefect_synth.flows.commands.report import fetch_report
 
     respond(as_json, lambda: fetch_report(project, snapshot, out, browse))
@@ -240,3 +252,17 @@ def snapshots_rollback(
     from prefect_synth.flows.commands.snapshots import roll_back
 
     respond(as_json, lambda: roll_back(project, snapshot))
+
+
+@suites.command("generate")
+def suites_generate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if a file is out of date.")
+    ] = False,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a suite file for every table, keeping every edit by hand."""
+    from prefect_synth.flows.commands.suites import generate_suites
+
+    respond(as_json, lambda: generate_suites(project, check))

@@ -18,6 +18,7 @@ _OUR_PACKAGE = "prefect_synth."
 # forgotten. A full disk is ENGINE where it is our own, CONNECTION where it is the sandbox's.
 EXIT_CODES = {
     "flows.commands.answer.InterruptedCommand": INTERRUPTED,
+    "expectations.suite_files.SuiteFileError": CONFIGURATION,
     "flows.demo.DemoDataMissingError": CONFIGURATION,
     "flows.server_errors.ServerError": CONNECTION,
     "flows.yaml_document.ProjectError": CONFIGURATION,
@@ -44,6 +45,7 @@ EXIT_CODES = {
     "tasks.snapshots.errors.SandboxUnsafeError": CONNECTION,
     "tasks.snapshots.errors.SandboxUrlError": CONFIGURATION,
     "tasks.snapshots.errors.SnapshotNotFoundError": CONFIGURATION,
+    "tasks.sql_checks.NotOneQueryError": CONFIGURATION,
     "tasks.staging.RefreshRunningError": CONFIGURATION,
     "tasks.staging.StagingError": CONFIGURATION,
     "tasks.steps.StepError": ENGINE,

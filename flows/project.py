@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from prefect_synth.expectations.settings import Gates
+from prefect_synth.expectations.suite_settings import SqlCheck, SuiteSettings
 from prefect_synth.flows.project_errors import project_error
 from prefect_synth.flows.relations import parse_relation
 from prefect_synth.flows.run_settings import RunSettings
@@ -72,6 +73,15 @@ class Project(Settings):
         default_factory=Gates,
         description="What must hold before anything becomes visible.",
     )
+    suites: SuiteSettings = Field(
+        default_factory=SuiteSettings,
+        description="Where the suite files lie, and expectations of your own.",
+    )
+    checks: dict[str, SqlCheck] = Field(
+        default_factory=dict,
+        description="Your own checks by name: SQL over the synthetic tables that must return no "
+        "row.",
+    )
     run: RunSettings = Field(
         default_factory=RunSettings,
         description="Seed, schedule and resources.",
@@ -84,6 +94,11 @@ class Project(Settings):
     def copied(self) -> tuple[str, ...]:
         """Tables whose real rows are published as they are."""
         return tuple(name for name, table in self.tables.items() if table.model == "copy")
+
+    def table_gates(self) -> dict[str, Gates]:
+        """The gates of tables that have their own."""
+        own = {name: table.gates for name, table in self.tables.items() if table.gates}
+        return {name: self.gates.with_overrides(gates) for name, gates in own.items()}
 
     def rules(self) -> dict[str, tuple[str, ...]]:
         """Declared rules by table."""
