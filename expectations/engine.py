@@ -27,7 +27,8 @@ _FIELDS = frozenset({"type", "kwargs", "meta", "id", "severity", "notes", "descr
 RESULT_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 """Counts only, and no value."""
 
-_ENGINE = threading.Lock()  # Great Expectations keeps its context in one global place
+ENGINE = threading.Lock()
+"""Held while Great Expectations runs, which keeps its context in one global place."""
 
 
 def run_suite(
@@ -52,12 +53,8 @@ def run_suite(
         One check for each expectation, in the suite's order. They hold counts and shares, never a
         value. An expectation that broke is `crashed`.
     """
-    keys = {
-        r.parent: read_columns(parents[r.parent], _referred(metadata, table.name, r.parent))
-        for r in metadata.parents(table.name)
-        if r.parent in parents
-    }
-    with _ENGINE:
+    keys = parent_keys(metadata, table.name, parents)
+    with ENGINE:
         outcomes = validate_rows(suite, table, batch.table, keys, copies)
     return [check_of(table.name, outcome, batch.note) for outcome in outcomes]
 
@@ -73,19 +70,19 @@ def validate_rows(
     gx = great_expectations()
     from prefect_synth.expectations.custom import References, references
 
-    prepared = [_prepared(e, rows.schema) for e in suite["expectations"]]
-    started = [_start(gx, e, place) for place, e in enumerate(prepared)]
-    runnable = [s for s in started if not isinstance(s, str)]
-    batch = open_batch(quiet_context(gx), table.name, rows)
+    started = runnable(suite, rows.schema)
+    good = [s for s in started if not isinstance(s, str)]
+    source = quiet_context(gx).data_sources.add_pandas("synthetic")
+    batch = whole_frame(source, table.name).get_batch({"dataframe": numpy_frame(rows)})
     with references(References(rows, table.columns, parents, copies)):
         found = batch.validate(
-            gx.ExpectationSuite(name=suite["name"], expectations=runnable),
+            gx.ExpectationSuite(name=suite["name"], expectations=good),
             result_format=RESULT_FORMAT,
         )
     results = {result.expectation_config.id: result for result in found.results}
     return [
         Outcome(e, None, (s,)) if isinstance(s, str) else _outcome(e, results.get(str(place)))
-        for place, (e, s) in enumerate(zip(prepared, started, strict=True))
+        for place, (e, s) in enumerate(zip(suite["expectations"], started, strict=True))
     ]
 
 
@@ -99,11 +96,26 @@ def quiet_context(gx: ModuleType) -> Any:
     return context
 
 
-def open_batch(context: Any, table: str, rows: pa.Table) -> Any:
-    """The rows of a table as a batch."""
-    asset = context.data_sources.add_pandas("synthetic").add_dataframe_asset(table)
-    definition = asset.add_batch_definition_whole_dataframe("whole")
-    return definition.get_batch(batch_parameters={"dataframe": numpy_frame(rows)})
+def whole_frame(source: Any, table: str) -> Any:
+    """The definition of a batch that is a whole frame."""
+    return source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("whole")
+
+
+def runnable(suite: Suite, schema: pa.Schema) -> list[Expectation | str]:
+    """The expectations as the engine takes them; of one that it cannot take, the error's kind.
+
+    Args:
+        suite: The bound suite.
+        schema: The Arrow schema of the rows.
+
+    Returns:
+        One for each expectation of the suite; its id is its place.
+    """
+    gx = great_expectations()
+    import prefect_synth.expectations.custom  # noqa: F401  (registers ours)
+
+    prepared = [_prepared(e, schema) for e in suite["expectations"]]
+    return [_start(gx, e, place) for place, e in enumerate(prepared)]
 
 
 def _prepared(expectation: Expectation, schema: pa.Schema) -> Expectation:
@@ -160,6 +172,15 @@ def great_expectations() -> ModuleType:
         warnings.filterwarnings("ignore", "module 'sre_", DeprecationWarning)
         import great_expectations as gx
     return gx
+
+
+def parent_keys(metadata: Metadata, table: str, parents: Mapping[str, Path]) -> dict[str, pa.Table]:
+    """Key columns of the tables that a table refers to, as far as they are there."""
+    return {
+        r.parent: read_columns(parents[r.parent], _referred(metadata, table, r.parent))
+        for r in metadata.parents(table)
+        if r.parent in parents
+    }
 
 
 def _referred(metadata: Metadata, child: str, parent: str) -> list[str]:
