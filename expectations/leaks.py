@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from prefect_synth.expectations.columns import RARE, value_hashes
+from prefect_synth.expectations.columns import RARE
 from prefect_synth.expectations.settings import PrivacyGates
 from prefect_synth.expectations.structure import guarded
 from prefect_synth.expectations.verdict import Check
 from prefect_synth.synth.metadata import Column, Table
 from prefect_synth.synth.metrics.hashing import Hashes
+from prefect_synth.synth.metrics.personal import text_hashes
 from prefect_synth.synth.metrics.sources import read_columns, read_schema
 
 TELLING_SDTYPES = frozenset(
@@ -56,7 +56,7 @@ def identifying_hashes(values: pa.ChunkedArray, column: Column) -> Hashes | None
     """
     if not column.is_generated or pt.is_nested(values.type):
         return None
-    hashes = _text_hashes(values)
+    hashes = text_hashes(values)
     distinct, counts = np.unique(hashes, return_counts=True)
     if len(distinct) < NEARLY_UNIQUE * len(hashes):
         return None
@@ -93,7 +93,7 @@ def _check_column(
 
 def check_leak(table: str, column: Column, path: Path, real: Hashes, gates: PrivacyGates) -> Check:
     """Look for real values of a PII column in the synthetic column, on all rows."""
-    hashes = _text_hashes(read_columns(path, [column.name])[column.name])
+    hashes = text_hashes(read_columns(path, [column.name])[column.name])
     share = float(np.isin(hashes, real).mean()) if len(hashes) else 0.0
     blocks = column.sdtype in TELLING_SDTYPES
     over = "failed" if blocks else "warned"
@@ -107,13 +107,3 @@ def check_leak(table: str, column: Column, path: Path, real: Hashes, gates: Priv
         "passed" if share <= gates.pii_values else over,  # type: ignore[arg-type]
         "" if blocks else f"values of kind {column.sdtype} coincide by chance, so this only warns",
     )
-
-
-def _text_hashes(values: pa.ChunkedArray) -> Hashes:
-    values = values.drop_null()
-    if pt.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if pt.is_string(values.type) or pt.is_large_string(values.type):
-        values = pc.utf8_lower(pc.utf8_trim_whitespace(values))
-        values = values.filter(pc.not_equal(values, ""))
-    return value_hashes(values)

@@ -104,7 +104,7 @@ def true_positives(members: Floats, others: Floats, rate: float = FALSE_POSITIVE
 
 def _below(scores: Floats, others: Floats) -> Floats:
     ordered = np.sort(others)
-    ends = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))  # type: ignore[call-overload]
+    ends = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))
     return np.asarray(sum(ends) / (2 * len(others)), dtype=np.float64)
 
 

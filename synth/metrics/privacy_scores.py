@@ -186,8 +186,8 @@ def _assess(
     asked = synthetic.at_most(rows, stream(seed, "asked"))
     strangers = Sampled(both.holdout).at_most(rows, stream(seed, "strangers")).rows
     bins = Bins.fit(training.rows)
-    cells = [bins.cut(side.rows) for side in (training, holdout, synthetic)]
-    subsets = _subsets(space.names, associations(cells[0]), seed)
+    seen, unseen, made = (bins.cut(side.rows) for side in (training, holdout, synthetic))
+    subsets = _subsets(space.names, associations(seen), seed)
     rest, reference = split_reference(holdout, _REFERENCE, seed)
     population = None if reference is None else reference.rows
     members = equal_sides(training, rest, rows, seed)
@@ -209,7 +209,9 @@ def _assess(
         nearer_to_training(asked.rows, both, asked.units),
         worst_subset(asked.rows, both, subsets, asked.units),
         membership(members, synthetic.rows, population, seed=seed),
-        attribute_inference(*cells, space.names, units=(training.units, holdout.units), seed=seed),
+        attribute_inference(
+            seen, unseen, made, space.names, units=(training.units, holdout.units), seed=seed
+        ),
         singling_out(
             both,
             synthetic.at_most(len(both.holdout), stream(seed, "attackers")).rows,
