@@ -13,7 +13,6 @@ from prefect_synth.expectations.verdict import Check
 from prefect_synth.synth.metrics.privacy import learned_columns
 from prefect_synth.synth.metrics.privacy_scores import TablePrivacy, Units, assess_table
 from prefect_synth.synth.metrics.risk import Risk
-from prefect_synth.synth.people import unit_codes
 
 
 def attack_table(table: str, sides: Sides, gates: Gates) -> tuple[TablePrivacy | None, list[Check]]:
@@ -60,11 +59,9 @@ def _units(table: str, sides: Sides) -> Units | None:
     """Whose rows they are: the rows of one person count once."""
     if table not in sides.holdout:
         return None
-    training, synthetic, unseen = (
-        unit_codes(sides.metadata, side, table, sides.unit)
-        for side in (sides.training, sides.synthetic, sides.unseen)
+    return Units(
+        *(sides.families(side, table) for side in (sides.training, sides.synthetic, sides.unseen))
     )
-    return Units(training, synthetic, unseen)
 
 
 def _scores(table: str, told: TablePrivacy) -> Iterator[Score]:

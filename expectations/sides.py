@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from prefect_synth.synth.metadata import Metadata, Relationship
+from prefect_synth.synth.metrics.sources import Ints
+from prefect_synth.synth.people import unit_codes
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Sides:
         holdout: What they never saw, of the tables that belong to families; all other tables are
             shared by all families. Empty where nothing is held out.
         whole: Both parts of the real tables; `training` where nothing is held out.
-        unit: The table whose rows are people, where it is known.
+        units: The tables whose rows are the root entities, such as people.
     """
 
     metadata: Metadata
@@ -29,7 +31,7 @@ class Sides:
     synthetic: Mapping[str, Path]
     holdout: Mapping[str, Path]
     whole: Mapping[str, Path]
-    unit: str | None = None
+    units: tuple[str, ...] = ()
 
     @classmethod
     def without_holdout(
@@ -42,6 +44,10 @@ class Sides:
     def unseen(self) -> Mapping[str, Path]:
         """A whole schema without what the models saw: the holdout, and the shared tables."""
         return {**self.training, **self.holdout}
+
+    def families(self, side: Mapping[str, Path], table: str) -> Ints | None:
+        """The root entity of each row of a table on one side; None where each stands alone."""
+        return unit_codes(self.metadata, side, table, self.units)
 
     @property
     def shared(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from prefect_synth.synth.holdout import hold_out
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.privacy import copied_share, learned_columns, row_hashes
 from prefect_synth.synth.metrics.privacy_scores import Units, assess_table
@@ -38,9 +39,10 @@ def evaluate_privacy(
         Plain JSON values: `exact_copies` (the largest share of a table), `nearer_to_training` (the
         mean over tables; 0.5 is best), `excess_copies` with a holdout, and all of it by table.
     """
+    units = hold_out(schema, real, 0.0, unit=unit).units
     tables = {
         table: _copies(table, real, synthetic, schema, holdout)
-        | _attacks(table, real, synthetic, schema, holdout, unit)
+        | _attacks(table, real, synthetic, schema, holdout, units)
         for table in schema.tables
     }
     copies = [t["exact_copies"] for t in tables.values() if "exact_copies" in t]
@@ -83,13 +85,13 @@ def _attacks(
     synthetic: Mapping[str, Path],
     schema: Metadata,
     holdout: Mapping[str, Path] | None,
-    unit: str | None,
+    roots: tuple[str, ...],
 ) -> dict[str, Any]:
     meaning = schema.tables[table]
     columns = [meaning.columns[name] for name in learned_columns(schema, table)]
     units = Units(
         *(
-            None if side is None else unit_codes(schema, side, table, unit)
+            None if side is None else unit_codes(schema, side, table, roots)
             for side in (real, synthetic, holdout)
         )
     )

@@ -155,7 +155,7 @@ def _compare(
         kept=kept,
         gates=project.gates,
         table_gates=project.table_gates(),
-        unit=project.privacy.unit,
+        units=staged.units,
         pulled=staged.run.state.started,
         last=last_snapshot(work.setup.sandbox),
         models=tuple(models),

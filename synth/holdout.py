@@ -42,7 +42,7 @@ class Holdout:
 
     Args:
         units: The tables whose rows are the root entities, one for each connected part of the
-            schema at most.
+            schema at most, whether something could be held out of it or not.
         held: By table that belongs to families, whether each row is held out. All other tables
             are shared.
     """
@@ -77,13 +77,13 @@ def hold_out(
     rows = {name: count_rows(tables[name]) for name in metadata.tables}
     held: dict[str, Flags] = {}
     units = []
-    for component in _components(metadata, keep) if fraction > 0 else ():
+    for component in _components(metadata, keep):
         root = _root(metadata, component, rows, unit)
         if root is None:
             continue
+        units.append(root)
         chosen = _families(metadata, tables, root, component, fraction, salt)
         if chosen[root].any() and chosen[root].mean() <= max(_MOST_HELD, fraction):
-            units.append(root)
             held |= chosen
     return Holdout(tuple(units), held)
 

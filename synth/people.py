@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from prefect_synth.synth.hierarchy.plan import make_plan
-from prefect_synth.synth.hierarchy.units import people_of, units_of
+from prefect_synth.synth.hierarchy.units import units_of
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.keys import parent_rows, read_references
 from prefect_synth.synth.metrics.sources import Ints, Source, count_rows, read_columns
 
 
 def unit_codes(
-    metadata: Metadata, tables: Mapping[str, Source], table: str, unit: str | None = None
+    metadata: Metadata, tables: Mapping[str, Source], table: str, units: Sequence[str]
 ) -> Ints | None:
-    """The person that each row of a table hangs on, as a number.
+    """The root entity, such as a person, that each row of a table hangs on, as a number.
 
     Args:
         metadata: The schema.
         tables: The tables, of which keys alone are read: those above `table`, and itself.
         table: The table whose rows are asked for.
-        unit: The table whose rows are people; guessed where None.
+        units: The tables whose rows are root entities.
 
     Returns:
-        A number for each row, equal for rows of one person; a row that hangs on nobody has a
-        number of its own. None where the table hangs on no people.
+        A number for each row, equal for rows of one entity; a row that hangs on none has a number
+        of its own. None where the table hangs on no such table.
     """
     above = metadata.subset(_with_above(metadata, table))
-    rows = {name: count_rows(tables[name]) for name in metadata.tables}
-    unit = unit or people_of(metadata, rows)
-    if unit is None or unit not in above.tables:
+    unit = next((name for name in units if name in above.tables), None)
+    if unit is None:
         return None
+    rows = {name: count_rows(tables[name]) for name in above.tables}
     links = {}
     for relation in above.relationships:
         child = read_references(tables[relation.child], relation)

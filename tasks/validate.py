@@ -111,7 +111,7 @@ class Comparison(BaseModel):
         kept: Tables that are published as they are.
         gates: What must hold.
         table_gates: What must hold of tables that have gates of their own.
-        unit: The table whose rows are people, where it is known.
+        units: The tables whose rows are the root entities, such as people.
         pulled: When the real rows were read.
         last: When the rows of the last published snapshot were read, and its figures by name.
         models: The trained parts, which know the rules in force.
@@ -131,7 +131,7 @@ class Comparison(BaseModel):
     kept: tuple[str, ...]
     gates: Gates
     table_gates: dict[str, Gates] = {}
-    unit: str | None = None
+    units: tuple[str, ...] = ()
     pulled: datetime
     last: LastSnapshot | None = None
     models: tuple[ModelRef, ...] = ()
@@ -148,7 +148,7 @@ class Comparison(BaseModel):
     def sides(self) -> Sides:
         """The tables, as the judgement takes them."""
         metadata = self.read_metadata()
-        return Sides(metadata, self.real, self.synthetic, self.holdout, self.whole, self.unit)
+        return Sides(metadata, self.real, self.synthetic, self.holdout, self.whole, self.units)
 
     def gates_of(self, table: str) -> Gates:
         """What must hold of one table."""
