@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from judged import Divided
 
 from prefect_synth.expectations.settings import Gates
@@ -27,6 +26,7 @@ class Fault:
         check: Name of the check that must find it.
         place: `table.column` that the check must name.
         gates: What is asked for besides the defaults.
+        rules: Declared rules by table.
     """
 
     data: str
@@ -34,6 +34,7 @@ class Fault:
     check: str
     place: str
     gates: Mapping[str, object] | None = None
+    rules: Mapping[str, tuple[str, ...]] | None = None
 
     def read_gates(self) -> Gates:
         """The gates that judge."""
@@ -171,7 +172,9 @@ FAULTS = {
         "chinook", email_in_text, "real personal values elsewhere", "invoice.billing_address"
     ),
     "rare category": Fault("adult", rare_category, "rare values", "adult.native_country"),
-    "broken rule": Fault("sakila", broken_rule, "rule", "rental"),
+    "broken rule": Fault(
+        "sakila", broken_rule, "rule", "rental", rules={"rental": ("rental_date <= return_date",)}
+    ),
     "child resampled independently": Fault(
         "sakila", resampled_child, "dependence on the parent kept", "payment.rental_id"
     ),

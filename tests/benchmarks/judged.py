@@ -19,6 +19,8 @@ from prefect_synth.flows.evaluation import find_tables, read_metadata
 from prefect_synth.synth.holdout import hold_out
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.keys import NO_PARENT, parent_rows, read_references
+from prefect_synth.synth.rules.inference import infer_rules
+from prefect_synth.synth.rules.ruleset import TableRules
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,16 @@ def divide(
         for side, flags in chosen.items():
             part = table.filter(pa.array(flags))
             parts[side][name] = _written(out / side / f"{name}.parquet", part)
-    sides = Sides(
-        metadata, parts["training"], parts["synthetic"], parts["holdout"], parts["training"], unit
-    )
+    train, honest_rows, unseen = (parts[side] for side in ("training", "synthetic", "holdout"))
+    sides = Sides(metadata, train, honest_rows, unseen, train, small.units)
     return Divided(sides, frozenset(parts["training"].keys() - parts["holdout"].keys()))
 
 
-def judge(divided: Divided, gates: Gates | None = None) -> Judgement:
+def judge(
+    divided: Divided,
+    gates: Gates | None = None,
+    rules: Mapping[str, tuple[str, ...]] | None = None,
+) -> Judgement:
     """Judge the synthetic tables as a refresh does."""
     sides, gates = divided.sides, gates or Gates()
     tables = {}
@@ -99,7 +104,17 @@ def judge(divided: Divided, gates: Gates | None = None) -> Judgement:
         tables[name] = judge_table(
             name, sides, replace(profile, copies=copies), gates, expected_rows=rows, kept=kept
         )
-    return judge_snapshot(sides, gates, tables, kept=divided.shared)
+    declared = declared_rules(sides, rules or {})
+    return judge_snapshot(sides, gates, tables, rules=declared, kept=divided.shared)
+
+
+def declared_rules(sides: Sides, lines: Mapping[str, tuple[str, ...]]) -> dict[str, TableRules]:
+    """The rules of these lines, fitted to the training rows."""
+    found = {}
+    for name, texts in lines.items():
+        table = {name: pq.read_table(sides.training[name])}
+        found[name] = infer_rules(sides.metadata, table, {}, {name: texts}, infer=False).of(name)
+    return found
 
 
 def _close(
