@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from prefect_synth.synth.conditions import held_columns, hold_exactly
-from prefect_synth.synth.encoding.generated import Place
 from prefect_synth.synth.encoding.layout import Encoded
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.part import TablePart
@@ -53,6 +52,7 @@ class Drawing:
         name = self.part.name
         drawn = Sample(rows={name: self.num_rows}, held=tuple(self.conditions))
         keys = KeyColumns(self.metadata, {name: self.part}, drawn, self.seed)
+        self.pseudonyms = keys.pseudonyms
         if self.part.unique or self.part.counters:  # they need all rows at once
             drawn.columns[name] = _whole(self._columns(start) for start in self._starts())
             fill_keys(keys, (name,))
@@ -76,8 +76,9 @@ class Drawing:
         encoded = part.row_model.sample(Encoded.empty(rows), rng, self.held)
         null = {column: value is None for column, value in self.conditions.items()}
         rng = stream(self.seed, "values", part.name, block)
-        salt = int(stream(self.seed, "made up", part.name).integers(2**31))
-        columns = part.codec.decode(encoded, rng, null, place=Place(start, salt))
+        place = self.pseudonyms.place(part.name, start)
+        columns = part.codec.decode(encoded, rng, null, place=place)
+        columns |= self.pseudonyms.shared(part, columns, start)
         hold_exactly(part, columns, self.conditions, rows)
         rng = stream(self.seed, "rules", part.name, block)
         return part.rules.backward(columns, {}, rng, rows)

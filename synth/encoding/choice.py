@@ -154,11 +154,10 @@ def _generated(generator: object, values: pa.Array) -> GeneratedEncoder:
     )
 
 
-def is_personal(encoder: AnyEncoder) -> bool:
-    """Whether a column is of made-up personal data."""
-    return isinstance(encoder, GeneratedEncoder) and isinstance(
-        encoder.generator, PersonalGenerator
-    )
+def personal_of(encoder: AnyEncoder) -> PersonalGenerator | None:
+    """What makes the values of a column of personal data; None of another column."""
+    made = encoder.generator if isinstance(encoder, GeneratedEncoder) else None
+    return made if isinstance(made, PersonalGenerator) else None
 
 
 def _longest(values: pa.Array) -> int | None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from prefect_synth.synth.encoding.generated import Place
 from prefect_synth.synth.encoding.layout import Encoded, Ints
 from prefect_synth.synth.hierarchy.around import Around
 from prefect_synth.synth.hierarchy.contexts import Contexts, block_rows, span_of, told_of
@@ -88,8 +87,10 @@ class BlockDrawer:
     def own_columns(self, part: TablePart, block: int, drawn: Drawn) -> dict[str, pa.Array]:
         """The columns of a block that are in no foreign key, with what rules determine."""
         rng = stream(self.seed, "values", part.name, str(block))
-        salt = int(stream(self.seed, "made up", part.name).integers(2**31))
-        columns = part.codec.decode(drawn.blocks.own, rng, place=Place(drawn.start, salt))
+        pseudonyms = self.keys.pseudonyms
+        place = pseudonyms.place(part.name, drawn.start)
+        columns = part.codec.decode(drawn.blocks.own, rng, place=place)
+        columns |= pseudonyms.shared(part, columns, drawn.start)
         known = [r for r in (*told_of(part), *part.references) if r in self.drawn.links]
         chosen = {r: self.drawn.links[r][drawn.start : drawn.stop] for r in known}
         links = drawn.links | chosen

@@ -31,6 +31,7 @@ from prefect_synth.synth.hierarchy.polymorphic import check_owners
 from prefect_synth.synth.hierarchy.relations import Named, extend_relations, name_rows
 from prefect_synth.synth.hierarchy.roles import KeyRoles, key_roles, narrow_columns
 from prefect_synth.synth.hierarchy.settings import HierarchySettings
+from prefect_synth.synth.hierarchy.shared import Shared, find_shared
 from prefect_synth.synth.hierarchy.styles import StyleCodec
 from prefect_synth.synth.hierarchy.units import guessed_units, units_of
 from prefect_synth.synth.metadata import Metadata, Relationship
@@ -76,6 +77,7 @@ class Extended:
         kept: The raw rows, where the table is published as it is.
         rules: What restores the columns that rules determine.
         sequence: The row before each row of its parent, and its position, where there is an order.
+        shared: Whose values its personal columns have, where they are another column's.
     """
 
     rows: int
@@ -95,6 +97,7 @@ class Extended:
     kept: dict[str, pa.Array] | None
     rules: TableRules = field(default_factory=TableRules)
     sequence: Ints | None = None
+    shared: dict[str, Shared] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,10 @@ def extend_tables(
             unique=still_to_repair(rules, made.unique),
             sequence=sequence_of(rules, loaded[name]),
         )
-    return Extensions(plan, {name: extended[name] for name in plan.order})
+    codecs = {n: e.codec for n, e in extended.items() if n not in settings.keep}
+    alone = {n: e.one_to_one for n, e in extended.items()}
+    shared = find_shared(metadata, plan, loaded, codecs, links, alone)
+    return Extensions(plan, {n: replace(extended[n], shared=shared[n]) for n in plan.order})
 
 
 def _check_kept(metadata: Metadata, keep: Collection[str]) -> None:

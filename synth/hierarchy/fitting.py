@@ -66,7 +66,7 @@ def fit_part(
         table.blocks.style_of, table.levels,
         table.references, nulls, table.one_to_one, structure, row_model, table.keys,
         table.counters, table.unique, kept, table.rules, choice,
-        sequence,
+        sequence, table.shared,
     )  # fmt: skip
 
 

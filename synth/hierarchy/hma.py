@@ -55,6 +55,8 @@ class HMASynthesizer:
             people, and none of their rows is modelled by itself.
         budget_seconds: Processor seconds that `auto` may spend on fitting a table; where trees
             would take longer, it takes the copula.
+        pseudonym_key: Secret of at most 64 bytes that personal data are made with, the same with
+            every seed; it is not saved. It follows from the seed where None.
 
     Raises:
         ValueError: The row model is not known.
@@ -78,11 +80,12 @@ class HMASynthesizer:
         infer_rules: bool = True,
         budget_seconds: float | None = None,
         unit: str | None = None,
+        pseudonym_key: bytes | None = None,
     ) -> None:
         if not isinstance(rules, str):
             metadata = with_unique(metadata, rules)
         _check_choices(metadata, on_orphan, marginal, marginals or {}, keys)
-        self.metadata = metadata
+        self.metadata, self.pseudonym_key = metadata, pseudonym_key
         self.settings = HierarchySettings(
             resolve(row_model),
             seed,
@@ -199,7 +202,8 @@ class HMASynthesizer:
         chosen = self.settings.seed if seed is None else seed
         room = None if memory is None else parse_size(memory)
         order, keys = self.plan_.order, self.settings.keys
-        return Sampler(self.metadata, self.parts_, order, scales, chosen, keys, room)
+        secret = self.pseudonym_key
+        return Sampler(self.metadata, self.parts_, order, scales, chosen, keys, room, secret)
 
     @property
     def rules(self) -> dict[str, list[str]]:
@@ -228,8 +232,12 @@ class HMASynthesizer:
             part.save(folder / folder_name(name))
 
     @classmethod
-    def load(cls, folder: Path) -> HMASynthesizer:
+    def load(cls, folder: Path, pseudonym_key: bytes | None = None) -> HMASynthesizer:
         """Read a model that `save` wrote; it can be sampled, not fitted further.
+
+        Args:
+            folder: Where it is.
+            pseudonym_key: Secret that personal data are made with; from the seed where None.
 
         Raises:
             StorageError: There is no model, or it is of another format.
@@ -237,7 +245,8 @@ class HMASynthesizer:
         model = load_state(folder, "model")
         metadata = Metadata.from_dict(model["metadata"])
         parts = {name: TablePart.load(folder / folder_name(name)) for name in model["plan"].order}
-        made = cls(metadata, seed=model["seed"], keys=model.get("keys", "fresh"))
+        keys = model.get("keys", "fresh")
+        made = cls(metadata, seed=model["seed"], keys=keys, pseudonym_key=pseudonym_key)
         return made.assemble(model["plan"], parts)
 
 

@@ -16,6 +16,7 @@ from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.generation.scramble import mix
 from prefect_synth.synth.hierarchy.overlap import claims, twin_columns
 from prefect_synth.synth.hierarchy.part import TablePart
+from prefect_synth.synth.hierarchy.pseudonyms import Pseudonyms
 from prefect_synth.synth.hierarchy.uniqueness import codes_of
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
@@ -33,6 +34,7 @@ class KeyColumns:
         drawn: Rows, links, and the columns that cannot be told from row numbers and links.
         seed: Of every draw.
         chosen: Whether minted keys are fresh or stable.
+        secret: What personal data are made with; it follows from the seed where None.
     """
 
     def __init__(
@@ -42,9 +44,13 @@ class KeyColumns:
         drawn: Sample,
         seed: int,
         chosen: Keys = "fresh",
+        secret: bytes | None = None,
     ) -> None:
         self.metadata, self.parts, self.drawn, self.seed = metadata, parts, drawn, seed
         self.stable = chosen == "stable"
+        self.pseudonyms = Pseudonyms(
+            metadata, parts, drawn, seed, secret or stream(seed, "pseudonyms").bytes(32)
+        )
         self.twins = twin_columns(metadata)
         self.filled = {name: _filled(metadata, part) for name, part in parts.items()}
 

@@ -13,6 +13,7 @@ from prefect_synth.synth.generation.keys import KeyGenerator
 from prefect_synth.synth.hierarchy.encoders import NumbersCodec, Traits
 from prefect_synth.synth.hierarchy.plan import TablePlan
 from prefect_synth.synth.hierarchy.sequences import SequenceModel
+from prefect_synth.synth.hierarchy.shared import Shared
 from prefect_synth.synth.hierarchy.styles import StyleCodec
 from prefect_synth.synth.row_models import factory  # noqa: F401 - a part on disk names its model
 from prefect_synth.synth.row_models.base import RowModel
@@ -110,6 +111,7 @@ class TablePart:
         choice: The row model's name, and why it was chosen.
         sequence: p(row | context, the row before it), where the rows of a parent are in order;
             `row_model` draws the first ones then.
+        shared: Whose values its personal columns have, where they are another column's.
     """
 
     name: str
@@ -133,6 +135,7 @@ class TablePart:
     rules: TableRules = field(default_factory=TableRules)
     choice: Choice | None = None
     sequence: SequenceModel | None = None
+    shared: dict[str, Shared] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write the part into `folder` as `part.json` and `part.safetensors`."""

@@ -36,6 +36,7 @@ class Sampler:
         seed: Of every draw.
         keys: Whether minted keys are fresh or stable.
         memory: Bytes that may be used; without end where None.
+        pseudonym_key: Secret that personal data are made with; from the seed where None.
 
     Raises:
         SynthesisError: A parent table has too few rows for its children, or a key no room.
@@ -50,9 +51,11 @@ class Sampler:
         seed: int,
         keys: Keys = "fresh",
         memory: int | None = None,
+        pseudonym_key: bytes | None = None,
     ) -> None:
         drawn = Sample(spill=Spill(None if memory is None else memory // _SHARE))
-        self._take(metadata, parts, KeyColumns(metadata, parts, drawn, seed, keys))
+        columns = KeyColumns(metadata, parts, drawn, seed, keys, pseudonym_key)
+        self._take(metadata, parts, columns)
         Planner(metadata, parts, order, scales, self.keys).plan()
 
     def _take(self, metadata: Metadata, parts: Mapping[str, TablePart], keys: KeyColumns) -> None:
@@ -82,13 +85,20 @@ class Sampler:
         save_mapped(folder, "sample", state)
 
     @classmethod
-    def load(cls, folder: Path, metadata: Metadata, parts: Mapping[str, TablePart]) -> Sampler:
+    def load(
+        cls,
+        folder: Path,
+        metadata: Metadata,
+        parts: Mapping[str, TablePart],
+        pseudonym_key: bytes | None = None,
+    ) -> Sampler:
         """Read a plan that `save` wrote.
 
         Args:
             folder: Where it is.
             metadata: The schema.
             parts: The parts of the model that it was made with.
+            pseudonym_key: The one that it was made with; it is not stored with the plan.
 
         Raises:
             StorageError: There is none, or it is of another format.
@@ -99,7 +109,9 @@ class Sampler:
         state["columns"] |= {n: dict(p.kept.columns) for n, p in parts.items() if p.kept}
         made = cls.__new__(cls)
         chosen: Keys = "stable" if stable else "fresh"
-        made._take(metadata, parts, KeyColumns(metadata, parts, Sample(**state), seed, chosen))
+        drawn = Sample(**state)
+        columns = KeyColumns(metadata, parts, drawn, seed, chosen, pseudonym_key)
+        made._take(metadata, parts, columns)
         return made
 
     def batches(self, shard: Shard = (0, 1)) -> Iterator[tuple[str, pa.RecordBatch]]:
