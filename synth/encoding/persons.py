@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from prefect_synth.synth.encoding.choice import AnyEncoder
+from prefect_synth.synth.encoding.choice import AnyEncoder, personal_of
 from prefect_synth.synth.encoding.generated import GeneratedEncoder
 from prefect_synth.synth.generation.people import PERSON_SDTYPES
 from prefect_synth.synth.generation.personal import PersonalGenerator
@@ -45,10 +45,10 @@ def _people(
     """The columns that are made of a person's name, with what makes them."""
     found = {}
     for name, encoder in encoders.items():
-        if not isinstance(encoder, GeneratedEncoder):
+        generator = personal_of(encoder)
+        if generator is None or generator.sdtype not in PERSON_SDTYPES:
             continue
-        generator = encoder.generator
-        if isinstance(generator, PersonalGenerator) and generator.sdtype in PERSON_SDTYPES:
+        if isinstance(encoder, GeneratedEncoder):
             found[name] = (encoder, generator)
     return found
 

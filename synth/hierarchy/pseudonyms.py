@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prefect_synth.synth.encoding.choice import personal_of
 from prefect_synth.synth.encoding.generated import GeneratedEncoder, Place
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.encoding.pieces import scatter
@@ -103,10 +104,9 @@ class Pseudonyms:
         owners = self.drawn.rows[way.table]
         if not owners:
             return np.full(len(rows), -1, np.int64)
-        encoder = self.parts[table].codec.encoders[column]
-        assert isinstance(encoder, GeneratedEncoder)  # noqa: S101 - personal columns are made up
+        generator = personal_of(self.parts[table].codec.encoders[column])
         at = one_to_one(rows, owners, key)
-        if getattr(encoder.generator, "unique", False):
+        if generator is not None and generator.unique:
             has = has & (rows < owners)
         return np.where(has, at, owners + rows)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prefect_synth.synth.encoding.choice import is_personal
+from prefect_synth.synth.encoding.choice import personal_of
 from prefect_synth.synth.encoding.codec import TableCodec
 from prefect_synth.synth.encoding.layout import RARE, Ints
 from prefect_synth.synth.hierarchy.plan import Plan
@@ -118,13 +118,9 @@ def _look(
     for name in plan.order:
         encoders = codecs[name].encoders if name in codecs else {}
         for column, encoder in encoders.items():
-            if (
-                not is_personal(encoder)
-                or encoder.always_null
-                or column not in codecs[name].columns
-            ):  # type: ignore[union-attr]
+            generator = personal_of(encoder)
+            if generator is None or column not in codecs[name].columns:  # a leaf of a column
                 continue
-            generator = encoder.generator  # type: ignore[union-attr]
             columns[name, column] = _texts(tables[name][column])
             sdtypes[name, column], unique[name, column] = generator.sdtype, generator.unique
     return _Seen(metadata, plan, columns, sdtypes, unique, links, one_to_one)
@@ -136,7 +132,7 @@ def _texts(values: pa.ChunkedArray) -> pa.Array:
 
 def _along_relations(seen: _Seen, place: Place) -> Shared | None:
     """The nearest owner in the same row, or in a row that foreign keys lead to."""
-    table, column = place
+    table = place[0]
     mine = seen.columns[place]
     best: Shared | None = None
     for path, rows in _ways(seen, table, min(len(mine), _SEEN)):
@@ -209,7 +205,7 @@ def _without_relations(seen: _Seen, places: list[Place]) -> dict[Place, Shared]:
     sizes = {p: pc.count_distinct(seen.columns[p]).as_py() for p in places}
     order = sorted(
         (p for p in places if seen.sdtypes[p] in _IDENTIFYING),
-        key=lambda p: (not seen.unique[p], -sizes[p], p),
+        key=lambda p: (not seen.unique[p], -round(_variety(seen.columns[p], sizes[p]), 2), p),
     )
     owners: list[Place] = []
     found: dict[Place, Shared] = {}
@@ -223,6 +219,11 @@ def _without_relations(seen: _Seen, places: list[Place]) -> dict[Place, Shared]:
         found[place] = _same_pick(place, best, rows, found, chosen)
         chosen[place] = rows
     return found
+
+
+def _variety(values: pa.Array, different: int) -> float:
+    """Different values for each value: who owns them has each but once."""
+    return different / max(len(values) - values.null_count, 1)
 
 
 def _best_owner(
