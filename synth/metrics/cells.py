@@ -17,6 +17,9 @@ COMMONEST = 50
 """So many categories of the real side have a cell of their own; all others share one."""
 
 _PARTS = 10
+_TRACE = 1e-4
+_SWEEPS = 20
+_NOTHING = 1e-300
 
 
 @dataclass(frozen=True)
@@ -63,22 +66,41 @@ def _by_commonest(sides: Sequence[Ints], size: int) -> tuple[tuple[Ints, ...], i
     return tuple(cells[side] for side in sides), kept + 2
 
 
-def excess(first: Ints, second: Ints, sizes: tuple[int, int]) -> Floats:
-    """How much more often each pair of cells occurs than if the columns were independent.
+def joint(first: Ints, second: Ints, sizes: tuple[int, int]) -> Floats:
+    """The share of rows in each pair of cells, as a matrix.
 
     Args:
         first: The cell of each row in one column.
         second: The cell of each row in the other.
         sizes: How many cells each has.
-
-    Returns:
-        The joint shares minus the product of their own marginals, as a matrix.
     """
-    counts = np.bincount(first * sizes[1] + second, minlength=sizes[0] * sizes[1]).reshape(sizes)
-    shares = counts / max(1, len(first))
-    return shares - np.outer(shares.sum(axis=1), shares.sum(axis=0))
+    counts = np.bincount(first * sizes[1] + second, minlength=sizes[0] * sizes[1])
+    return counts.reshape(sizes) / max(1, len(first))
 
 
-def distance(first: Floats, second: Floats | float = 0.0) -> float:
-    """Half of the sum of absolute differences: the total variation distance of two excesses."""
+def independent(shares: Floats) -> Floats:
+    """What the joint shares would be if the columns were independent."""
+    return np.outer(shares.sum(axis=1), shares.sum(axis=0))
+
+
+def raked(shares: Floats, to: Floats) -> Floats:
+    """Joint shares with the marginals of others, by iterative proportional fitting.
+
+    Deming and Stephan 1940: rows and columns are scaled in turn, which keeps all odds ratios, and
+    so the dependence. A cell never seen gets a trace of what independence would give it.
+
+    Args:
+        shares: The joint shares to rake.
+        to: Joint shares whose marginals they shall have.
+    """
+    rows, columns = to.sum(axis=1), to.sum(axis=0)
+    shares = shares + _TRACE * np.outer(rows, columns)
+    for _ in range(_SWEEPS):
+        shares *= (rows / np.maximum(shares.sum(axis=1), _NOTHING))[:, None]
+        shares *= columns / np.maximum(shares.sum(axis=0), _NOTHING)
+    return shares
+
+
+def distance(first: Floats, second: Floats) -> float:
+    """The total variation distance of two joint distributions."""
     return float(np.abs(first - second).sum() / 2)

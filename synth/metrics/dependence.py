@@ -4,24 +4,24 @@ Quality barely tells a column drawn by itself from one drawn with its row: most 
 depend on each other too little to count there. Here every pair counts that depends at all.
 
 For a pair of columns, numbers are cut at the real deciles, categories beyond the 50 commonest are
-one, nulls are one. The *excess* E of a side is its joint distribution minus the product of its own
-marginals, which is 0 where the columns are independent, and blind to what single columns get wrong
-as far as that is simple. With D(E, F) = sum |E - F| / 2:
+one, nulls are one. The distance of two sides is the total variation distance of their joint
+distributions, after the second is raked to the marginals of the first (Deming and Stephan 1940), so
+that what single columns get wrong is not counted again. Three distances are compared:
 
-- `found`: D(real, synthetic);
-- `alone`: D(real, synthetic with one column shuffled), the mean of several shuffles: what a column
-  drawn by itself would reach;
+- `found`: of synthetic from real;
+- `alone`: of synthetic with one column shuffled from real, the mean of several shuffles: what a
+  column drawn by itself would reach;
 - `chance`: what an honest second sample of the synthetic data's size would reach, from random
-  halves of the real data, in which related rows stay together; raised by what the holdout, if
-  given, shows beyond the chance of its own size.
+  halves of the real data in which related rows stay together (mean and one standard deviation);
+  raised by what the holdout, if given, shows beyond the chance of its own size.
 
     kept = (alone - found) / (alone - chance), cut off at 0 and 1.
 
-A pair counts only where D(real, 0) is clearly above that of shuffled real rows, and `alone` clearly
-above `chance`, so that neither independent columns nor small samples are blamed. Between a child
-and its parent, what is shuffled are the parents, each with all of its children: that siblings are
-alike is no dependence on their parent. Shuffles as the null of independence: Pitman 1937, and any
-text on permutation tests.
+A pair counts only where the real dependence (the distance from the product of its marginals) is
+clearly above that of shuffled rows, and clearly above `chance`, so that neither independent columns
+nor small samples are blamed. A category so seldom that an honest sample may lack it is left out
+where it is lacking. Between a child and its parent, what is shuffled are the parents, each with all
+of its children: that siblings are alike is no dependence on their parent.
 """
 
 from __future__ import annotations

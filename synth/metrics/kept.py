@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from prefect_synth.synth.metadata import Relationship
-from prefect_synth.synth.metrics.cells import CutColumn, distance, excess
+from prefect_synth.synth.metrics.cells import CutColumn, distance, independent, joint, raked
 from prefect_synth.synth.metrics.halves import split
 from prefect_synth.synth.metrics.side import Side
 from prefect_synth.synth.metrics.sources import Floats, Ints
 from prefect_synth.synth.randomness import stream
 
+Flags = npt.NDArray[np.bool_]
+
 SHUFFLES = 20
 """How often real rows are shuffled to see what independent columns look like."""
 
-_DRAWS = 8  # of shuffled synthetic rows, and of halves of the real rows
+_ALONE = 8  # shuffles of the synthetic rows
+_HALVES = 16  # halves of the real rows
+_FAMILIES = 7.0  # of so many expected, an honest sample lacks all less than once in a thousand
+_ROWS = 50  # fewer on a side tell nothing
 _CLEARLY = 5.0  # standard deviations from what shuffled rows show
 _APART = 10.0  # standard deviations of honest samples between alone and chance
 _LEAST = 0.01  # of dependence, in total variation
@@ -87,7 +93,7 @@ def kept_pairs(
         seed: Seed of shuffles and halves.
         purpose: What they are for.
     """
-    if not pairs or min(len(side) for side in rows.first[:2]) < 2:
+    if not pairs or min(len(side) for side in rows.first[:2]) < _ROWS:
         return {}
     draws = _Draws.draw(rows, seed, *purpose)
     kept = ((first.name, second.name, _kept(first, second, rows, draws)) for first, second in pairs)
@@ -99,19 +105,23 @@ class _Draws:
     """Shuffles and halves that all pairs share.
 
     Args:
+        kin: For each real pair of rows, its family.
         real: For each shuffle, the position that takes the place of each real pair's first.
         synthetic: The same of the synthetic rows.
         halves: For each half, whether each real pair is in it.
         to_synthetic: For each half, what turns its distance from the other one to that of real and
             synthetic rows: distances of samples fall with the root of their sizes.
         to_holdout: The same for the holdout; 0 without one.
+        size: How many synthetic rows there are for a real one.
     """
 
+    kin: Ints
     real: list[Ints]
     synthetic: list[Ints]
-    halves: list[np.ndarray[tuple[int], np.dtype[np.bool_]]]
+    halves: list[Flags]
     to_synthetic: Floats
     to_holdout: Floats
+    size: float
 
     @classmethod
     def draw(cls, rows: Rows, seed: int, *purpose: str) -> _Draws:
@@ -120,51 +130,92 @@ class _Draws:
         share = min(0.5, counts[1] / (counts[0] + counts[1]))
         real, synthetic = (
             [rng.permutation(rows.sizes[i])[rows.first[i]] for _ in range(times)]
-            for i, times in ((0, SHUFFLES), (1, _DRAWS))
+            for i, times in ((0, SHUFFLES), (1, _ALONE))
         )
-        halves = [split(rows.kin, share, rng) for _ in range(_DRAWS)]
+        halves = [split(rows.kin, share, rng) for _ in range(_HALVES)]
         sizes = np.array([np.count_nonzero(half) for half in halves])
         within = np.sqrt(1 / np.maximum(1, sizes) + 1 / np.maximum(1, counts[0] - sizes))
         between = [np.sqrt(1 / counts[0] + 1 / max(1, n)) for n in counts[1:]]
-        to_holdout = between[1] / within if len(counts) > 2 else np.zeros(_DRAWS)
-        return cls(real, synthetic, halves, between[0] / within, to_holdout)
+        to_holdout = between[1] / within if len(counts) > 2 else np.zeros(_HALVES)
+        size = counts[1] / counts[0]
+        return cls(rows.kin, real, synthetic, halves, between[0] / within, to_holdout, size)
+
+    def among(self, told: Flags) -> _Draws:
+        """The same for some of the real pairs of rows."""
+        real = [at[told] for at in self.real]
+        return replace(self, kin=self.kin[told], real=real, halves=[h[told] for h in self.halves])
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The cells of two columns, side by side, on all sides."""
+
+    first: list[Ints]
+    second: list[Ints]
+    sizes: tuple[int, int]
+
+    def joint(self, side: int, rows: Flags | slice = slice(None)) -> Floats:
+        return joint(self.first[side][rows], self.second[side][rows], self.sizes)
+
+    def told(self, side: int, kin: Ints, size: float) -> Flags:
+        """Real rows of which a side has both cells, or must have if it were an honest sample."""
+        told = np.ones(len(self.first[0]), dtype=bool)
+        for cells, length in zip((self.first, self.second), self.sizes, strict=True):
+            missing = np.bincount(cells[side], minlength=length) == 0
+            if missing[cells[0]].any():
+                families = np.unique(np.stack([cells[0], kin]), axis=1)[0]
+                seldom = np.bincount(families, minlength=length) * size < _FAMILIES
+                told &= ~(missing & seldom)[cells[0]]
+        return told
+
+    def among(self, told: Flags) -> _Pair:
+        """The same with some of the real rows."""
+        first, second = ([cells[0][told], *cells[1:]] for cells in (self.first, self.second))
+        return _Pair(first, second, self.sizes)
 
 
 def _kept(first: CutColumn, second: CutColumn, rows: Rows, draws: _Draws) -> Kept | None:
-    sizes = first.size, second.size
-    a = [side[at] for side, at in zip(first.sides, rows.first, strict=True)]
-    b = [side[at] for side, at in zip(second.sides, rows.second, strict=True)]
-    real = excess(a[0], b[0], sizes)
-    null = [distance(excess(first.sides[0][at], b[0], sizes)) for at in draws.real]
-    weight = distance(real) - float(np.mean(null))
+    pair = _Pair(
+        [side[at] for side, at in zip(first.sides, rows.first, strict=True)],
+        [side[at] for side, at in zip(second.sides, rows.second, strict=True)],
+        (first.size, second.size),
+    )
+    told = pair.told(1, draws.kin, draws.size)
+    if not told.all():
+        pair, draws = pair.among(told), draws.among(told)
+    real = pair.joint(0)
+    shuffled = (joint(first.sides[0][at], pair.second[0], pair.sizes) for at in draws.real)
+    null = [distance(shares, independent(shares)) for shares in shuffled]
+    weight = distance(real, independent(real)) - float(np.mean(null))
     if weight < max(_LEAST, _CLEARLY * float(np.std(null))):
         return None
-    alone = float(
-        np.mean([distance(real, excess(first.sides[1][at], b[1], sizes)) for at in draws.synthetic])
-    )
-    chance = _chance(a, b, real, sizes, draws)
-    if chance is None or alone <= chance:
+    chance = _chance(pair, draws)
+    if chance is None:
         return None
-    found = distance(real, excess(a[1], b[1], sizes))
+    apart = (joint(first.sides[1][at], pair.second[1], pair.sizes) for at in draws.synthetic)
+    alone = float(np.mean([_distance(real, shares) for shares in apart]))
+    if alone <= chance:
+        return None
+    found = _distance(real, pair.joint(1))
     return Kept(float(np.clip((alone - found) / (alone - chance), 0, 1)), weight)
 
 
-def _chance(
-    a: Sequence[Ints], b: Sequence[Ints], real: Floats, sizes: tuple[int, int], draws: _Draws
-) -> float | None:
+def _distance(real: Floats, other: Floats) -> float:
+    return distance(real, raked(other, real))
+
+
+def _chance(pair: _Pair, draws: _Draws) -> float | None:
     """The distance of an honest second sample; None where chance alone could hide everything."""
-    halves = np.array(
-        [
-            distance(excess(a[0][half], b[0][half], sizes), excess(a[0][~half], b[0][~half], sizes))
-            for half in draws.halves
-        ]
-    )
+    real = pair.joint(0)
+    halves = np.array([_distance(pair.joint(0, h), pair.joint(0, ~h)) for h in draws.halves])
     expected = halves * draws.to_synthetic
     spread = float(expected.std())
     chance = float(expected.mean()) + spread
-    if distance(real) - chance < _APART * spread:
+    if distance(real, independent(real)) - chance < _APART * spread:
         return None
-    if len(a) > 2 and len(a[2]):
-        unseen = distance(real, excess(a[2], b[2], sizes))
+    if len(pair.first) > 2 and len(pair.first[2]):
+        size = len(pair.first[2]) / len(pair.first[0])
+        seen = pair.told(2, draws.kin, size)
+        unseen = _distance(pair.joint(0, seen), pair.joint(2)) if seen.any() else 0.0
         chance += max(0.0, unseen - float(np.mean(halves * draws.to_holdout)))
     return chance
