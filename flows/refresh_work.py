@@ -15,6 +15,7 @@ from prefect.utilities.annotations import quote
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.tasks.progress import step
+from prefect_synth.tasks.pseudonyms import key_print
 from prefect_synth.tasks.references import (
     ExtensionsRef,
     ModelRef,
@@ -109,7 +110,10 @@ class Work:
     def sample(self, extensions: ExtensionsRef, models: list[ModelRef]) -> dict[str, TableRef]:
         """Draw every synthetic table, as many shards at a time as there are workers."""
         run = self.staged.run
-        key = fingerprint(run.state.run_id, self.scales, sorted(m.fingerprint for m in models))
+        secret = self.setup.staging.pseudonyms
+        key = fingerprint(
+            key_print(secret), run.state.run_id, self.scales, sorted(m.fingerprint for m in models)
+        )
         with step("plan"):
             plan = self.start(
                 plan_sample,
@@ -119,6 +123,7 @@ class Work:
                 extensions=extensions,
                 models=models,
                 scales=self.scales,
+                pseudonyms=secret,
                 folder=run.plan,
             ).result()
         folders = {table: run.synthetic(table) for table in self.staged.metadata.tables}
@@ -132,6 +137,7 @@ class Work:
                     metadata=self.staged.metadata_file,
                     plan=plan,
                     models=models,
+                    pseudonyms=secret,
                     folders=folders,
                 )
                 for shard, tables in enumerate(plan.shards)

@@ -12,6 +12,7 @@ from prefect_synth.synth.hierarchy.sampling import Sampler
 from prefect_synth.synth.storage import load_state
 from prefect_synth.tasks.folders import written_whole
 from prefect_synth.tasks.progress import progress
+from prefect_synth.tasks.pseudonyms import pseudonym_key
 from prefect_synth.tasks.references import (
     ExtensionsRef,
     ModelRef,
@@ -44,6 +45,7 @@ def plan_sample(
     extensions: ExtensionsRef,
     models: list[ModelRef],
     scales: dict[str, float],
+    pseudonyms: Path,
     folder: Path,
 ) -> SampleRef:
     """Decide how many rows each table gets, and which rows belong together.
@@ -54,6 +56,7 @@ def plan_sample(
         extensions: Where the order of the tables is.
         models: The trained parts.
         scales: By table, synthetic rows for each row trained on.
+        pseudonyms: File of the secret that personal data are made with.
         folder: Where to keep the plan, in private staging.
 
     Returns:
@@ -61,6 +64,7 @@ def plan_sample(
     """
     order = load_state(extensions.path, "plan")
     model = synthesis.synthesizer().assemble(order, _parts(models))
+    model.pseudonym_key = pseudonym_key(pseudonyms)
     sampler = model.sampler(scales, memory=synthesis.memory)
     with written_whole(folder) as unfinished:
         sampler.save(unfinished)
@@ -86,6 +90,7 @@ def sample_shard(
     metadata: Path,
     plan: SampleRef,
     models: list[ModelRef],
+    pseudonyms: Path,
     folders: dict[str, Path],
 ) -> list[TableRef]:
     """Draw one shard of every table.
@@ -96,12 +101,13 @@ def sample_shard(
         metadata: JSON file of the schema.
         plan: The plan of the sample.
         models: The trained parts.
+        pseudonyms: File of the secret that personal data are made with.
         folders: Where to write each table's parts.
 
     Returns:
         The parts of the synthetic tables.
     """
-    sampler = _planned(plan.path, metadata, tuple(models))
+    sampler = _planned(plan.path, metadata, tuple(models), pseudonym_key(pseudonyms))
     return [
         _write(sampler, name, (shard, len(plan.shards)), part_file(folders[name], shard))
         for name in plan.shards[shard]
@@ -125,6 +131,8 @@ def _parts(models: list[ModelRef]) -> dict[str, TablePart]:
 
 
 @lru_cache(maxsize=1)
-def _planned(folder: Path, metadata: Path, models: tuple[ModelRef, ...]) -> Sampler:
+def _planned(
+    folder: Path, metadata: Path, models: tuple[ModelRef, ...], pseudonyms: bytes
+) -> Sampler:
     """The plan, read once for all shards that this process draws."""
-    return Sampler.load(folder, read_metadata(metadata), _parts(list(models)))
+    return Sampler.load(folder, read_metadata(metadata), _parts(list(models)), pseudonyms)

@@ -55,6 +55,11 @@ class Staging:
         """Texts of errors that ended a refresh before it had a folder of its own."""
         return self.root / "errors"
 
+    @property
+    def pseudonyms(self) -> Path:
+        """The secret that personal data are made with; it never leaves staging."""
+        return self.root / "pseudonyms.key"
+
     def model(self, table: str, fingerprint: str) -> Path:
         """Folder of a table's trained part."""
         return self.root / "models" / quote(table, safe="") / fingerprint
