@@ -162,11 +162,12 @@ def judge_snapshot(
     missing = [_missing(t) for t in metadata.tables if t not in tables]
     fidelity = measure_fidelity(sides, gates, kept)
     scores = fidelity.scores(metadata)
+    margins = _margins(sides, gates) if fidelity.quality else {}
     checks = (
         *missing,
         *check_rules(metadata, sides.synthetic, rules or {}),
         *fidelity.crashed,
-        *judge_scores(scores, gates, by_table or {}, _margins(sides, gates)),
+        *judge_scores(scores, gates, by_table or {}, margins),
         *further,
     )
     verdicts = [judged.verdict for judged in tables.values()]
