@@ -70,7 +70,8 @@ class OurExpectation(BatchExpectation):
     ) -> list[Any]:
         """The sentence that Data Docs print: without it they print every quantile."""
         shown = {k: _shown(v) for k, v in configuration.kwargs.items() if f"${k}" in cls.template}
-        template = {"template": cls.template, "params": shown, "styling": None}
+        styling = (runtime_configuration or {}).get("styling") or {}
+        template = {"template": cls.template, "params": shown, "styling": styling}
         return [
             RenderedStringTemplateContent(
                 content_block_type="string_template", string_template=template

@@ -91,17 +91,6 @@ def load_suite(
     return merge_suites(file, fresh, metadata.tables)
 
 
-def lag_note(table: str, merge: Merge) -> str:
-    """What a log says of a suite file that lags; empty where it is up to date."""
-    if not merge.behind:
-        return ""
-    plural = "s" if merge.behind > 1 else ""
-    return (
-        f"The suite file of '{table}' is {merge.behind} expectation{plural} behind; what it lacks "
-        "was generated for this run. Run `prefect-synth suites generate`."
-    )
-
-
 def stray_files(folder: Path, tables: Collection[str]) -> list[Path]:
     """Suite files of tables that the schema does not have."""
     known = {suite_file(folder, table) for table in tables}

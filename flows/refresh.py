@@ -21,6 +21,7 @@ from prefect_synth.flows.refresh_outcome import outcome_of
 from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables
 from prefect_synth.flows.refresh_setup import Setup, open_setup
 from prefect_synth.flows.refresh_work import Work
+from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.progress import timed_steps
 from prefect_synth.tasks.snapshots.errors import SandboxError
 from prefect_synth.tasks.staged_run import StagedRun
@@ -63,6 +64,7 @@ def _refresh(setup: Setup) -> State[Outcome]:
     workers: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(setup.project.run.workers)
     with private_errors(setup.staging.errors), guard(), setup.staging.lock():
         setup.sandbox.check_writable()
+        user_checks(setup).read_files()
         with workers as runner, timed_steps() as seconds, ExitStack() as end:
             staged = _stage(setup, runner, end)
             return _publish_or_refuse(Work(setup, runner, staged), seconds)

@@ -16,6 +16,7 @@ from prefect_synth import __version__
 from prefect_synth.expectations.gate import Judgement
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.flows.refresh_work import Work
+from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.artifacts import announce_place, draw_schema, keep_models, keep_scorecard
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
@@ -159,6 +160,7 @@ def _compare(
         pulled=staged.run.state.started,
         last=last_snapshot(work.setup.sandbox),
         models=tuple(models),
+        user_checks=user_checks(work.setup),
     )
 
 
@@ -173,6 +175,7 @@ def _what_is_judged(work: Work, table: str, synthetic: Mapping[str, TableRef]) -
         real,
         {name: synthetic[name].fingerprint for name in sorted({table, *parents})},
         work.setup.project.gates.with_overrides(_own_gates(work, table)).model_dump(mode="json"),
+        user_checks(work.setup).fingerprint(table),
     )
 
 

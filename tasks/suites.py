@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from prefect_synth.expectations.profile import TableProfile
 from prefect_synth.expectations.settings import Gates
-from prefect_synth.expectations.suite_files import load_suite, suite_file
+from prefect_synth.expectations.sides import Sides
+from prefect_synth.expectations.suite import Suite, bind
+from prefect_synth.expectations.suite_files import load_suite, read_suite, suite_file
 from prefect_synth.expectations.suite_merge import Merge
 from prefect_synth.expectations.suite_modules import import_modules
 from prefect_synth.expectations.suite_settings import SqlCheck
 from prefect_synth.expectations.verdict import Check
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metrics.sources import count_rows, read_schema
 from prefect_synth.tasks.references import fingerprint
 from prefect_synth.tasks.sql_checks import run_sql_checks
 
@@ -38,24 +41,53 @@ class UserChecks(BaseModel):
     checks: dict[str, SqlCheck] = {}
     memory: str | None = None
 
-    def suite(self, table: str, metadata: Metadata, schema: pa.Schema, gates: Gates) -> Merge:
-        """The suite of a table, still to be bound; its user's expectation classes are imported.
+    def read_files(self) -> None:
+        """Read every suite file, so that a broken one is told before any work is done.
+
+        Raises:
+            SuiteFileError: A file is not a suite.
+        """
+        for path in sorted(self.folder.glob("*.json")):
+            read_suite(path)
+
+    def bound(self, table: str, sides: Sides, profile: TableProfile, gates: Gates) -> Suite:
+        """The suite of a table, from its file and from what is generated, ready to run.
 
         Raises:
             SuiteFileError: The table's file is not a suite.
         """
-        import_modules(self.modules, self.base)  # what breaks is told once, by `run`
+        import_modules(self.modules, self.base)  # what breaks is told once, by `further`
+        merge = self.suite(table, sides.metadata, sides.training[table], gates)
+        rows = min(count_rows(sides.synthetic[table]), gates.max_rows)
+        return bind(merge.suite, profile, gates, rows)
+
+    def suite(self, table: str, metadata: Metadata, data: Path, gates: Gates) -> Merge:
+        """The suite of a table, from its file and from what is generated, not yet bound."""
+        schema = read_schema(data)
         return load_suite(self.folder, metadata.tables[table], metadata, schema, gates)
 
-    def run(self, synthetic: Mapping[str, Path]) -> list[Check]:
-        """Run the SQL checks, and say which module could not be imported."""
+    def further(self, sides: Sides, gates_of: Callable[[str], Gates]) -> tuple[Check, ...]:
+        """The SQL checks, and what is wrong with suite files and modules.
+
+        Args:
+            sides: The tables of the judgement.
+            gates_of: What must hold of a table.
+        """
         broken = import_modules(self.modules, self.base)
-        return [*broken, *run_sql_checks(self.checks, synthetic, self.memory)]
+        lags = [c for table in sides.metadata.tables for c in self._lag(table, sides, gates_of)]
+        return (*broken, *lags, *run_sql_checks(self.checks, sides.synthetic, self.memory))
 
     def fingerprint(self, table: str) -> str:
         """Of all that the verdict on one table depends on."""
-        file = suite_file(self.folder, table)
-        text = file.read_text(encoding="utf-8") if file.is_file() else ""
-        sources = [self.base / f"{name.replace('.', '/')}.py" for name in self.modules]
-        code = [path.read_text(encoding="utf-8") for path in sources if path.is_file()]
-        return fingerprint(text, self.modules, code)
+        files = [suite_file(self.folder, table)]
+        files += [self.base / f"{name.replace('.', '/')}.py" for name in self.modules]
+        texts = [path.read_text(encoding="utf-8") if path.is_file() else "" for path in files]
+        return fingerprint(texts, self.modules)
+
+    def _lag(self, table: str, sides: Sides, gates_of: Callable[[str], Gates]) -> Iterator[Check]:
+        merge = self.suite(table, sides.metadata, sides.training[table], gates_of(table))
+        if merge.behind:
+            required = "the suite file is up to date"
+            cure = "what it lacks was generated for this run: run prefect-synth suites generate"
+            found = f"{merge.behind} expectations behind"
+            yield Check("suite file", table, None, "expectation", found, required, "warned", cure)

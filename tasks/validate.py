@@ -40,6 +40,7 @@ from prefect_synth.tasks.progress import progress
 from prefect_synth.tasks.references import ModelRef
 from prefect_synth.tasks.snapshots.store import SnapshotStore
 from prefect_synth.tasks.steps import guarded, keyed_by
+from prefect_synth.tasks.suites import UserChecks
 from prefect_synth.tasks.synthesis import read_metadata
 
 STEP = "validate"
@@ -115,6 +116,7 @@ class Comparison(BaseModel):
         pulled: When the real rows were read.
         last: When the rows of the last published snapshot were read, and its figures by name.
         models: The trained parts, which know the rules in force.
+        user_checks: Suites and checks of the user's own.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -135,6 +137,7 @@ class Comparison(BaseModel):
     pulled: datetime
     last: LastSnapshot | None = None
     models: tuple[ModelRef, ...] = ()
+    user_checks: UserChecks
 
     def rules(self) -> dict[str, TableRules]:
         """The rules in force, by table."""
@@ -197,6 +200,7 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
         gates,
         expected_rows=comparison.expected_rows[table],
         kept=table in comparison.kept,
+        suite=comparison.user_checks.bound(table, sides, profile, gates),
     )
     file = comparison.verdict_file(table)
     file.parent.mkdir(exist_ok=True)
@@ -227,11 +231,14 @@ def judge_tables(comparison: Comparison) -> Judgement:
         by_table=comparison.table_gates,
         rules=comparison.rules(),
         kept=frozenset(comparison.kept),
-        further=check_freshness(
-            comparison.pulled,
-            datetime.now(UTC),
-            comparison.gates.max_age_hours,
-            comparison.last and comparison.last.created,
+        further=(
+            *check_freshness(
+                comparison.pulled,
+                datetime.now(UTC),
+                comparison.gates.max_age_hours,
+                comparison.last.created if comparison.last else None,
+            ),
+            *comparison.user_checks.further(sides, comparison.gates_of),
         ),
     )
     progress().advance(STEP, 1, "all tables")

@@ -13,6 +13,7 @@ from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.commands.typed import typed
 from prefect_synth.flows.quiet import surround_prefect
 from prefect_synth.flows.refresh_setup import Setup, open_setup
+from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.connections import shown_warehouse_url
 
 
@@ -20,6 +21,7 @@ def check_project(project: Path) -> Answer:
     """Read the project file, connect to warehouse and sandbox, and change nothing."""
     setup = open_setup(project)
     _check_schedule(setup)
+    user_checks(setup).read_files()
     document = {
         "project": setup.project.project,
         "warehouse": {

@@ -14,12 +14,12 @@ from prefect_synth.expectations.engine import parent_keys
 from prefect_synth.expectations.profile import TableProfile
 from prefect_synth.expectations.suite import bind
 from prefect_synth.expectations.suite_docs import DocumentedTable, build_data_docs
+from prefect_synth.expectations.suite_modules import import_modules
 from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.refresh_setup import Setup, open_setup
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.flows.yaml_document import ProjectError
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.synth.metrics.sources import read_schema
 from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.staged_run import StagedRun
 from prefect_synth.tasks.suites import UserChecks
@@ -87,6 +87,7 @@ def _profile(run: StagedRun, table: str) -> Path:
 def _documented(setup: Setup, run: StagedRun) -> Iterator[DocumentedTable]:
     metadata = read_metadata(run.folder / "metadata.json")
     wanted = user_checks(setup)
+    import_modules(wanted.modules, wanted.base)
     for name in metadata.tables:
         yield _document(setup, run, metadata, name, wanted)
 
@@ -97,8 +98,7 @@ def _document(
     gates = setup.project.table_gates().get(name, setup.project.gates)
     profile = TableProfile.load(_profile(run, name))
     batch = read_batch(run.synthetic(name), gates.max_rows, gates.seed)
-    schema = read_schema(run.synthetic(name))
-    template = wanted.suite(name, metadata, schema, gates).suite
+    template = wanted.suite(name, metadata, run.synthetic(name), gates).suite
     parents = {r.parent: run.synthetic(r.parent) for r in metadata.parents(name)}
     return DocumentedTable(
         metadata.tables[name],
