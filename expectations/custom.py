@@ -18,6 +18,7 @@ from prefect_synth.expectations.custom_columns import (
     ExpectColumnTvComplementToBeAtLeast,
     ExpectColumnValuesToBeInRealRange,
 )
+from prefect_synth.expectations.custom_quantiles import ExpectColumnQuantileValuesToBeBetween
 from prefect_synth.expectations.custom_references import References, references
 from prefect_synth.expectations.custom_tables import (
     ExpectCopiedRowShareToBeAtMost,
@@ -29,6 +30,7 @@ __all__ = [
     "ExpectColumnKsComplementToBeAtLeast",
     "ExpectColumnMeanToBeNear",
     "ExpectColumnNullShareToBeNear",
+    "ExpectColumnQuantileValuesToBeBetween",
     "ExpectColumnTvComplementToBeAtLeast",
     "ExpectColumnValuesToBeInRealRange",
     "ExpectCopiedRowShareToBeAtMost",
