@@ -18,7 +18,7 @@ MOST_CELLS = 25
 
 _SIDE = 300  # of a panel, in pixels
 _CELL = (12, 26)
-_NAMES = 128  # width of the names beside the first panel
+_NAMES = 104  # width of the names beside the first panel
 _TOP = 16
 _LETTER = 10  # smallest size of a letter
 _STEPS = 32
@@ -188,5 +188,6 @@ def _pixels(matrix: _Floats, title: str) -> str:
     return cells_as_data_uri(np.where(np.isnan(matrix), 0, places).astype(np.uint8), colours)
 
 
-def _short(text: str, most: int = 18) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+def _short(text: str, most: int = 16) -> str:
+    """A long name without its middle: names of wide tables differ at their ends."""
+    return text if len(text) <= most else f"{text[: most - 7]}…{text[-6:]}"

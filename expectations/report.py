@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
@@ -137,6 +138,7 @@ def _render(content: ReportContent, edition: Edition) -> str:
     )
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         autoescape=True,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
+from prefect_synth.expectations.report_scores import score_change, score_title
+from prefect_synth.expectations.scores import Score
 from prefect_synth.expectations.verdict import Check, Verdict
 from prefect_synth.synth.metrics.quality import QualityScore
 
@@ -25,6 +27,7 @@ def scorecard_markdown(
     *,
     title: str = "Scorecard",
     kept: Collection[str] = (),
+    scores: Sequence[Score] = (),
 ) -> str:
     """Write the scorecard. It holds aggregates only.
 
@@ -34,6 +37,7 @@ def scorecard_markdown(
         rows: Real and synthetic rows by table.
         title: The heading.
         kept: Tables published as they are.
+        scores: All figures; those of the whole snapshot stand in the place of the quality's.
 
     Returns:
         Markdown that Prefect's UI renders.
@@ -41,7 +45,10 @@ def scorecard_markdown(
     parts = [f"# {title}", _headline(verdict)]
     if verdict.failures:
         parts.append(_checks("Failed", verdict.failures))
-    if quality is not None:
+    whole = [score for score in scores if score.table is None]
+    if whole:
+        parts.append(_figures(whole))
+    elif quality is not None:
         parts.append(_scores(quality))
     if rows:
         parts.append(_tables(verdict, quality, rows))
@@ -94,6 +101,27 @@ def _scores(quality: QualityScore) -> str:
         markdown_row(title, f"{score:.3f}") for title, score in scores.items() if score is not None
     ]
     return "\n".join(lines)
+
+
+def _figures(scores: Sequence[Score]) -> str:
+    lines = ["## Scores", "", "| score | found | ceiling | last | best |"]
+    lines.append("|---|---:|---:|---|---:|")
+    lines += [
+        markdown_row(
+            score_title(score.name),
+            f"{score.found:.3f}" + (f" ± {score.error:.3f}" if score.error is not None else ""),
+            "-" if score.ceiling is None else f"{score.ceiling:.3f}",
+            "-" if score.last is None else " ".join((f"{score.last:.3f}", *_moved(score))),
+            f"{score.best:g}",
+        )
+        for score in scores
+    ]
+    return "\n".join(lines)
+
+
+def _moved(score: Score) -> tuple[str, ...]:
+    change, moved = score_change(score)
+    return (f"({moved}, {change})",) if moved else ()
 
 
 def _tables(

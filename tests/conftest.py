@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -13,10 +14,14 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from servers import postgres
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome as WebDriver
 
 # the same examples on every run, so that a red test means a change; to look for new ones:
 # pytest --hypothesis-profile default
@@ -174,6 +179,33 @@ def _wait_until_up(server: S3Server, folder: Path) -> None:
             time.sleep(0.2)
         else:
             return
+
+
+CHROMIUM_FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync "
+    "--disable-dev-shm-usage --window-size=1400,1000"
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+    """Headless Chromium with a profile of its own; it keeps a log of page and network."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    driver = shutil.which("chromedriver")
+    if driver is None or shutil.which("chromium") is None:
+        reason = "Chromium or its driver is not installed: make browser"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(shutil.which("chromium"))
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    profile = tmp_path_factory.mktemp("profile")
+    for flag in (*CHROMIUM_FLAGS.split(), f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    with webdriver.Chrome(options=options, service=Service(driver)) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")
