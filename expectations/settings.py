@@ -114,7 +114,7 @@ class PrivacyGates(_Settings):
     """How much of the real data may turn up again; None leaves a gate out."""
 
     copied_rows: AtMost | None = Field(
-        default=AtMost(max=0.005),
+        default=AtMost(max=0.002),
         description="Share of copies of unique real rows accepted above the natural rate.",
     )
     pii_values: Share = Field(
