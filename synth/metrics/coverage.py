@@ -118,7 +118,7 @@ def statistic_similarity(real: Floats, synthetic: Floats) -> dict[str, float]:
         STATISTICS, _statistics(real), _statistics(synthetic), strict=True
     ):
         width = real.max() / 2 - real.min() / 2 if len(real) else 0.0
-        if width == 0 or np.isnan(left) or np.isnan(right):
+        if width == 0 or not (np.isfinite(left) and np.isfinite(right)):
             found[name] = float("nan")
         else:
             found[name] = float(max(0.0, 1 - abs(left / 2 - right / 2) / width))
@@ -161,9 +161,10 @@ def _number_scores(real: Floats, synthetic: Floats) -> dict[str, float]:
 def _statistics(values: Floats) -> tuple[float, float, float]:
     if not len(values):
         return np.nan, np.nan, np.nan
-    with np.errstate(over="ignore", invalid="ignore"):
-        spread = float(values.std(ddof=1)) if len(values) > 1 else np.nan
-        return float(values.mean()), float(np.median(values)), spread
+    scale = float(np.abs(values).max()) or 1.0  # of enormous numbers, sums and squares are infinite
+    values = values / scale
+    spread = float(values.std(ddof=1)) if len(values) > 1 else np.nan
+    return float(values.mean()) * scale, float(np.median(values)) * scale, spread * scale
 
 
 def _share(counts: Ints) -> float:

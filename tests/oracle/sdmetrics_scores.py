@@ -136,27 +136,7 @@ def score(real, synthetic, columns, relationships):
     import pandas as pd
     from sdmetrics.reports import QualityReport
 
-    def one(names):
-        return names[0] if len(names) == 1 else names
-
-    metadata = {
-        "METADATA_SPEC_VERSION": "V1",
-        "tables": {
-            t: {"columns": {c: sdmetrics_column(s) for c, s in names.items()}}
-            for t, names in columns.items()
-        },
-        "relationships": [
-            {
-                "child_table_name": child,
-                "child_foreign_key": one(child_columns),
-                "parent_table_name": parent,
-                "parent_primary_key": one(parent_columns),
-            }
-            for child, child_columns, parent, parent_columns in relationships
-        ],
-    }
-    for _, _, parent, parent_columns in relationships:
-        metadata["tables"][parent]["primary_key"] = one(parent_columns)
+    metadata = sdmetrics_metadata(columns, relationships)
 
     def frames(tables):
         return {t: frame(pd, table, columns[t]) for t, table in tables.items()}
@@ -178,7 +158,98 @@ def score(real, synthetic, columns, relationships):
     for part, (property_, name) in parts.items():
         rows = report.get_details(property_).to_dict("records")
         result[part] = {name(r): r["Score"] for r in rows if r["Score"] == r["Score"]}
+    result["diagnostic"] = diagnose(frames(real), frames(synthetic), metadata)
+    result["columns"] = {
+        f"{t}.{c}": column_metrics(frames(real)[t][c], frames(synthetic)[t][c], sdtype)
+        for t, names in columns.items()
+        for c, sdtype in names.items()
+        if sdtype in METRICS
+    }
     return result
+
+
+NUMBERS = ["BoundaryAdherence", "RangeCoverage", "MissingValueSimilarity", "StatisticSimilarity"]
+CATEGORIES = ["CategoryCoverage", "CategoryAdherence", "MissingValueSimilarity"]
+METRICS = {"numerical": NUMBERS, "datetime": NUMBERS, "categorical": CATEGORIES}
+METRICS["boolean"] = CATEGORIES
+
+
+def column_metrics(real, synthetic, sdtype):
+    """Every single-column metric that fits and has a value, named as ours are."""
+    import sdmetrics.single_column as metrics
+
+    found = {}
+    for metric in METRICS[sdtype]:
+        name = "".join(f"_{c.lower()}" if c.isupper() else c for c in metric)[1:]
+        ways = [{}]
+        if metric == "StatisticSimilarity":
+            ways = [{"statistic": statistic} for statistic in ("mean", "median", "std")]
+        for way in ways:
+            full = "_".join([name, *way.values()])
+            try:
+                found[full] = number(getattr(metrics, metric).compute(real, synthetic, **way))
+            except ZeroDivisionError:  # CategoryCoverage of a column without a value
+                found[full] = None
+    return {name: score for name, score in found.items() if score is not None}
+
+
+def diagnose(real, synthetic, metadata):
+    """The diagnostic report: its properties and every column, table and relationship."""
+    from sdmetrics.reports import DiagnosticReport
+
+    report = DiagnosticReport()
+    report.generate(real, synthetic, metadata, verbose=False)
+    result = {"overall": number(report.get_score())}
+    for row in report.get_properties().itertuples():
+        if row.Property != "Constraint Validity":  # no constraint is given
+            result[row.Property.lower().replace(" ", "_")] = number(row.Score)
+
+    def rows(property_):
+        found = report.get_details(property_).to_dict("records")
+        return [row for row in found if row["Score"] == row["Score"]]
+
+    result["per_column"] = {
+        f"{r['Table']}.{key_name(r['Column'])}": r["Score"] for r in rows("Data Validity")
+    }
+    result["per_table"] = {r["Table"]: r["Score"] for r in rows("Data Structure")}
+    result["per_relationship"] = {}
+    for r in rows("Relationship Validity") if metadata["relationships"] else []:
+        name = "".join(f"_{c.lower()}" if c.isupper() else c for c in r["Metric"])[1:]
+        result["per_relationship"].setdefault(relationship_name(r), {})[name] = r["Score"]
+    return result
+
+
+def key_name(columns):
+    """Name a key of one or several columns as we do."""
+    separator = ", "
+    return columns if isinstance(columns, str) else f"({separator.join(columns)})"
+
+
+def sdmetrics_metadata(columns, relationships):
+    """SDMetrics' metadata, with the parents' keys as primary keys."""
+
+    def one(names):
+        return names[0] if len(names) == 1 else names
+
+    metadata = {
+        "METADATA_SPEC_VERSION": "V1",
+        "tables": {
+            t: {"columns": {c: sdmetrics_column(s) for c, s in names.items()}}
+            for t, names in columns.items()
+        },
+        "relationships": [
+            {
+                "child_table_name": child,
+                "child_foreign_key": one(child_columns),
+                "parent_table_name": parent,
+                "parent_primary_key": one(parent_columns),
+            }
+            for child, child_columns, parent, parent_columns in relationships
+        ],
+    }
+    for _, _, parent, parent_columns in relationships:
+        metadata["tables"][parent]["primary_key"] = one(parent_columns)
+    return metadata
 
 
 def relationship_name(row):
