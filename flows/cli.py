@@ -208,6 +208,31 @@ def report(
 
 
 @app.command()
+def purge(
+    everything: Annotated[
+        bool, typer.Option("--all", help="All of private staging, the pseudonyms' key included.")
+    ] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="Staged rows, profiles, reports.")] = False,
+    models: Annotated[bool, typer.Option("--models", help="Trained models, cached steps.")] = False,
+    pseudonyms: Annotated[
+        bool, typer.Option("--pseudonyms", help="The key: the next snapshot has other pseudonyms.")
+    ] = False,
+    subject: Annotated[
+        str | None, typer.Option(help="TABLE=KEY: one row and all rows that belong to it.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete real rows, profiles and models from private staging; the warehouse is not touched."""
+    from prefect_synth.flows.commands.purge import purge_project
+
+    chosen = {"runs": runs, "models": models, "pseudonyms": pseudonyms}
+    parts = ["everything"] if everything else [name for name, wanted in chosen.items() if wanted]
+    respond(as_json, lambda: purge_project(project, parts, subject, yes=yes, ask=not as_json))
+
+
+@app.command()
 def serve(
     project: ProjectOption = HERE,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 4200,

@@ -34,6 +34,7 @@ EXIT_CODES = {
     "synth.metrics.sources.MetricsError": CONFIGURATION,
     "synth.storage.StorageError": ENGINE,
     "tasks.connections.BlockNotFoundError": CONFIGURATION,
+    "tasks.family.PurgeError": CONFIGURATION,
     "tasks.snapshots.errors.SandboxConflictError": CONNECTION,
     "tasks.snapshots.errors.SandboxCredentialsError": CONNECTION,
     "tasks.snapshots.errors.SandboxDependencyError": CONFIGURATION,

@@ -1,0 +1,160 @@
+"""Deleting from private staging: everything, parts of it, or one subject with all that is its own.
+
+The warehouse is never touched, and published snapshots hold no real row of a generated table.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prefect_synth.synth.storage import folder_name
+from prefect_synth.tasks.family import Family, PurgeError, family_of
+from prefect_synth.tasks.references import file_fingerprint
+from prefect_synth.tasks.staged_rows import staged_files, without_rows
+from prefect_synth.tasks.staged_run import StagedRun
+from prefect_synth.tasks.staging import Staging
+from prefect_synth.tasks.synthesis import read_metadata
+
+__all__ = ["PurgeError", "Purged", "purge_parts", "purge_subject"]
+
+_STAYS = frozenset({"lock", ".gitignore"})
+_PARTS = {
+    "runs": ("runs", "errors"),
+    "models": ("models", "extensions", "results"),
+    "pseudonyms": ("pseudonyms.key",),
+}
+
+
+@dataclass
+class Purged:
+    """What was deleted, in numbers.
+
+    Args:
+        parts: Parts of staging that were deleted whole.
+        runs: Runs that were looked into.
+        rows: Rows deleted by table.
+        profiles: Tables whose remembered hashes were deleted.
+        reports: Private reports that were deleted.
+        models: Models that were deleted, of tables and of what parents know of their children.
+        unfinished: Interrupted runs that were deleted whole.
+    """
+
+    parts: list[str] = field(default_factory=list)
+    runs: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    profiles: int = 0
+    reports: int = 0
+    models: int = 0
+    unfinished: int = 0
+
+    @property
+    def retrain(self) -> bool:
+        """Whether the next refresh has to train anew."""
+        return self.models > 0 or bool({"models", "everything"} & set(self.parts))
+
+
+def purge_parts(staging: Staging, parts: Iterable[str]) -> Purged:
+    """Delete parts of staging whole.
+
+    Args:
+        staging: The project's staging.
+        parts: `runs`, `models`, `pseudonyms`, or `everything`.
+
+    Raises:
+        RefreshRunningError: A refresh is going.
+    """
+    done = Purged()
+    with staging.lock():
+        for part in parts:
+            there = [p.name for p in staging.root.iterdir() if p.name not in _STAYS]
+            done.runs += len(staging.runs()) if part in ("runs", "everything") else 0
+            for name in there if part == "everything" else _PARTS[part]:
+                _delete(staging.root / name)
+            done.parts.append(part)
+    Staging(staging.root)  # its empty folders
+    return done
+
+
+def purge_subject(staging: Staging, table: str, key: tuple[str, ...]) -> Purged:
+    """Delete one row and all rows that descend from it, with what was learned from them.
+
+    Args:
+        staging: The project's staging.
+        table: The subject's table.
+        key: Its primary key, as texts.
+
+    Raises:
+        PurgeError: There is no such table, or the key does not fit it.
+        RefreshRunningError: A refresh is going.
+    """
+    done = Purged()
+    with staging.lock():
+        for run in staging.runs():
+            _purge_run(staging, run, table, key, done)
+    return done
+
+
+def _purge_run(
+    staging: Staging, run: StagedRun, table: str, key: tuple[str, ...], done: Purged
+) -> None:
+    done.runs += 1
+    metadata_file = run.folder / "metadata.json"
+    if not (run.folder / "real").is_dir() or not metadata_file.is_file():
+        _forget_models(staging, run, done)  # nobody can tell any more whose rows they saw
+        return
+    metadata = read_metadata(metadata_file)
+    files = {name: staged_files(run, name) for name in metadata.tables}
+    family = family_of(metadata, files, table, key)
+    if not family.size:
+        return
+    for name, rows in family.rows.items():
+        done.rows[name] = done.rows.get(name, 0) + sum(len(at) for at in rows.values())
+    _forget_models(staging, run, done)
+    if run.state.finished:
+        _take_out(run, family, done)
+    else:
+        shutil.rmtree(run.folder)
+        done.unfinished += 1
+
+
+def _take_out(run: StagedRun, family: Family, done: Purged) -> None:
+    """Rewrite the staged files, and forget what the run remembers of the tables."""
+    for name, rows in family.rows.items():
+        for file, at in rows.items():
+            without_rows(file, at)
+        profile = run.folder / "profiles" / folder_name(name)
+        done.profiles += int(_delete(profile))
+    done.reports += int(_delete(run.report))
+    _delete(run.errors)
+    state = run.state
+    run.update(
+        pulled=tuple(ref.model_copy(update=_changed(ref.path, family)) for ref in state.pulled),
+        held_out=tuple(ref.model_copy(update=_changed(ref.path, family)) for ref in state.held_out),
+    )
+
+
+def _changed(path: Path, family: Family) -> dict[str, object]:
+    """What is new of a staged file that rows were taken out of."""
+    if path not in family.left:
+        return {}
+    return {"rows": family.left[path], "fingerprint": file_fingerprint(path)}
+
+
+def _forget_models(staging: Staging, run: StagedRun, done: Purged) -> None:
+    for path in run.state.models:
+        done.models += int(_delete(staging.root / path))
+    if run.state.models:
+        run.update(models=())
+
+
+def _delete(path: Path) -> bool:
+    """Delete a file or a folder; whether there was one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+        return True
+    there = path.exists() or path.is_symlink()
+    path.unlink(missing_ok=True)
+    return there
