@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from prefect_synth.synth.metrics.sources import Source, read_batches, read_schema
+from prefect_synth.synth.metrics.sources import Ints, Source, read_batches, read_schema
 
 Bools = npt.NDArray[np.bool_]
 
@@ -58,6 +58,15 @@ def find_values(source: Source, wanted: Collection[str]) -> dict[str, int]:
     return {column: count for column, count in counts.items() if count}
 
 
+def list_items(values: pa.Array) -> tuple[pa.Array, Ints]:
+    """The items of all lists of an array, and the position of the list of each."""
+    if not (pt.is_list(values.type) or pt.is_large_list(values.type)):
+        values = values.cast(pa.list_(values.type.value_type))  # fixed sizes, views
+    # a null may own items that are hidden: its length is null, and they are not flattened
+    lengths = pc.list_value_length(values).fill_null(0).to_numpy()
+    return pc.list_flatten(values), np.repeat(np.arange(len(values)), lengths)
+
+
 def _wanted(values: list[str]) -> _Wanted:
     chunks = [values[i : i + _TOGETHER] for i in range(0, len(values), _TOGETHER)]
     numbers = [number for value in values if (number := _number(value)) is not None]
@@ -94,11 +103,8 @@ def _holds(values: pa.Array, wanted: _Wanted) -> Bools:
 
 
 def _in_lists(values: pa.Array, wanted: _Wanted) -> Bools:
-    if not (pt.is_list(values.type) or pt.is_large_list(values.type)):
-        values = values.cast(pa.list_(values.type.value_type))  # fixed sizes, views
-    owners = pc.list_parent_indices(values).to_numpy()
-    hits = owners[_holds(pc.list_flatten(values), wanted)]
-    return np.bincount(hits, minlength=len(values)) > 0
+    items, owners = list_items(values)
+    return np.bincount(owners[_holds(items, wanted)], minlength=len(values)) > 0
 
 
 def _cells(values: pa.Array, wanted: _Wanted) -> Bools:

@@ -15,13 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from prefect_synth.synth.metrics.canaries import list_items
 from prefect_synth.synth.metrics.hashing import Hashes, hash_values
 from prefect_synth.synth.metrics.sources import Ints, Source, read_batches, read_schema
 from prefect_synth.synth.metrics.values import plain
 
 PATTERNS = {
     "email": r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+",
-    "iban": r"\b[a-z]{2}\d{2}(?:[a-z0-9]{11,30}|(?: [a-z0-9]{4})(?: (?:[a-z0-9]{3}\d|\d[a-z0-9]{3}))+(?: \d{1,3})?)\b",
+    "iban": r"\b[a-z]{2}\d{2}(?:[a-z0-9]{11,30}"
+    r"|(?: [a-z0-9]{4})(?: (?:[a-z0-9]{3}\d|\d[a-z0-9]{3}))+(?: \d{1,3})?)\b",
     "number": r"\+?\(?\d(?:[ ().\-/]{0,2}\d){6,}",
 }
 """What looks like a personal value, in lower case: `number` is a phone, a card or an account."""
@@ -109,9 +111,9 @@ def flat_texts(values: pa.Array) -> tuple[pa.Array, Ints]:
     rows = np.arange(len(values))
     if isinstance(values.type, pa.BaseExtensionType):
         values = values.storage
-    while pt.is_list(values.type) or pt.is_large_list(values.type):
-        rows = rows[pc.list_parent_indices(values).to_numpy()]
-        values = pc.list_flatten(values)
+    while _is_list(values.type):
+        values, owners = list_items(values)
+        rows = rows[owners]
     if pt.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     valid = values.is_valid().to_numpy(zero_copy_only=False)
@@ -148,6 +150,12 @@ def _is_text(type_: pa.DataType) -> bool:
 def _holds_text(type_: pa.DataType) -> bool:
     if isinstance(type_, pa.BaseExtensionType):
         type_ = type_.storage_type
-    while pt.is_list(type_) or pt.is_large_list(type_) or pt.is_dictionary(type_):
+    while _is_list(type_) or pt.is_dictionary(type_):
         type_ = type_.value_type
     return _is_text(type_)
+
+
+def _is_list(type_: pa.DataType) -> bool:
+    return bool(
+        pt.is_nested(type_) and not (pt.is_struct(type_) or pt.is_map(type_) or pt.is_union(type_))
+    )
