@@ -9,7 +9,7 @@ from html import escape
 from prefect_synth.expectations.layout import lay_out, stack
 from prefect_synth.synth.metadata import Metadata, Relationship, Table
 
-_WIDTH, _GAP_X, _GAP_Y, _MARGIN = 176, 54, 20, 16
+_WIDTH, _GAP_X, _GAP_Y, _MARGIN = 186, 50, 20, 16
 _HEAD, _LINE, _KEYS, _WAYPOINT = 40, 17, 6, 6
 _SMALLEST = 0.75  # of the natural size: below it, the card scrolls instead
 
@@ -82,7 +82,7 @@ def _draw(metadata: Metadata, table: Table, box: _Box, rows: Mapping[str, int]) 
     parts = [
         f'<rect class="box" x="{box.x}" y="{box.y:.1f}" width="{_WIDTH}" height="{box.height}" '
         'rx="7"/>',
-        _text(box.x + 12, box.y + 18, "name", _short(table.name, 21)),
+        _text(box.x + 12, box.y + 18, "name", _short(table.name, 18)),
         _text(box.x + 12, box.y + 33, "small", f"{count}{len(table.columns)} columns"),
     ]
     for column in box.keys:
@@ -132,4 +132,5 @@ def _text(x: float, y: float, style: str, text: str) -> str:
 
 
 def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """A long name without its middle: names often differ at their ends."""
+    return text if len(text) <= most else f"{text[: most - 7]}…{text[-6:]}"

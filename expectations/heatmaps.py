@@ -24,6 +24,7 @@ _LETTER = 10  # smallest size of a letter
 _STEPS = 32
 _FULL = 0.5  # a difference of so much has the full colour
 _MOST_NAMED = 6
+_SMALL = 0.15  # above what rounding to tenths can make of nothing
 
 # The same hues as in the style sheet, legible on light and on dark pages alike.
 _HUES = {"level": (15, 127, 120), "up": (190, 84, 32), "down": (64, 98, 187)}
@@ -71,7 +72,7 @@ def draw_heatmaps(view: PairView) -> list[Panel]:
 
 
 def largest_changes(view: PairView) -> list[Change]:
-    """The pairs that differ most, the largest first; those below a tenth are left out."""
+    """The pairs that differ most, the largest first; small changes are left out."""
     real, synthetic = np.array(view.real), np.array(view.synthetic)
     gaps = np.triu(np.nan_to_num(np.abs(synthetic - real)), 1)
     order = np.argsort(-gaps, axis=None, kind="stable")[:_MOST_NAMED]
@@ -79,7 +80,7 @@ def largest_changes(view: PairView) -> list[Change]:
     return [
         Change(f"{view.columns[i]} ~ {view.columns[j]}", float(real[i, j]), float(synthetic[i, j]))
         for i, j in places
-        if gaps[i, j] >= 0.1
+        if gaps[i, j] >= _SMALL
     ]
 
 
@@ -188,6 +189,6 @@ def _pixels(matrix: _Floats, title: str) -> str:
     return cells_as_data_uri(np.where(np.isnan(matrix), 0, places).astype(np.uint8), colours)
 
 
-def _short(text: str, most: int = 16) -> str:
+def _short(text: str, most: int = 14) -> str:
     """A long name without its middle: names of wide tables differ at their ends."""
     return text if len(text) <= most else f"{text[: most - 7]}…{text[-6:]}"

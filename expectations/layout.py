@@ -9,6 +9,7 @@ from itertools import pairwise
 from prefect_synth.synth.metadata import Metadata, Relationship
 
 _SWEEPS = 8
+_LOWEST = 160.0  # so far below the top a layer may start: else a small window shows nothing
 _TALLEST = 9  # tables above each other, before those without children move right
 
 
@@ -59,11 +60,11 @@ def lay_out(metadata: Metadata) -> Layout:
 def stack(
     layout: Layout, height: Callable[[str], float], gap: float, margin: float
 ) -> dict[str, float]:
-    """The top of each node, layers centred on each other."""
+    """The top of each node: layers centred on each other, but never far below the top."""
     tall = [sum(height(n) + gap for n in layer) - gap for layer in layout.layers]
     tops = {}
     for layer, total in zip(layout.layers, tall, strict=True):
-        y = margin + (max(tall) - total) / 2
+        y = margin + min((max(tall) - total) / 2, _LOWEST)
         for node in layer:
             tops[node] = y
             y += height(node) + gap

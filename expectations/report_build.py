@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from prefect_synth.expectations.column_views import column_views, view_of_shape
 from prefect_synth.expectations.degrees import degree_views
+from prefect_synth.expectations.distance_views import distance_view
 from prefect_synth.expectations.pairs import pair_view
 from prefect_synth.expectations.profile import TableProfile
 from prefect_synth.expectations.report_content import (
@@ -15,6 +17,7 @@ from prefect_synth.expectations.report_content import (
     DegreeView,
     Notes,
     PairView,
+    PrivacyView,
     ReportContent,
 )
 from prefect_synth.expectations.scorecard import PROPERTIES
@@ -23,6 +26,7 @@ from prefect_synth.expectations.shapes import table_shapes
 from prefect_synth.expectations.verdict import Verdict
 from prefect_synth.synth.hierarchy.summary import PartSummary
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metrics.privacy import learned_columns
 from prefect_synth.synth.metrics.quality import QualityScore
 
 
@@ -40,6 +44,8 @@ def report_content(
     columns: Mapping[str, tuple[ColumnView, ...]] | None = None,
     pairs: Mapping[str, PairView] | None = None,
     degrees: Sequence[DegreeView] = (),
+    privacy: Mapping[str, PrivacyView] | None = None,
+    shared: Collection[str] = (),
     kept: Collection[str] = (),
     models: Sequence[PartSummary] = (),
 ) -> ReportContent:
@@ -57,7 +63,9 @@ def report_content(
         scores: All figures; those of the quality by default.
         columns: Distributions by table, from `all_columns` or `shape_views`.
         pairs: Associations by table, from `all_pairs`.
-        degrees: Children per parent, from `degree_views`.
+        degrees: Children per parent, from `all_degrees`.
+        privacy: Nearness to real rows by table, from `all_distances`.
+        shared: Tables of which nothing is held out, though something is of others.
         kept: Tables published as they are.
         models: How each table was modelled.
 
@@ -76,7 +84,8 @@ def report_content(
         pairs=pairs or {},
         degrees=tuple(degrees),
         models=tuple(models),
-        notes=report_notes(metadata, verdict, quality, kept),
+        privacy=privacy or {},
+        notes=replace(report_notes(metadata, verdict, quality, kept), shared=tuple(shared)),
         identity=identity or {},
     )
 
@@ -144,6 +153,33 @@ def all_degrees(
 ) -> tuple[DegreeView, ...]:
     """Children per parent along each foreign key."""
     return degree_views(metadata, real, synthetic, quality.per_relationship if quality else {})
+
+
+def all_distances(
+    metadata: Metadata,
+    training: Mapping[str, Path],
+    synthetic: Mapping[str, Path],
+    holdout: Mapping[str, Path],
+    kept: Collection[str] = (),
+    *,
+    seed: int = 0,
+) -> dict[str, PrivacyView]:
+    """How near synthetic rows, and rows never seen, are to training rows, by table.
+
+    Tables that are kept, or have no column from which rows could be told apart, are left out.
+    """
+    learned = {
+        name: [table.columns[column] for column in learned_columns(metadata, name)]
+        for name, table in metadata.tables.items()
+        if name not in kept
+    }
+    return {
+        name: distance_view(
+            name, training[name], synthetic[name], holdout.get(name), columns, seed=seed
+        )
+        for name, columns in learned.items()
+        if columns
+    }
 
 
 def quality_scores(

@@ -25,9 +25,11 @@ from prefect_synth.expectations.report import write_report
 from prefect_synth.expectations.report_build import (
     all_columns,
     all_degrees,
+    all_distances,
     all_pairs,
     report_content,
 )
+from prefect_synth.expectations.report_identity import run_identity
 from prefect_synth.expectations.scores import Score
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.sides import Sides
@@ -267,12 +269,14 @@ def report_judgement(
         created,
         rows=comparison.rows,
         snapshot=run_id,
-        identity={"seed": str(seed)},
+        identity=run_identity(seed),
         quality=quality,
         scores=judgement.scores,
         columns=all_columns(sides.metadata, real, synthetic, sides.holdout, quality),
         pairs=all_pairs(sides.metadata, real, synthetic, quality),
         degrees=all_degrees(sides.metadata, sides.whole, synthetic, quality),
+        privacy=all_distances(sides.metadata, real, synthetic, sides.holdout, comparison.kept),
+        shared=sides.shared,
         kept=comparison.kept,
         models=[model.made for model in comparison.models],
     )
