@@ -57,7 +57,10 @@ def distance_view(
         _distances(side.at_most(rows, stream(seed, "distances", table, name)), seen.rows)
         for name, side in (("synthetic", made), ("holdout", unseen))
     ]
-    edges = np.linspace(0, np.quantile(np.concatenate(distances), _TAIL) or 1.0, _BINS + 1)
+    far = np.quantile(np.concatenate(distances), _TAIL)
+    if far == 0:
+        return PrivacyView(table, why_not="All rows lie at no distance: its columns hardly differ.")
+    edges = np.linspace(0, far, _BINS + 1)
     counts = [np.histogram(np.minimum(d, edges[-1]), edges)[0].tolist() for d in distances]
     return PrivacyView(table, tuple(edges.tolist()), tuple(counts[0]), tuple(counts[1]))
 

@@ -215,9 +215,15 @@ def report_notes(
         kept=tuple(sorted(kept)),
         sampled=tuple(sorted(sampled)),
         generated=_generated(metadata, kept),
-        untold=tuple(c.place for c in verdict.warnings if c.observed == "not judged"),
+        untold=_not_judged(verdict, "copied rows"),
+        unattacked=_not_judged(verdict, "attacks"),
         unscored=quality.unscored if quality else (),
     )
+
+
+def _not_judged(verdict: Verdict, name: str) -> tuple[str, ...]:
+    found = [c for c in verdict.warnings if c.name == name and c.observed == "not judged"]
+    return tuple(dict.fromkeys(check.place for check in found))
 
 
 def _generated(metadata: Metadata, kept: Collection[str]) -> dict[str, tuple[str, ...]]:

@@ -185,6 +185,7 @@ class Notes:
         excluded: Tables and columns that were left out by request.
         quarantined: Tables and columns that wait for somebody to accept them.
         untold: Tables in which copied rows cannot be told from chance.
+        unattacked: Tables on which attacks tell nothing.
         unscored: Columns without a score, since a side holds no value.
         shared: Tables without a holdout of their own, shared by all families.
     """
@@ -195,6 +196,7 @@ class Notes:
     excluded: tuple[str, ...] = ()
     quarantined: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
+    unattacked: tuple[str, ...] = ()
     unscored: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
 

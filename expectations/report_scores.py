@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from prefect_synth.expectations.report_content import PastScores
 from prefect_synth.expectations.scores import Score
@@ -23,7 +23,7 @@ TITLES: Mapping[str, str] = {
     "relations": "Dependence kept on parents",
     "sequences": "Sequences: memory and gaps",
     "c2st": "Classifier telling synthetic from real (AUC)",
-    "c2st_relations": "The same, rows joined with relatives (AUC)",
+    "c2st_relations": "Classifier on rows joined with relatives (AUC)",
     "tstr": "Trained on synthetic, tested on real",
     "copied_rows": "Copied rows",
     "pii_values": "Real personal values",
@@ -136,13 +136,40 @@ def score_change(score: Score) -> tuple[str, str]:
 
 
 def score_groups(scores: Iterable[Score]) -> list[tuple[str, list[ScoreLine]]]:
-    """The snapshot's own figures, fidelity first, then privacy; empty groups are left out."""
-    whole = [score for score in scores if score.table is None]
+    """The snapshot's own figures, and the worst of those that tables alone have.
+
+    Fidelity comes first, then privacy; empty groups are left out.
+    """
+    scores = list(scores)
+    whole = [(score, score_line(score)) for score in scores if score.table is None]
+    lines = [*whole, *_worst(scores, {score.name for score, _ in whole})]
     groups = [
-        (title, [score_line(s) for s in whole if (s.kind == "privacy") == is_privacy])
+        (title, [line for score, line in lines if (score.kind == "privacy") == is_privacy])
         for title, is_privacy in (("Fidelity", False), ("Privacy", True))
     ]
     return [group for group in groups if group[1]]
+
+
+def _worst(scores: Iterable[Score], known: Collection[str]) -> list[tuple[Score, ScoreLine]]:
+    by_name: dict[str, list[Score]] = {}
+    for score in scores:
+        if score.name not in known:
+            by_name.setdefault(score.name, []).append(score)
+    found = [(max(own, key=_certainly_off), len(own)) for own in by_name.values()]
+    return [(score, _worst_line(score, count)) for score, count in found]
+
+
+def _certainly_off(score: Score) -> float:
+    """How far a figure is from the ideal, less what may be chance."""
+    return abs(score.found - score.best) - (score.error or 0.0)
+
+
+def _worst_line(score: Score, count: int) -> ScoreLine:
+    line, column = score_line(score), score.column or ""
+    # a column's name, or words such as `its children`
+    place = f"{score.table}{': ' if ' ' in column else '.' if column else ''}{column}"
+    more = f"; the worst of {count}" if count > 1 else ""
+    return replace(line, place=place, ideal=line.ideal + more)
 
 
 def table_scores(scores: Iterable[Score], table: str) -> list[ScoreLine]:

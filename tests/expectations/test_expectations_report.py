@@ -177,13 +177,18 @@ def test_why_there_is_no_nearness_is_said(write: Write) -> None:
 def test_the_report_says_what_it_does_not_cover(write: Write, content: ReportContent) -> None:
     """Kept, quarantined and shared tables and generated columns are named."""
     notes = replace(
-        content.notes, kept=("reviews",), quarantined=("orders.new",), shared=("countries",)
+        content.notes,
+        kept=("reviews",),
+        quarantined=("orders.new",),
+        shared=("countries",),
+        unattacked=("shops",),
     )
     uncovered = write(notes=notes)
     uncovered = uncovered[uncovered.index("What this does not cover") :]
     assert "real rows included:</b> reviews" in uncovered
     assert "accepts them:</b> orders.new" in uncovered
     assert "share them:</b> countries" in uncovered
+    assert "Not attacked:</b> shops" in uncovered
     assert "<code>customers</code> id, email, first_name" in uncovered
 
 

@@ -54,8 +54,23 @@ def test_figures_are_grouped() -> None:
         Score("linkability", "privacy", 0.01, "orders", best=0.0),
     ]
     assert [title for title, _ in score_groups(scores)] == ["Fidelity", "Privacy"]
+    assert [line.place for _, lines in score_groups(scores) for line in lines] == [
+        "",
+        "orders",
+        "",
+        "orders",
+    ]
     assert [line.found for line in table_scores(scores, "orders")] == ["0.600"]
     assert [line.found for line in risk_lines(scores, "orders", scores[3:])] == ["0.010"]
+
+
+def test_figures_of_tables_alone_are_told_by_the_worst() -> None:
+    """Whoever is certainly off stands in the scorecard, not who may be so by chance."""
+    risky = Score("linkability", "privacy", 0.5, "few", best=0.0, error=0.5)
+    certain = Score("linkability", "privacy", 0.2, "many", best=0.0, error=0.01)
+    [(_, [line])] = score_groups([risky, certain])
+    assert (line.found, line.place) == ("0.200", "many")
+    assert line.ideal == "0 is ideal; the worst of 2"
 
 
 def test_an_unknown_figure_has_a_readable_title() -> None:

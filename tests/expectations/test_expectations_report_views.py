@@ -171,6 +171,13 @@ def test_a_copied_table_lies_nearer_than_the_holdout() -> None:
     assert sum(found.dcr_holdout) == 300
 
 
+def test_equal_rows_have_no_distances() -> None:
+    """Where every row is like every other, there is nothing to draw."""
+    table = pa.table({"a": np.ones(100)})
+    found = distance_view("t", table, table, table, [Column("a", "numerical")])
+    assert found.why_not.startswith("All rows lie at no distance")
+
+
 @pytest.mark.parametrize(("rows", "why"), [(None, "No rows were held out"), (9, "Too few rows")])
 def test_why_there_are_no_distances_is_said(rows: int | None, why: str) -> None:
     """Without rows never seen there is nothing to compare with."""
