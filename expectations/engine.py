@@ -111,11 +111,11 @@ def runnable(suite: Suite, schema: pa.Schema) -> list[Expectation | str]:
     Returns:
         One for each expectation of the suite; its id is its place.
     """
-    gx = great_expectations()
+    great_expectations()
     import prefect_synth.expectations.custom  # noqa: F401  (registers ours)
 
     prepared = [_prepared(e, schema) for e in suite["expectations"]]
-    return [_start(gx, e, place) for place, e in enumerate(prepared)]
+    return [_start(e, place) for place, e in enumerate(prepared)]
 
 
 def _prepared(expectation: Expectation, schema: pa.Schema) -> Expectation:
@@ -147,13 +147,16 @@ def _moment(text: str, zone: str | None) -> str:
     return moment.isoformat()
 
 
-def _start(gx: ModuleType, expectation: Expectation, place: int) -> Expectation | str:
+def _start(expectation: Expectation, place: int) -> Expectation | str:
     """The expectation, known by its place, or the kind of error that its arguments make."""
     if unbound_names(expectation):
         return "UnboundReferenceError"
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
     known = {k: v for k, v in expectation.items() if k in _FIELDS} | {"id": str(place)}
     try:
-        gx.ExpectationSuite(name="alone", expectations=[known])
+        # an ExpectationSuite would write a broken one's arguments into the log
+        ExpectationConfiguration(**known).to_domain_obj()
     except Exception as error:
         return type(error).__name__
     return known

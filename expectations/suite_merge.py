@@ -19,6 +19,7 @@ from prefect_synth.expectations.suite_form import (
     Expectation,
     Suite,
     columns_of,
+    is_disabled,
     is_untouched,
     ours,
     slot,
@@ -37,6 +38,7 @@ class Merge:
         dropped: Generated ones that no longer apply.
         orphaned: A person's whose column or table is gone: disabled.
         revived: A person's whose column or table is back: enabled again.
+        newly_orphaned: How many of the orphaned ones the file does not disable yet.
     """
 
     suite: Suite
@@ -102,7 +104,7 @@ def _merged(
         same = fresh == one
         return fresh, merge if same else replace(merge, refreshed=(*merge.refreshed, name))
     if gone:
-        new = merge.newly_orphaned + (alive == one)
+        new = merge.newly_orphaned + (not is_disabled(one))
         return _disabled(one), replace(merge, orphaned=(*merge.orphaned, name), newly_orphaned=new)
     if alive != one:
         return alive, replace(merge, revived=(*merge.revived, name))
@@ -138,4 +140,6 @@ def _enabled(expectation: Expectation) -> Expectation:
         return expectation
     left = {key: value for key, value in known.items() if key != "disabled"}
     meta = {key: value for key, value in expectation["meta"].items() if key != OURS}
-    return {**expectation, "meta": meta | ({OURS: left} if left else {})}
+    meta |= {OURS: left} if left else {}
+    rest = {key: value for key, value in expectation.items() if key != "meta"}
+    return {**rest, "meta": meta} if meta else rest
