@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from prefect_synth.synth.hierarchy.units import people_of
 from prefect_synth.synth.metadata import Column, Metadata, Table
+from prefect_synth.synth.pii.detection import Finding
 from prefect_synth.synth.pii.names import is_person_table
+from prefect_synth.synth.pii.review import Review
 from prefect_synth.synth.rules.formulas import quoted
 
 _NAMING = re.compile(r"(^|_)(name|title|label|description|code)$", re.IGNORECASE)
@@ -21,7 +24,12 @@ _LEAST_FAN_OUT = 50
 
 
 def scaffold(
-    project: str, warehouse: str, sandbox: str, metadata: Metadata, rows: Mapping[str, int]
+    project: str,
+    warehouse: str,
+    sandbox: str,
+    metadata: Metadata,
+    rows: Mapping[str, int],
+    found: Review | None = None,
 ) -> str:
     """Write a project file.
 
@@ -29,13 +37,14 @@ def scaffold(
         project: The project's name.
         warehouse: URL without a password; `${NAME}` where one is needed.
         sandbox: Where to publish.
-        metadata: The catalogue's schema.
+        metadata: The catalogue's schema, with what a review found.
         rows: Rows by table.
+        found: Why columns are taken for personal, and which ones may tell a person together.
 
     Returns:
         The text of `synth.yaml`.
     """
-    return "\n".join((_head(project, warehouse, sandbox), *_questions(metadata, rows), ""))
+    return "\n".join((_head(project, warehouse, sandbox), *_questions(metadata, rows, found), ""))
 
 
 def _head(project: str, warehouse: str, sandbox: str) -> str:
@@ -54,27 +63,45 @@ run:
   timezone: UTC"""
 
 
-def _questions(metadata: Metadata, rows: Mapping[str, int]) -> Iterator[str]:
+def _questions(metadata: Metadata, rows: Mapping[str, int], found: Review | None) -> Iterator[str]:
     guessed = sorted(set(_guessed_relations(metadata)))
     if guessed:
         yield "\n# Do these columns refer to another table? The catalogue does not say so:"
         yield "# relations:"
         yield from (f"#   - {relation}" for relation in guessed)
-    people = people_of(metadata, rows)
-    if people is not None:
-        yield "\n# Are the rows of this table the people whose privacy counts? Then what is rare is"
-        yield "# counted in people, in it and in all tables below it (docs/project-file.md):"
-        yield f"# privacy: {{unit: {people}}}"
-    tables = [*_generated(metadata), *_orders(metadata), *_references(metadata, rows)]
+    yield from _privacy(people_of(metadata, rows), found.quasi if found else {})
+    reasons = found.personal if found else {}
+    others = metadata.subset(t for t in metadata.tables if t not in reasons)
+    references = _references(metadata, rows, reasons)
+    tables = [*_generated(metadata, reasons), *_orders(others), *references]
     if tables:
         yield "\n# Please look at these, and take the comment signs away where you want it said:"
         yield "# tables:"
         yield from tables
 
 
-def _references(metadata: Metadata, rows: Mapping[str, int]) -> Iterator[str]:
+def _privacy(people: str | None, quasi: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    end = "." if quasi else ":"
+    if people is not None:
+        yield "\n# Are the rows of this table the people whose privacy counts? Then what is rare is"
+        yield f"# counted in people, in it and in all tables below it (docs/project-file.md){end}"
+    if people is not None and not quasi:
+        yield f"# privacy: {{unit: {people}}}"
+    if not quasi:
+        return
+    yield from [] if people is not None else [""]
+    yield "# These columns are kept, and together may tell a person; are they all there are?"
+    yield "# privacy:"
+    yield from [f"#   unit: {people}"] if people is not None else []
+    yield "#   quasi_identifiers:"
+    yield from (f"#     {_key(t)}: [{', '.join(map(_key, c))}]" for t, c in quasi.items())
+
+
+def _references(
+    metadata: Metadata, rows: Mapping[str, int], personal: Collection[str]
+) -> Iterator[str]:
     for table in metadata.tables.values():
-        if may_be_reference(table, metadata, rows):
+        if table.name not in personal and may_be_reference(table, metadata, rows):
             yield f"#   # {rows[table.name]} rows: public reference data that hold nobody's secret?"
             yield "#   # Only then publish its REAL rows as they are:"
             yield f"#   {table.name}: {{model: copy}}"
@@ -96,14 +123,15 @@ def _guessed_relations(metadata: Metadata) -> Iterator[str]:
                     yield f"{child.name}.{column} -> {parent.name}.{key}"
 
 
-def _generated(metadata: Metadata) -> Iterator[str]:
+def _generated(metadata: Metadata, reasons: Mapping[str, Mapping[str, Finding]]) -> Iterator[str]:
     for table in metadata.tables.values():
-        found = [column for column in table.columns.values() if column.is_generated]
+        why = reasons.get(table.name, {})
+        found = [c for c in table.columns.values() if c.is_generated or c.name in why]
         if found:
-            yield "#   # Personal by name, so the values are made up. Is that so?"
+            yield "#   # Personal, so the values are made up and never learned. Is that so?"
             yield f"#   {table.name}:"
             yield "#     columns:"
-            yield from (f"#       {c.name}: {{{_meaning(c)}}}" for c in found)
+            yield from (f"#       {_key(c.name)}: {_meaning(c, why.get(c.name))}" for c in found)
             yield from _ordered(table)
 
 
@@ -129,8 +157,16 @@ def _ordered(table: Table) -> Iterator[str]:
         yield from (f"#       - {quoted(low)} <= {quoted(high)}" for low, high in pairs)
 
 
-def _meaning(column: Column) -> str:
-    return f"sdtype: {column.sdtype}, pii: true"
+def _key(name: str) -> str:
+    """A name as YAML takes it."""
+    return name if re.fullmatch(r"[^\W\d][\w.]*", name) else json.dumps(name)
+
+
+def _meaning(column: Column, why: Finding | None) -> str:
+    if why is not None and why.sdtype == "text":
+        return f"{{sdtype: text}}    # {why.reason}: better excluded?"
+    meaning = f"{{sdtype: {column.sdtype}, pii: true}}"
+    return meaning if why is None else f"{meaning}    # {why.reason}"
 
 
 def may_be_reference(table: Table, metadata: Metadata, rows: Mapping[str, int]) -> bool:

@@ -35,6 +35,7 @@ def apply_settings(metadata: Metadata, project: Project) -> Metadata:
     """
     _check_root(metadata, project)
     _check_unit(metadata, project)
+    _check_quasi(metadata, project)
     for name, settings in project.tables.items():
         table = _table(metadata, name)
         for column, wanted in settings.columns.items():
@@ -100,6 +101,22 @@ def _check_unit(metadata: Metadata, project: Project) -> None:
             f"privacy.unit says that the rows of '{unit}' are people, and tables.{unit}.model "
             "that its real rows are published as they are. Take one of them away."
         )
+
+
+def _check_quasi(metadata: Metadata, project: Project) -> None:
+    for name, columns in project.privacy.quasi_identifiers.items():
+        place = f"privacy.quasi_identifiers.{name}"
+        if name not in metadata.tables:
+            raise ProjectError(
+                f"{place} names a table that was not found in the warehouse. "
+                f"{did_you_mean(name, metadata.tables)}"
+            )
+        for column in columns:
+            if column not in metadata.tables[name].columns:
+                raise ProjectError(
+                    f"{place} names the column '{column}', which the table does not have. "
+                    f"{did_you_mean(column, metadata.tables[name].columns)}"
+                )
 
 
 def _table(metadata: Metadata, name: str) -> Table:

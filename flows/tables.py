@@ -98,6 +98,11 @@ class PrivacySettings(Settings):
         description="The table whose rows are people: what is rare is then counted in people, in "
         "it and in all tables below it.",
     )
+    quasi_identifiers: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="By table, the columns that are kept and that together may tell a person: "
+        "birth date, postcode, gender.",
+    )
     holdout: float = Field(
         default=0.1,
         ge=0,

@@ -19,9 +19,10 @@ from prefect_synth.flows.commands.typed import typed
 from prefect_synth.flows.demo import HOUSEHOLDS, build_demo_warehouse
 from prefect_synth.flows.project import ProjectError, project_file
 from prefect_synth.flows.scaffold import scaffold
-from prefect_synth.flows.schema_settings import guess_personal
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.pii.review import Review, review, with_findings
 from prefect_synth.tasks.connections import open_project_warehouse
+from prefect_synth.tasks.review import sample_rows
 from prefect_synth.tasks.settings import WarehouseSettings
 from prefect_synth.tasks.warehouses.url import redact
 
@@ -71,18 +72,22 @@ def _new_file(project: Path) -> Path:
 
 
 def _write(file: Path, url: str, shown: str, project: str) -> Mapping[str, int]:
-    metadata, rows = _look(url, file.parent)
+    metadata, rows, found = _look(url, file.parent)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(scaffold(project, shown, "sandbox", metadata, rows), encoding="utf-8")
+    text = scaffold(project, shown, "sandbox", metadata, rows, found)
+    file.write_text(text, encoding="utf-8")
     return rows
 
 
-def _look(url: str, base: Path) -> tuple[Metadata, Mapping[str, int]]:
+def _look(url: str, base: Path) -> tuple[Metadata, Mapping[str, int], Review]:
+    """The catalogue, the sizes of the tables, and what a few rows of each tell of people."""
     settings = WarehouseSettings(url=SecretStr(url))
     with closing(open_project_warehouse(settings, base)) as warehouse:
-        metadata = guess_personal(warehouse.reflect())
+        metadata = warehouse.reflect()
         with warehouse.snapshot() as snapshot:
-            return metadata, {table: snapshot.count(table) for table in metadata.tables}
+            counts = {table: snapshot.count(table) for table in metadata.tables}
+            found = review(metadata, sample_rows(warehouse, snapshot, metadata, counts))
+    return with_findings(metadata, found), counts, found
 
 
 def _name(url: str) -> str:

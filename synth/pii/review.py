@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from prefect_synth.synth.metadata import Metadata, Table
 from prefect_synth.synth.pii.detection import Finding, detect
-from prefect_synth.synth.pii.names import snake
+from prefect_synth.synth.pii.names import is_person_table, snake
 
 _BIRTH = re.compile(
     r"(^|_)(birth_?(date|day)?|birth\w*|date_of_birth|dob|born(_on)?|geburts\w*|geb_?datum"
@@ -22,7 +22,7 @@ _BIRTH = re.compile(
 _QUASI = re.compile(
     r"(^|_)(sex|gender|geschlecht|sexo|sexe|sesso|geslacht|age|alter|edad|marital(_status)?|race"
     r"|ethnicity|religion|nationality|occupation|profession|job_title|city|town|ort|ciudad|ville"
-    r"|cidade|citta|stad|zip|postcode|(postal|post|zip)_?code|plz)(_|$)"
+    r"|cidade|citta|stad|zip|postcode|(postal|post|zip)_?code|plz)(?:$|_(?:name|group|band|code)$)"
 )
 _OLDEST = 120
 
@@ -52,15 +52,23 @@ def review(metadata: Metadata, rows: Mapping[str, pa.Table]) -> Review:
         found = _personal(table, metadata.key_columns(name), rows.get(name))
         if found:
             personal[name] = found
-        kept = _quasi(
-            table,
-            {c for c, f in found.items() if f.sdtype != "postcode"},
-            metadata.key_columns(name),
-            rows.get(name),
-        )
+        closed = metadata.key_columns(name) | {c for c in found if found[c].sdtype != "text"}
+        kept = _quasi(table, closed, rows.get(name)) if _is_of_people(table, found) else ()
         if kept:
             quasi[name] = kept
     return Review(personal, quasi)
+
+
+def with_findings(metadata: Metadata, found: Review) -> Metadata:
+    """The schema with the meaning that a review found for its columns."""
+    for name, findings in found.personal.items():
+        table = metadata.tables[name]
+        columns = {
+            c: replace(table.columns[c], sdtype=f.sdtype, pii=f.sdtype != "text")
+            for c, f in findings.items()
+        }
+        metadata = metadata.with_table(replace(table, columns={**table.columns, **columns}))
+    return metadata
 
 
 def is_birth_date(name: str, values: pa.Array | pa.ChunkedArray | None = None) -> bool:
@@ -99,15 +107,16 @@ def _values(rows: pa.Table, column: str, kind: pa.DataType) -> pa.ChunkedArray |
     return rows[column].drop_null()
 
 
-def _quasi(
-    table: Table, named: Collection[str], keys: Collection[str], rows: pa.Table | None
-) -> tuple[str, ...]:
+def _is_of_people(table: Table, found: Mapping[str, Finding]) -> bool:
+    return bool(found) or is_person_table(table.name) or any(map(is_birth_date, table.columns))
+
+
+def _quasi(table: Table, closed: Collection[str], rows: pa.Table | None) -> tuple[str, ...]:
+    """The columns that are kept and tell something of a person; keys and personal ones do not."""
     found = []
     for column in table.columns:
-        if column in keys or column in named:
-            continue
         has_rows = rows is not None and column in rows.column_names
         values = rows[column] if rows is not None and has_rows else None
-        if _QUASI.search(snake(column)) or is_birth_date(column, values):
+        if column not in closed and (_QUASI.search(snake(column)) or is_birth_date(column, values)):
             found.append(column)
     return tuple(found)
