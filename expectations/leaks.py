@@ -8,6 +8,7 @@ disclosing anyone, so for them the check only warns.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,9 @@ from prefect_synth.expectations.columns import RARE
 from prefect_synth.expectations.settings import PrivacyGates
 from prefect_synth.expectations.structure import guarded
 from prefect_synth.expectations.verdict import Check
-from prefect_synth.synth.metadata import Column, Table
+from prefect_synth.synth.metadata import Column, Metadata, Table
 from prefect_synth.synth.metrics.hashing import Hashes
-from prefect_synth.synth.metrics.personal import text_hashes
+from prefect_synth.synth.metrics.personal import find_hashes, personal_hashes, text_hashes
 from prefect_synth.synth.metrics.sources import read_columns, read_schema
 
 TELLING_SDTYPES = frozenset(
@@ -41,6 +42,8 @@ TELLING_SDTYPES = frozenset(
 """Personal values that two people hardly ever share by chance."""
 
 NEARLY_UNIQUE = 0.9
+_FEWEST_DISTINCT = 2
+_OFTEN = 20
 
 
 def identifying_hashes(values: pa.ChunkedArray, column: Column) -> Hashes | None:
@@ -58,10 +61,52 @@ def identifying_hashes(values: pa.ChunkedArray, column: Column) -> Hashes | None
         return None
     hashes = text_hashes(values)
     distinct, counts = np.unique(hashes, return_counts=True)
-    if len(distinct) < NEARLY_UNIQUE * len(hashes):
+    telling = column.sdtype in TELLING_SDTYPES
+    if len(distinct) < (_FEWEST_DISTINCT if telling else NEARLY_UNIQUE * len(hashes)):
         return None
-    # What so many rows share names nobody: `unknown`, a switchboard's number.
-    return distinct[counts < RARE]
+    # What so many rows share names nobody: `unknown`, a switchboard's number. An address that
+    # stands in every order of its customer is told apart by how often others stand there.
+    most = max(RARE, _OFTEN * float(np.median(counts))) if telling else RARE
+    shared = distinct[counts >= most]
+    return np.setdiff1d(personal_hashes(values), shared)
+
+
+def check_leaks_elsewhere(
+    table: str,
+    metadata: Metadata,
+    path: Path,
+    pii: Mapping[str, Mapping[str, Hashes]],
+) -> list[Check]:
+    """Look for telling personal values of any table in the other columns of one, on all rows.
+
+    Args:
+        table: The synthetic table's name.
+        metadata: What the columns mean.
+        path: The synthetic table.
+        pii: By real table and column, hashes of the values that identify someone.
+
+    Returns:
+        A check for each column in which some turned up; one that passed where none did.
+    """
+    blank = Check("real personal values elsewhere", table, None, "privacy", 0, "none", "passed")
+    wanted = {
+        f"{owner}.{column}": hashes
+        for owner, columns in pii.items()
+        for column, hashes in columns.items()
+        if metadata.tables[owner].columns[column].sdtype in TELLING_SDTYPES
+    }
+    found: dict[str, int] = {}
+
+    def observe() -> Check:
+        for column, owners in find_hashes(path, wanted).items():
+            elsewhere = [n for owner, n in owners.items() if owner != f"{table}.{column}"]
+            if elsewhere:
+                found[column] = max(elsewhere)
+        return blank
+
+    outcome = guarded(blank, observe) if wanted else blank
+    failed = [replace(blank, column=c, observed=n, status="failed") for c, n in found.items()]
+    return failed or [outcome]
 
 
 def check_leaks(

@@ -95,17 +95,17 @@ def judge(
 ) -> Judgement:
     """Judge the synthetic tables as a refresh does."""
     sides, gates = divided.sides, gates or Gates()
-    tables = {}
+    tables, pii = {}, {}
     for name, meaning in sides.metadata.tables.items():
         profile = profile_table(sides.whole[name], meaning, sides.metadata)
         copies = profile_copies(sides.training[name], profile.copies.columns, 0)
         rows = pq.read_metadata(sides.synthetic[name]).num_rows
-        kept = name in divided.shared
+        kept, pii[name] = name in divided.shared, profile.pii
         tables[name] = judge_table(
             name, sides, replace(profile, copies=copies), gates, expected_rows=rows, kept=kept
         )
     declared = declared_rules(sides, rules or {})
-    return judge_snapshot(sides, gates, tables, rules=declared, kept=divided.shared)
+    return judge_snapshot(sides, gates, tables, rules=declared, pii=pii, kept=divided.shared)
 
 
 def declared_rules(sides: Sides, lines: Mapping[str, tuple[str, ...]]) -> dict[str, TableRules]:
