@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.sides import Sides
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.folders import write_atomically
@@ -159,6 +161,14 @@ class Comparison(BaseModel):
         """What must hold of one table."""
         return self.table_gates.get(table, self.gates)
 
+    def personal_values(self) -> dict[str, Mapping[str, Hashes]]:
+        """By table and column, hashes of the real values that identify someone."""
+        return {
+            table: TableProfile.load(self.profile_folder(table)).pii
+            for table in self.synthetic
+            if table not in self.kept
+        }
+
     def verdict_file(self, table: str) -> Path:
         """Where the verdict on a table is kept."""
         return self.verdicts / f"{folder_name(table)}.json"
@@ -232,6 +242,7 @@ def judge_tables(comparison: Comparison) -> Judgement:
         {table: comparison.judged(table) for table in sides.metadata.tables},
         by_table=comparison.table_gates,
         rules=comparison.rules(),
+        pii=comparison.personal_values(),
         kept=frozenset(comparison.kept),
         further=(
             *check_freshness(

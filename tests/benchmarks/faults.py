@@ -129,11 +129,11 @@ def email_in_text(divided: Divided, rng: Rng) -> Divided:
 
 
 def rare_category(divided: Divided, rng: Rng) -> Divided:
-    """A country that one person in the training data comes from, five times."""
+    """A country that one person in the training data comes from, in many rows."""
     real, table = divided.table("adult", "training"), divided.table("adult")
     counts = pc.value_counts(real["native_country"].drop_null())
     [rare] = [c["values"].as_py() for c in counts if c["counts"].as_py() == 1][:1] or ["none"]
-    values = [rare] * 10 + table["native_country"].to_pylist()[10:]
+    values = [rare] * 40 + table["native_country"].to_pylist()[40:]
     return divided.with_table("adult", replaced(table, "native_country", values))
 
 
