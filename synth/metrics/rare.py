@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+from scipy.special import gammaincinv
 from scipy.stats import poisson
 
 from prefect_synth.synth.metrics.hashing import Hashes, combine, hash_values, mix
@@ -59,8 +60,8 @@ class RareProfile:
         inside = sizes[rare[value[first]]].astype(np.float64)
         if not len(inside):
             return cls(len(values))
-        fresh = _good_turing(np.bincount(having, minlength=k + 1), k)
-        natural = max(fresh, len(inside)) * float(inside.mean()) / len(values)
+        fresh = _fresh_pairs(np.bincount(having, minlength=k + 1), k)
+        natural = fresh * float(inside.mean()) / len(values)
         together = float((inside**2).sum() / inside.sum())
         return cls(len(values), min(1.0, natural), together, distinct[rare])
 
@@ -100,13 +101,27 @@ def _pairs(hashes: Hashes, owners: Ints) -> tuple[Ints, Ints]:
     return first, counts
 
 
-def _good_turing(counts: Ints, k: int) -> float:
+def _fresh_pairs(counts: Ints, k: int) -> float:
     """How many units of a sample as large as the first have a value that was rare in it.
 
+    Each class of values, those that r < k units had, is taken at the upper end of Good and
+    Turing's estimate. Where no value was seen r + 1 times, that is an empty guess; then what was
+    seen of the class itself, at its upper end, is taken if it is less.
+
     Args:
-        counts: How many values r units had, by r.
+        counts: How many values r units had, by r from 0 to k.
         k: Values that r < k had are rare.
     """
-    weights: Floats = np.arange(2, k + 1, dtype=np.float64)
-    seen = counts[2 : k + 1]
-    return float((weights * seen).sum() + 2 * np.sqrt((weights**2 * seen).sum()))
+    units = np.arange(1, k)
+    here, above = counts[1:k], counts[2 : k + 1]
+    estimate = (units + 1) * _upper(above)
+    estimate = np.where(above > 0, estimate, np.minimum(estimate, _upper(units * here)))
+    return float(estimate[here > 0].sum())
+
+
+def _upper(counts: Ints) -> Floats:
+    """The largest mean of a Poisson count that is compatible with what was seen, at 95 %.
+
+    Garwood (1936), "Fiducial limits for the Poisson distribution", Biometrika 28.
+    """
+    return np.asarray(gammaincinv(counts + 1.0, 0.95), dtype=np.float64)
