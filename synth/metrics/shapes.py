@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from prefect_synth.synth.metrics.kolmogorov import largest_gap
 from prefect_synth.synth.metrics.sources import Floats, Ints
 
 _DECIMALS = 14
@@ -26,13 +27,10 @@ def ks_complement(real: npt.NDArray[np.generic], synthetic: npt.NDArray[np.gener
         >>> ks_complement(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.0, 3.0, 9.0]))
         0.75
     """
-    left, right = _sorted_values(real), _sorted_values(synthetic)
+    left, right = _rounded(real), _rounded(synthetic)
     if not (len(left) and len(right)):
         return float("nan")
-    places = np.concatenate([left, right])
-    below_left = np.searchsorted(left, places, side="right") / len(left)
-    below_right = np.searchsorted(right, places, side="right") / len(right)
-    return float(1 - np.abs(below_left - below_right).max())
+    return 1 - largest_gap(left, right)
 
 
 def tv_complement(real: npt.NDArray[np.generic], synthetic: npt.NDArray[np.generic]) -> float:
@@ -71,11 +69,13 @@ def tv_complement_of_counts(real: Ints, synthetic: Ints) -> float:
     return float(max(0.0, 1 - distance))
 
 
-def _sorted_values(values: npt.NDArray[np.generic]) -> Floats:
+def _rounded(values: npt.NDArray[np.generic]) -> Floats:
     numbers = np.asarray(values, dtype=np.float64)
     numbers = numbers[~np.isnan(numbers)]
-    small = np.abs(numbers) < 2.0**52  # larger ones are whole, and would lose digits
-    return np.sort(np.where(small, np.round(numbers, _DECIMALS), numbers))
+    whole = np.abs(numbers) >= 2.0**52  # these would lose digits
+    if whole.any():
+        return np.where(whole, numbers, np.round(numbers, _DECIMALS))
+    return np.round(numbers, _DECIMALS)
 
 
 def _present(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

@@ -1,0 +1,91 @@
+"""The Kolmogorov-Smirnov statistic of large samples, without sorting them whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from prefect_synth.synth.metrics.sources import Floats, Ints
+
+_BUCKETS = 1 << 16
+_FINE = 40  # of a float's 52 bits of mantissa: 4096 buckets for each power of two
+
+
+def largest_gap(first: Floats, second: Floats) -> float:
+    """The largest difference between two samples' empirical distribution functions, exactly.
+
+    Values fall into buckets in rising order. Counts tell both functions between the buckets, and
+    bound them within: only buckets that could hold a larger gap than those found are sorted.
+
+    Args:
+        first: Numbers, no NaN, at least one.
+        second: Numbers, likewise.
+
+    Returns:
+        From 0 for the same distribution to 1.
+    """
+    low, high = min(first.min(), second.min()), max(first.max(), second.max())
+    left, right = (_Bucketed(values, float(low), float(high)) for values in (first, second))
+    best = float(np.abs(left.up_to - right.up_to).max())
+    wanted = np.maximum(left.up_to - right.below, right.up_to - left.below) > best
+    wanted &= _mixed(left, right)
+    points, ranks = left.among(wanted)
+    if not len(points):
+        return best
+    others, _ = right.among(wanted)
+    skipped = right.skipped(wanted)[_buckets(points, float(low), float(high))]
+    below = (skipped + np.searchsorted(others, points, side="left")) / len(second)
+    up_to = (skipped + np.searchsorted(others, points, side="right")) / len(second)
+    # Of equal points the last tells the function at them, the first the one just below; what the
+    # others tell is never more.
+    over = (ranks + 1) / len(first) - up_to
+    under = below - ranks / len(first)
+    return float(max(best, over.max(), under.max()))
+
+
+class _Bucketed:
+    """A sample in buckets, and its distribution function below and up to each."""
+
+    def __init__(self, values: Floats, low: float, high: float) -> None:
+        self.values = values
+        self.buckets = _buckets(values, low, high)
+        self.counts = np.bincount(self.buckets, minlength=_BUCKETS)
+        self.up_to = np.cumsum(self.counts) / len(values)
+        self.below = (np.cumsum(self.counts) - self.counts) / len(values)
+
+    def skipped(self, wanted: npt.NDArray[np.bool_]) -> Ints:
+        """How many values stand in buckets before each that are not wanted."""
+        others = np.where(wanted, 0, self.counts)
+        return np.cumsum(others) - others
+
+    def among(self, wanted: npt.NDArray[np.bool_]) -> tuple[Floats, Ints]:
+        """The values of the buckets wanted, in order; and how many of the sample stand before."""
+        values = np.sort(self.values[wanted[self.buckets]])
+        before = np.repeat(self.skipped(wanted)[wanted], self.counts[wanted])
+        return values, before + np.arange(len(values))
+
+
+def _mixed(left: _Bucketed, right: _Bucketed) -> npt.NDArray[np.bool_]:
+    """Which buckets hold different values: in the others, nothing lies between their ends."""
+    one, mixed = np.zeros(_BUCKETS), np.zeros(_BUCKETS, dtype=bool)
+    for side in (left, right):
+        one[side.buckets] = side.values
+    for side in (left, right):
+        mixed[side.buckets[one[side.buckets] != side.values]] = True
+    return mixed
+
+
+def _buckets(values: Floats, low: float, high: float) -> npt.NDArray[np.uint16]:
+    """Number values so that a larger one never has a smaller number.
+
+    The bits of a float above 0 rise with it: their upper part is a logarithmic scale, here of the
+    distance from the lowest value. What is nearer to it than 2^-16 of the range shares a bucket.
+    """
+    if not np.isfinite(low):
+        return np.zeros(len(values), dtype=np.uint16)
+    with np.errstate(over="ignore"):
+        top = (np.array([high]) - low).view(np.int64)[0] >> _FINE
+        bits = (values - low).view(np.int64)
+    bits >>= _FINE
+    bits -= top - (_BUCKETS - 1)
+    return np.maximum(bits, 0, out=bits).astype(np.uint16)
