@@ -20,6 +20,7 @@ from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.artifacts import announce_place, draw_schema, keep_models, keep_scorecard
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
+from prefect_synth.tasks.published import published_snapshots
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fingerprint
 from prefect_synth.tasks.snapshots.records import SnapshotRef
 from prefect_synth.tasks.steps import guard
@@ -27,7 +28,6 @@ from prefect_synth.tasks.validate import (
     Comparison,
     Reports,
     judge_tables,
-    last_snapshot,
     report_judgement,
     validate_table,
 )
@@ -116,6 +116,8 @@ def follow_up(judged: Judged, snapshot: SnapshotRef) -> tuple[str, ...]:
         "the event 'snapshot.published' was not sent", "Start by hand what waits for it.", troubles
     ):
         _emit_published(project.project, snapshot, judged.comparison)
+    with _tried("what moved until the next one cannot be told", later, troubles):
+        work.setup.staging.remember(work.staged.run)
     with _tried("old snapshots were not deleted", later, troubles):
         work.do(retain_snapshots, sandbox=work.setup.sandbox, last=project.sandbox.retain.last)
     return tuple(troubles)
@@ -158,7 +160,8 @@ def _compare(
         table_gates=project.table_gates(),
         units=staged.units,
         pulled=staged.run.state.started,
-        last=last_snapshot(work.setup.sandbox),
+        last=published_snapshots(work.setup.sandbox),
+        last_profiles=work.setup.staging.last_profiles,
         models=tuple(models),
         user_checks=user_checks(work.setup),
     )

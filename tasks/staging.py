@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from prefect_synth.tasks.folders import written_whole
 from prefect_synth.tasks.settings import StagingSettings
 from prefect_synth.tasks.staged_run import RunState, StagedRun, new_run_id
 
@@ -138,6 +139,16 @@ class Staging:
             if old not in kept:
                 shutil.rmtree(old)
         return folder
+
+    @property
+    def last_profiles(self) -> Path:
+        """Folder of what is remembered of the real tables at the last published snapshot."""
+        return self.root / "published" / "profiles"
+
+    def remember(self, run: StagedRun) -> None:
+        """Keep the profiles of a published run, for the next one to tell what moved."""
+        with written_whole(self.last_profiles) as unfinished:
+            shutil.copytree(run.folder / "profiles", unfinished, dirs_exist_ok=True)
 
     def settle(self, published: Callable[[], Collection[str]]) -> None:
         """Finish the runs that were cut off after their snapshot had become visible.

@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from prefect_synth.expectations.copies import profile_copies
+from prefect_synth.expectations.drift import drift_lines
 from prefect_synth.expectations.freshness import check_freshness
 from prefect_synth.expectations.gate import (
     Judgement,
@@ -31,7 +32,6 @@ from prefect_synth.expectations.report_build import (
     report_content,
 )
 from prefect_synth.expectations.report_identity import run_identity
-from prefect_synth.expectations.scores import Score
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.sides import Sides
 from prefect_synth.synth.hierarchy.part import TablePart
@@ -41,8 +41,8 @@ from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.progress import progress
+from prefect_synth.tasks.published import PublishedSnapshots
 from prefect_synth.tasks.references import ModelRef
-from prefect_synth.tasks.snapshots.store import SnapshotStore
 from prefect_synth.tasks.steps import guarded, keyed_by
 from prefect_synth.tasks.suites import UserChecks
 from prefect_synth.tasks.synthesis import read_metadata
@@ -58,20 +58,6 @@ def _at_least_a_warning(record: logging.LogRecord) -> bool:
 logging.getLogger("great_expectations.data_context.types.base").addFilter(_at_least_a_warning)
 
 
-class LastSnapshot(BaseModel):
-    """What is compared with the last published snapshot.
-
-    Args:
-        created: When its rows were read.
-        figures: Its figures by their keys.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    created: datetime
-    figures: dict[str, float] = {}
-
-
 class Reports(BaseModel):
     """The two editions of a report.
 
@@ -84,20 +70,6 @@ class Reports(BaseModel):
 
     private: Path
     public: Path
-
-
-def last_snapshot(sandbox: SnapshotStore) -> LastSnapshot | None:
-    """What the last published snapshot reached; None where there is none."""
-    latest = sandbox.latest()
-    if latest is None:
-        return None
-    figures = [
-        Score.from_dict(score) for score in sandbox.show(latest.snapshot_id).get("scores", ())
-    ]
-    return LastSnapshot(
-        created=datetime.fromisoformat(latest.created),
-        figures={score.key: score.found for score in figures},
-    )
 
 
 class Comparison(BaseModel):
@@ -118,7 +90,8 @@ class Comparison(BaseModel):
         table_gates: What must hold of tables that have gates of their own.
         units: The tables whose rows are the root entities, such as people.
         pulled: When the real rows were read.
-        last: When the rows of the last published snapshot were read, and its figures by name.
+        last: The last published snapshots, and their figures.
+        last_profiles: Folder of what was remembered of the real tables at the last one.
         models: The trained parts, which know the rules in force.
         user_checks: Suites and checks of the user's own.
     """
@@ -139,7 +112,8 @@ class Comparison(BaseModel):
     table_gates: dict[str, Gates] = {}
     units: tuple[str, ...] = ()
     pulled: datetime
-    last: LastSnapshot | None = None
+    last: PublishedSnapshots = PublishedSnapshots()
+    last_profiles: Path
     models: tuple[ModelRef, ...] = ()
     user_checks: UserChecks
 
@@ -168,6 +142,19 @@ class Comparison(BaseModel):
             for table in self.synthetic
             if table not in self.kept
         }
+
+    def profiles_then_and_now(self) -> tuple[dict[str, TableProfile], dict[str, TableProfile]]:
+        """What is remembered of the real tables at the last published snapshot, and now.
+
+        Nothing of then where there is none, or where it was written by another version.
+        """
+        now = {table: TableProfile.load(self.profile_folder(table)) for table in self.synthetic}
+        folders = {table: self.last_profiles / folder_name(table) for table in now}
+        try:
+            then = {t: TableProfile.load(f) for t, f in folders.items() if f.is_dir()}
+        except (ValueError, TypeError, KeyError, OSError):
+            then = {}
+        return (then, now) if then else ({}, {})
 
     def verdict_file(self, table: str) -> Path:
         """Where the verdict on a table is kept."""
@@ -249,14 +236,14 @@ def judge_tables(comparison: Comparison) -> Judgement:
                 comparison.pulled,
                 datetime.now(UTC),
                 comparison.gates.max_age_hours,
-                comparison.last.created if comparison.last else None,
+                comparison.last.latest and comparison.last.latest.created,
             ),
             *comparison.user_checks.further(sides, comparison.gates_of),
         ),
     )
     progress().advance(STEP, 1, "all tables")
-    last = comparison.last.figures if comparison.last else {}
-    return judgement.beside(last)
+    latest = comparison.last.latest
+    return judgement.beside(latest.figures if latest else {})
 
 
 @task(name="report", task_run_name="report", cache_policy=NO_CACHE, persist_result=False)
@@ -290,6 +277,11 @@ def report_judgement(
         shared=sides.shared,
         kept=comparison.kept,
         models=[model.made for model in comparison.models],
+    )
+    content = replace(
+        content,
+        drift=drift_lines(*comparison.profiles_then_and_now()),
+        history=comparison.last.past(),
     )
     write_report(reports.private, content, "private")
     write_report(reports.public, content, "public")
