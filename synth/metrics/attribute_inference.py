@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 
 from prefect_synth.synth.metrics.bins import cell_hashes
-from prefect_synth.synth.metrics.clusters import quantile, standard_error
+from prefect_synth.synth.metrics.clusters import design_effect, fewest_units, quantile
 from prefect_synth.synth.metrics.hashing import Hashes, combine
 from prefect_synth.synth.metrics.privacy import table_hashes
 from prefect_synth.synth.metrics.sources import Floats, Ints
 from prefect_synth.synth.randomness import stream
 
-_FEWEST = 30  # rows whose keys were found, of which a mean can be told
+_FEWEST = 50  # rows whose keys were found, of which a mean can be told
 
 
 @dataclass(frozen=True)
@@ -137,14 +137,21 @@ def _excess(
         return None
     left, right = (s[k] for s, k in zip(scores, known, strict=True))
     groups = [None if u is None else u[k] for u, k in zip(units, known, strict=True)]
-    error = np.hypot(standard_error(left, groups[0]), standard_error(right, groups[1]))
+    z = quantile(comparisons=len(names), units=fewest_units(*groups))
     return AttributeInference(
         names[secret],
         float(left.mean() - right.mean()),
-        quantile(comparisons=len(names)) * float(error),
+        z * _error(left, right, groups),
         float(left.mean()),
         float(right.mean()),
     )
+
+
+def _error(left: Floats, right: Floats, units: Sequence[Ints | None]) -> float:
+    """The standard error of the difference were both sides alike; most scores are 0 or 1."""
+    spread = float(np.concatenate([left, right]).std())
+    effect = max(design_effect(left, units[0]), design_effect(right, units[1]))
+    return spread * float(np.sqrt(effect * (1 / len(left) + 1 / len(right))))
 
 
 def _keys(synthetic: Ints, order: Sequence[int]) -> list[int]:

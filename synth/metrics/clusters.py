@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from prefect_synth.synth.metrics.sources import Floats, Ints
 
@@ -37,25 +37,26 @@ def standard_error(values: Floats, units: Ints | None = None) -> float:
     return max(alone, float(together))
 
 
-def quantile(confidence: float = 0.95, comparisons: int = 1) -> float:
-    """The normal quantile of a two-sided interval, widened for several comparisons (Bonferroni).
+def quantile(confidence: float = 0.95, comparisons: int = 1, units: int | None = None) -> float:
+    """The quantile of a two-sided interval, widened for several comparisons (Bonferroni).
 
     Args:
         confidence: Probability with which all intervals hold.
         comparisons: How many figures the worst was taken from.
+        units: The fewer units there are, the less is known of their spread: Student's quantile.
+            None for the normal one.
     """
-    return float(ndtri(1 - (1 - confidence) / (2 * max(1, comparisons))))
+    level = 1 - (1 - confidence) / (2 * max(1, comparisons))
+    return float(ndtri(level) if units is None else stdtrit(max(1, units - 1), level))
 
 
-def effective_rows(outcomes: Floats, units: Ints | None) -> float:
-    """How many independent attacks tell as much as these: the number over the design effect.
+def fewest_units(*units: Ints | None) -> int | None:
+    """The number of units of the side that has fewest; None where all rows are independent."""
+    counts = [len(np.unique(side)) for side in units if side is not None]
+    return min(counts, default=None)
 
-    Args:
-        outcomes: 1 for each attack that succeeded, else 0.
-        units: The unit of each attacked row.
-    """
-    rate = float(outcomes.mean()) if len(outcomes) else 0.0
-    error = standard_error(outcomes, units)
-    if error == 0.0:
-        return float(len(outcomes))
-    return float(min(len(outcomes), rate * (1 - rate) / error**2))
+
+def design_effect(values: Floats, units: Ints | None) -> float:
+    """How many rows tell as much as one independent row, for a mean; at least 1."""
+    alone = standard_error(values)
+    return (standard_error(values, units) / alone) ** 2 if alone > 0 else 1.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefect_synth.synth.metrics.clusters import quantile, standard_error
+from prefect_synth.synth.metrics.clusters import fewest_units, quantile, standard_error
 from prefect_synth.synth.metrics.gower import GowerRows, nearest
 from prefect_synth.synth.metrics.sources import Floats, Ints
 
@@ -126,7 +126,8 @@ def nearer_to_training(
     tossed = np.sqrt((np.bincount(winner, wins - 0.5) ** 2).sum()) / len(wins)
     error = max(float(tossed), standard_error(wins, units))
     compared = tuple(synthetic.names if columns is None else columns)
-    return Nearness(float(wins.mean()), quantile(comparisons=comparisons) * error, compared)
+    z = quantile(comparisons=comparisons, units=fewest_units(units, *sides.units))
+    return Nearness(float(wins.mean()), z * error, compared)
 
 
 def worst_subset(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefect_synth.synth.metrics.clusters import quantile, standard_error
+from prefect_synth.synth.metrics.clusters import fewest_units, quantile, standard_error
 from prefect_synth.synth.metrics.distances import Sided
 from prefect_synth.synth.metrics.gower import GowerRows, nearest
 from prefect_synth.synth.metrics.sources import Floats
@@ -64,7 +64,7 @@ def membership(
     errors = standard_error(above, sides.training_units), standard_error(below, sides.holdout_units)
     alone = np.hypot(standard_error(above), standard_error(below))
     spread = float(np.hypot(*errors) / alone) if alone > 0 else 1.0
-    z = quantile()
+    z = quantile(units=fewest_units(*sides.units))
     tpr_error = z * spread * _resampled_error(members, others, seed)
     return Membership(
         float(above.mean()),

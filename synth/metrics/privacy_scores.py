@@ -8,7 +8,7 @@ synthesizer tells as much about the one as about the other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from prefect_synth.synth.metrics.distances import (
     nearer_to_training,
     worst_subset,
 )
-from prefect_synth.synth.metrics.gower import GowerSpace, comparable_columns
+from prefect_synth.synth.metrics.gower import GowerRows, GowerSpace, comparable_columns
 from prefect_synth.synth.metrics.inference_risk import inference_risks
 from prefect_synth.synth.metrics.linkability import linkability, split_columns
 from prefect_synth.synth.metrics.membership import Membership, membership
@@ -144,7 +144,9 @@ def assess_table(
     space, sides = sample_sides(sources, groups[: 2 + told], compared, reference_rows, seed)
     if not told:
         return _distance_alone(sides[0], sides[1], rows, seed, holdout is not None)
-    return _assess(space, *sides, rows=rows, seed=seed)
+    left, made, right = sides
+    found = _with_distances(left, made, right, rows, seed)
+    return _with_attacks(found, space, (left, made, right), rows, seed)
 
 
 def _why_nothing(columns: int, counts: Sequence[int]) -> str:
@@ -173,28 +175,15 @@ def _distance_alone(
     )
 
 
-def _assess(
-    space: GowerSpace,
-    training: Sampled,
-    synthetic: Sampled,
-    holdout: Sampled,
-    *,
-    rows: int,
-    seed: int,
+def _with_distances(
+    training: Sampled, synthetic: Sampled, holdout: Sampled, rows: int, seed: int
 ) -> TablePrivacy:
     both = equal_sides(training, holdout, len(holdout), seed)
     asked = synthetic.at_most(rows, stream(seed, "asked"))
     strangers = Sampled(both.holdout).at_most(rows, stream(seed, "strangers")).rows
-    bins = Bins.fit(training.rows)
-    seen, unseen, made = (bins.cut(side.rows) for side in (training, holdout, synthetic))
-    subsets = _subsets(space.names, associations(seen), seed)
-    rest, reference = split_reference(holdout, _REFERENCE, seed)
-    population = None if reference is None else reference.rows
-    members = equal_sides(training, rest, rows, seed)
-    targets = equal_sides(training, holdout, min(rows, _ATTACKS), seed)
-    attacked = targets.training, targets.holdout, synthetic.rows
+    subsets = _subsets(training.rows, seed)
     return TablePrivacy(
-        len(space.names),
+        len(asked.rows.names),
         len(asked),
         len(both.training),
         {
@@ -208,26 +197,50 @@ def _assess(
         },
         nearer_to_training(asked.rows, both, asked.units),
         worst_subset(asked.rows, both, subsets, asked.units),
-        membership(members, synthetic.rows, population, seed=seed),
-        attribute_inference(
-            seen, unseen, made, space.names, units=(training.units, holdout.units), seed=seed
-        ),
-        singling_out(
-            both,
-            synthetic.at_most(len(both.holdout), stream(seed, "attackers")).rows,
-            attacks=_ATTACKS,
-            seed=seed,
-        ),
-        linkability(*attacked, split_columns(space.names, seed), units=targets.units),
-        worst_risk(inference_risks(*attacked, space, units=targets.units)),
     )
 
 
-def _subsets(names: Sequence[str], together: Any, seed: int) -> dict[str, list[str]]:
+def _with_attacks(
+    found: TablePrivacy,
+    space: GowerSpace,
+    sides: tuple[Sampled, Sampled, Sampled],
+    rows: int,
+    seed: int,
+) -> TablePrivacy:
+    training, synthetic, holdout = sides
+    rest, reference = split_reference(holdout, _REFERENCE, seed)
+    population = None if reference is None else reference.rows
+    members = equal_sides(training, rest, rows, seed)
+    both = equal_sides(training, holdout, len(holdout), seed)
+    targets = equal_sides(training, holdout, min(rows, _ATTACKS), seed)
+    attacked = targets.training, targets.holdout, synthetic.rows
+    attacker = synthetic.at_most(len(both.holdout), stream(seed, "attacker")).rows
+    return replace(
+        found,
+        membership=membership(members, synthetic.rows, population, seed=seed),
+        attribute_inference=_attribute_inference(space, sides, seed),
+        singling_out=singling_out(both, attacker, attacks=_ATTACKS, seed=seed),
+        linkability=linkability(*attacked, split_columns(space.names, seed), units=targets.units),
+        inference=worst_risk(inference_risks(*attacked, space, units=targets.units)),
+    )
+
+
+def _attribute_inference(
+    space: GowerSpace, sides: tuple[Sampled, Sampled, Sampled], seed: int
+) -> AttributeInference | None:
+    bins = Bins.fit(sides[0].rows)
+    seen, made, unseen = (bins.cut(side.rows) for side in sides)
+    units = sides[0].units, sides[2].units
+    return attribute_inference(seen, unseen, made, space.names, units=units, seed=seed)
+
+
+def _subsets(training: GowerRows, seed: int) -> dict[str, list[str]]:
     """Random halves of the columns, and columns with those that go with them most."""
+    names = training.names
     size = len(names) // 2
     if size < 2:
         return {}
+    together = associations(Bins.fit(training).cut(training))
     rng = stream(seed, "subsets")
     subsets = {
         f"random {i}": sorted(rng.choice(len(names), size, replace=False).tolist())

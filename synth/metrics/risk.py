@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefect_synth.synth.metrics.clusters import effective_rows, quantile
+from prefect_synth.synth.metrics.clusters import design_effect, fewest_units, quantile
 from prefect_synth.synth.metrics.sources import Floats, Ints
 
 
@@ -74,18 +74,18 @@ def risk(
         comparisons: How many attacks the worst is taken from; the interval holds for all.
         column: The column that was guessed.
     """
-    z = quantile(comparisons=comparisons)
+    z = quantile(comparisons=comparisons, units=fewest_units(*units))
+    sides = list(zip((attack, control), units, strict=True))
+    # where all attacks of a side succeed, its families show in the other side alone
+    effect = max(design_effect(outcomes, own) for outcomes, own in sides)
     (left, left_error), (right, right_error) = (
-        wilson(float(o.mean()) * n, n, z)
-        for o, n in zip(
-            (attack, control),
-            (effective_rows(attack, units[0]), effective_rows(control, units[1])),
-            strict=True,
-        )
+        wilson(outcomes.sum() / effect, len(outcomes) / effect, z) for outcomes, _ in sides
     )
     value = (left - right) / (1 - right)
     error = float(np.hypot(left_error / (1 - right), right_error * (1 - left) / (1 - right) ** 2))
-    low, value, high = (float(np.clip(x, 0, 1)) for x in (value - error, value, value + error))
+    # Near 1 the propagated error forgets that the control is not known: the difference must hold.
+    least = min(value - error, value - float(np.hypot(left_error, right_error)) / (1 - right))
+    low, value, high = (float(np.clip(x, 0, 1)) for x in (least, value, value + error))
     rates = float(attack.mean()), float(control.mean())
     return Risk(value, low, high, *rates, min(len(attack), len(control)), column)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from prefect_synth.synth.metadata import Column
-from prefect_synth.synth.metrics.clusters import effective_rows, quantile, standard_error
+from prefect_synth.synth.metrics.clusters import design_effect, quantile, standard_error
 from prefect_synth.synth.metrics.distances import Sided
 from prefect_synth.synth.metrics.gower import GowerSpace
 from prefect_synth.synth.metrics.inference_risk import inference_risks
@@ -136,7 +136,7 @@ def test_families_and_comparisons_widen_the_interval():
     """Ten families of ten tell as much as ten rows where all of a family succeed or fail."""
     hits = np.repeat([1.0, 0.0], 50)
     family = np.repeat(np.arange(10), 10)
-    assert effective_rows(hits, family) == pytest.approx(9.0)
+    assert len(hits) / design_effect(hits, family) == pytest.approx(100 * 9 / 99)
     alone, together = risk(hits, hits), risk(hits, hits, (family, family))
     assert together.high > alone.high
     assert risk(hits, hits, comparisons=10).high > alone.high
