@@ -100,6 +100,8 @@ def filled(form: str, rows: Ints, key: int, *, phone: bool = False) -> Ints:
     fixed = _fixed(form) if phone else {}
     places = [i for i, c in enumerate(form) if c in _KINDS]
     sizes = [_size(form, i, fixed) for i in places]
+    if fixed:  # no North American area begins with 0 or 1
+        sizes[0] = 8
     room = min(int(np.prod([float(s) for s in sizes], initial=1.0)), _MOST)
     left = one_to_one(rows, max(room, 1), key)
     for i, size in zip(reversed(places), reversed(sizes), strict=True):

@@ -93,8 +93,8 @@ def _de_steuer(n: Ints) -> Ints:
         keep = np.arange(size) != at[:, None]
         left = left[keep].reshape(len(n), size - 1)
     digits = np.column_stack([np.zeros(len(n), np.int64), *picked])
-    to, other = np.divmod(which, 8)
-    digits[np.arange(len(n)), to + 1] = digits[np.arange(len(n)), (to + 1 + other) % 9 + 1]
+    to, other = (side[which] + 1 for side in np.triu_indices(9, 1))  # 36 pairs of places
+    digits[np.arange(len(n)), to] = digits[np.arange(len(n)), other]
     return np.hstack([digits, checksums.steuer_digit(digits)[:, None]]) + 48
 
 
@@ -136,7 +136,7 @@ MAKERS: dict[str, Callable[[Ints], Ints]] = {
 ROOM: dict[str, int] = {
     "us_ssn": 100 * 49 * 10_000, "uk_nino": 4_000_000, "es_dni": 1_000_000,
     "fr_nir": 2 * 100 * 12 * 990 * 999, "it_cf": 100 * 12 * 28 * 1000, "ch_ahv": 10**9,
-    "br_cpf": 10**9 - 1, "de_steuer": 362_880 * 72, "pl_pesel": 100 * 12 * 28 * 10_000,
+    "br_cpf": 10**9 - 1, "de_steuer": 362_880 * 36, "pl_pesel": 100 * 12 * 28 * 10_000,
     "nl_bsn": 1_000_000, "mac": 16**10,
 }  # fmt: skip
 """Different ids of each kind."""
