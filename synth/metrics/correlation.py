@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from prefect_synth.synth.metrics.sources import Floats
+from prefect_synth.synth.row_models.threads import one_blas_thread
 
-_CHUNK = 65_536
+_CHUNK = 8_192  # a block of some thirty columns stays in the processor's cache
 _CONSTANT = 1e-12  # of the whole column's variance
 
 
@@ -21,23 +22,39 @@ def correlations(columns: Sequence[Floats]) -> Floats:
     Returns:
         A D x D matrix; NaN where a column is constant, or constant among the rows that both have.
     """
-    count = len(columns)
-    n, sums, squares, products = np.zeros((4, count, count))
-    scales = [_centre_and_scale(column) for column in columns]
-    for start in range(0, len(columns[0]) if count else 0, _CHUNK):
-        block = np.stack([column[start : start + _CHUNK] for column in columns], axis=1)  # (B, D)
-        block = (block - [centre for centre, _ in scales]) / [scale for _, scale in scales]
-        present = np.isfinite(block)
-        block, mask = np.where(present, block, 0.0), present.astype(np.float64)
-        n += mask.T @ mask
-        sums += block.T @ mask  # of column i over the rows where j is present too
-        squares += (block**2).T @ mask
-        products += block.T @ block
+    with one_blas_thread:  # blocks are too small for several, and sums must not depend on them
+        n, sums, squares, products = _moments(columns)
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = squares - sums**2 / n
         spread = np.where(spread > _CONSTANT * n, spread, np.nan)
         covariance = products - sums * sums.T / n
         return np.clip(covariance / np.sqrt(spread * spread.T), -1.0, 1.0)
+
+
+def _moments(columns: Sequence[Floats]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Counts, sums, squares and products of each column with each, over the rows both have."""
+    count = len(columns)
+    n, sums, squares, products = np.zeros((4, count, count))
+    scales = [_centre_and_scale(column) for column in columns]
+    centres, widths = np.array(scales).reshape(count, 2).T[:, :, None]  # each (D, 1)
+    for start in range(0, len(columns[0]) if count else 0, _CHUNK):
+        block = np.stack([column[start : start + _CHUNK] for column in columns])  # (D, B)
+        block -= centres
+        block /= widths
+        mask = np.isfinite(block)
+        if mask.all():
+            whole = block.sum(axis=1)[:, None]
+            n += block.shape[1]
+            sums += whole
+            squares += (block**2).sum(axis=1)[:, None]
+        else:
+            block[~mask] = 0.0
+            mask = mask.astype(np.float64)
+            n += mask @ mask.T
+            sums += block @ mask.T  # of column i over the rows where j is present too
+            squares += block**2 @ mask.T
+        products += block @ block.T
+    return n, sums, squares, products
 
 
 def _centre_and_scale(column: Floats) -> tuple[float, float]:

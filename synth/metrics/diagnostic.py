@@ -28,6 +28,7 @@ from prefect_synth.synth.metrics.sources import (
     Source,
     check_columns,
     read_columns,
+    read_encoded,
     read_schema,
 )
 from prefect_synth.synth.metrics.values import NULL, codes, plain
@@ -154,7 +155,7 @@ def _validity(table: Table, real: Source, synthetic: Source) -> Iterator[tuple[s
         if is_scored(column):
             if column.name == table.sequence_index:
                 continue  # a sequence goes on: it may leave the real bounds
-            sides = (read_columns(s, [column.name]).column(0) for s in (real, synthetic))
+            sides = (read_encoded(s, column.name) for s in (real, synthetic))
             yield name, _adherence(ComparedColumn.encode(column, *sides))
         elif column.name in unique:
             yield name, key_uniqueness(read_columns(synthetic, [column.name]))

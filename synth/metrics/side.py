@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.metrics.bound import choose_rows, chosen_parents
@@ -18,6 +19,7 @@ from prefect_synth.synth.metrics.sources import (
     check_columns,
     count_rows,
     read_columns,
+    read_encoded,
     take_rows,
 )
 
@@ -57,6 +59,13 @@ class Side:
         parents = {r: read_parents(r, sources) for r in metadata.relationships}
         return cls(sources, counts, parents, choose_rows(counts, metadata, parents, rows, seed))
 
+    def read(self, table: str, column: str) -> pa.ChunkedArray:
+        """Read a column of the chosen rows."""
+        rows = self.rows[table]
+        if rows is None:
+            return read_encoded(self.sources[table], column)
+        return take_rows(self.sources[table], [column], rows).column(0)
+
     def chosen(self, relationship: Relationship) -> Ints:
         """For each chosen child row, its parent's position among the chosen, or `NO_PARENT`."""
         return chosen_parents(
@@ -78,10 +87,7 @@ def compared_columns(
     """Read and encode the scored columns of a table, one after the other."""
     for column in metadata.tables[table].columns.values():
         if is_scored(column):
-            left, right = (
-                take_rows(side.sources[table], [column.name], side.rows[table])[column.name]
-                for side in (real, synthetic)
-            )
+            left, right = (side.read(table, column.name) for side in (real, synthetic))
             yield ComparedColumn.encode(column, left, right)
 
 

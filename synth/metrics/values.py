@@ -56,10 +56,10 @@ def codes(*sides: pa.ChunkedArray) -> tuple[list[Ints], int]:
         Codes from 0 for each side, equal where the values are, `NULL` for null; and how many
         distinct values there are.
     """
-    together = pa.chunked_array(
-        [chunk for side in _unified([plain(side) for side in sides]) for chunk in side.chunks]
-    )
-    numbered, size = _number(together)
+    if not _are_encoded(sides):
+        sides = tuple(_unified([plain(side) for side in sides]))
+    together = pa.chunked_array([chunk for side in sides for chunk in side.chunks])
+    numbered, size = _used(*_number(together))
     ends = np.cumsum([len(side) for side in sides])[:-1]
     return np.split(numbered, ends), size
 
@@ -75,6 +75,30 @@ def _number(values: pa.ChunkedArray) -> tuple[Ints, int]:
     indices = pa.chunked_array([chunk.indices for chunk in encoded.chunks])
     size = len(encoded.chunk(0).dictionary)
     return np.asarray(indices.fill_null(NULL).to_numpy(), dtype=np.int64), size
+
+
+def _are_encoded(sides: Sequence[pa.ChunkedArray]) -> bool:
+    """Whether all sides hold the same kind of texts as dictionaries, so that codes are there."""
+    type_ = sides[0].type
+    return (
+        pt.is_dictionary(type_)
+        and _is_text(type_.value_type)
+        and all(side.type == type_ and side.num_chunks for side in sides)
+        and all(_is_proper(chunk.dictionary) for side in sides for chunk in side.chunks)
+    )
+
+
+def _is_proper(dictionary: pa.Array) -> bool:
+    return not dictionary.null_count and len(dictionary.unique()) == len(dictionary)
+
+
+def _used(numbered: Ints, size: int) -> tuple[Ints, int]:
+    """Leave out the numbers that no value has: dictionaries may hold more than their rows."""
+    counts = np.bincount(numbered[numbered != NULL], minlength=size)
+    if counts.all():
+        return numbered, size
+    numbers_ = np.append(np.cumsum(counts > 0) - 1, NULL)
+    return numbers_[numbered], int(np.count_nonzero(counts))
 
 
 def _unified(sides: Sequence[pa.ChunkedArray]) -> list[pa.ChunkedArray]:
