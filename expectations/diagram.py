@@ -11,7 +11,7 @@ from prefect_synth.synth.metadata import Metadata, Relationship, Table
 
 _WIDTH, _GAP_X, _GAP_Y, _MARGIN = 186, 50, 20, 16
 _HEAD, _LINE, _KEYS, _WAYPOINT = 40, 17, 6, 6
-_SMALLEST = 0.75  # of the natural size: below it, the card scrolls instead
+_SMALLEST = 0.78  # of the natural size: below it, the card scrolls instead
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
 """The scorecard: on the report's page, and in Markdown."""
 
+from importlib.metadata import version
+
 import pytest
 
 from prefect_synth.expectations.models import models_markdown
+from prefect_synth.expectations.report_identity import run_identity
 from prefect_synth.expectations.report_scores import (
     risk_lines,
     score_change,
@@ -125,3 +128,11 @@ def test_models_are_told_in_markdown() -> None:
     assert text.startswith("# Models of shop\n")
     assert "| orders | trees | Trees take 1 s. | 7 | 2.0 |" in text
     assert "| orders | `` placed < `sent at` `` |" in text
+
+
+def test_a_run_is_identified_by_seed_fingerprints_and_versions() -> None:
+    """What decides a snapshot has a name each; the seed comes first."""
+    identity = run_identity(17, {"schema": "f00d"})
+    assert list(identity.items())[:2] == [("seed", "17"), ("schema", "f00d")]
+    assert identity["numpy"] == version("numpy")
+    assert {"Python", "prefect", "great-expectations", "prefect-synth"} <= identity.keys()
