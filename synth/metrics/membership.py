@@ -85,8 +85,15 @@ def nearness(rows: GowerRows, synthetic: GowerRows, reference: GowerRows | None)
 
 
 def placements(members: Floats, others: Floats) -> tuple[Floats, Floats]:
-    """For each member the share of others that score less, for each other the share of members
-    that score more; ties count half. The mean of either is the area under the curve.
+    """Compare each score with all scores of the other side.
+
+    Args:
+        members: Scores of members.
+        others: Scores of others.
+
+    Returns:
+        For each member the share of others that score less, and for each other the share of
+        members that score more; ties count half. The mean of either is the area under the curve.
     """
     return _below(members, others), 1 - _below(others, members)
 
