@@ -14,6 +14,7 @@ from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.generation.forms import (
     FEWEST_VALUES,
     PLACE,
+    apart,
     capacity,
     filled,
     learn_forms,
@@ -89,6 +90,8 @@ def fit_forms(values: pa.Array, sdtype: str, locale: str, *, unique: bool) -> Fo
     else:
         rooms = [not unique or capacity(form) >= FEWEST_VALUES for form in forms]
     kept = [i for i, fits in enumerate(rooms) if fits]
+    if unique:
+        kept = [kept[i] for i in apart([forms[i] for i in kept])]
     total = sum(weights[i] for i in kept)
     return Forms(tuple(forms[i] for i in kept), tuple(weights[i] / total for i in kept), kind)
 

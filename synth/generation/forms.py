@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -77,6 +79,27 @@ def capacity(form: str) -> int:
     return found
 
 
+def apart(forms: Sequence[str]) -> list[int]:
+    """Which of these forms to keep, so that no value has two of them; the first ones are."""
+    kept: list[int] = []
+    for i, form in enumerate(forms):
+        if not any(_meet(form, forms[j]) for j in kept):
+            kept.append(i)
+    return kept
+
+
+def _meet(form: str, other: str) -> bool:
+    """Whether a text may have both forms."""
+    if len(form) != len(other):
+        return False
+    return all(a == b or _is_of(a, b) or _is_of(b, a) for a, b in zip(form, other, strict=True))
+
+
+def _is_of(character: str, place: str) -> bool:
+    start, size = _KINDS.get(place, (0, 0))
+    return start <= ord(character) < start + size
+
+
 def of_forms(
     rows: Ints, key: int, forms: tuple[str, ...], weights: tuple[float, ...]
 ) -> list[tuple[str, Ints]]:
@@ -108,8 +131,8 @@ def filled(form: str, rows: Ints, key: int, *, phone: bool = False) -> Ints:
         if i in fixed:
             codes[:, i] = ord(fixed[i])
             continue
-        if room >= _MOST:  # more places than a number has digits
-            left = np.where(left == 0, hashed(rows, key + i, _MOST), left)
+        if room >= _MOST and (spent := left == 0).any():  # more places than a number has digits
+            left[spent] = hashed(rows[spent], key + i, _MOST)
         start = _KINDS[form[i]][0] + (_KINDS[form[i]][1] - size)
         codes[:, i] = start + left % size
         left = left // size

@@ -120,7 +120,7 @@ def test_a_quasi_identifier_must_exist(shop: Any) -> None:
     ],
 )  # fmt: skip
 def test_real_schemas(data: str, expected: dict[str, set[str]], tmp_path: Path) -> None:
-    """Of schemas that many know the personal columns are found, and no film nor song is personal."""
+    """Personal columns of well-known schemas are found, and no film nor song is personal."""
     with duckdb.connect(str(tmp_path / "w.duckdb")) as warehouse:
         for file in sorted((SHARED / "data" / data).glob("*.parquet")):
             warehouse.execute(f"CREATE TABLE \"{file.stem}\" AS FROM '{file}'")

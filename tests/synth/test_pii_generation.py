@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prefect_synth.synth.encoding.persons import with_roles
 from prefect_synth.synth.encoding.table import EncodingSettings, fit_codec
 from prefect_synth.synth.errors import SynthesisError
-from prefect_synth.synth.generation.forms import masked
+from prefect_synth.synth.generation.forms import apart, masked
 from prefect_synth.synth.generation.personal import fit_personal
 from prefect_synth.synth.generation.pseudonyms import one_to_one, serials
 from prefect_synth.synth.metadata import Column
@@ -155,6 +155,19 @@ def test_two_people_in_a_row_are_two():
     roles = {n: codec.encoders[n].generator.role for n in names}
     assert roles == dict(zip(names, ["billing", "billing", "shipping", "shipping"], strict=True))
     assert with_roles({n: codec.encoders[n] for n in names[:2]}) == {}
+
+
+def test_forms_do_not_meet():
+    """Of forms that share values a unique column keeps the commonest; others all remain."""
+    forms = ("0#########", "+49 ######", "0049######", "##########", "A#@", "AB@", "A-@")
+    assert apart(forms) == [0, 1, 4, 5, 6]
+
+
+def test_unique_phone_numbers_of_many_forms_differ():
+    """A hundred thousand numbers in the forms that Faker has for Germany."""
+    rows = np.arange(100_000)
+    values = made(faked("phone_number", "de_DE", 5_000), "phone_number", unique=True, rows=rows)
+    assert len(set(values.to_pylist())) == len(rows)
 
 
 @pytest.mark.parametrize("sdtype", ["email", "name", "first_name", "user_name"])
