@@ -6,7 +6,7 @@ Small tables differ by chance; every threshold is widened by what chance explain
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from scipy.special import stdtrit
 
@@ -73,6 +73,35 @@ def absence(count: float, real: int, synthetic: int) -> float:
     (Fisher's exact test): the chance that all `count` fall on the real side.
     """
     return (real / (real + synthetic)) ** count if real else 1.0
+
+
+def coverage_margin(
+    counts: Mapping[str, float],
+    shares: Mapping[str, float],
+    real: int,
+    synthetic: int,
+    alpha: float,
+) -> float:
+    """Largest share of the real rows whose categories an honest sample lacks.
+
+    How likely a category is to come again is told by its other rows, without the one that brought
+    it into the sample: one that occurs once may never come again. What is missing exceeds its mean
+    by `e` with a chance of at most exp(-n e^2) (Ortiz and McAllester 2003, theorem 16).
+
+    Args:
+        counts: Independent rows of each category.
+        shares: Share of the rows of each category.
+        real: Independent rows of the real sample.
+        synthetic: Independent rows of the synthetic sample.
+        alpha: Chance that an honest sample lacks more.
+    """
+    if real < 2 or synthetic == 0:
+        return 1.0
+    missing = sum(
+        shares[name] * (1 - min(1.0, max(0.0, count - 1) / (real - 1))) ** synthetic
+        for name, count in counts.items()
+    )
+    return min(1.0, missing + math.sqrt(math.log(1 / alpha) * (1 / real + 1 / synthetic)))
 
 
 def copies_margin(share: float, synthetic: int) -> float:

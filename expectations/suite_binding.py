@@ -6,7 +6,6 @@ widened by what chance explains. One that a person wrote with values only stays 
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 from prefect_synth.expectations.margins import (
     at_least,
     category_margin,
+    coverage_margin,
     mean_margin,
     two_sample_margin,
 )
@@ -151,14 +151,13 @@ def _range(arguments: dict[str, Any], column: ColumnProfile, gates: Gates, rows:
 def _coverage(
     arguments: dict[str, Any], column: ColumnProfile, gates: Gates, rows: int
 ) -> _Allowed:
-    """The mass of what is not seen exceeds its mean by `e` with a chance of at most exp(-n e²).
-
-    Concentration of the missing mass: Ortiz and McAllester (2003), theorem 16.
-    """
     values = judged(column, rows, column.design_effect)
-    missing = sum(share * (1 - share) ** values for share in column.shares.values())
-    margin = missing + math.sqrt(math.log(1 / gates.false_alarm) / values) if values else 1.0
-    allowed, certain = _at_least(arguments["min_value"], margin), len(arguments["must_occur"])
+    counts, shares = column.independent_counts(), column.shares
+    allowed = _at_least(
+        arguments["min_value"],
+        coverage_margin(counts, shares, column.independent_rows, values, gates.false_alarm),
+    )
+    certain = len(arguments["must_occur"])
     required = f"{allowed.required}, and each of {certain} categories that chance cannot leave out"
     return _Allowed(allowed.arguments, required if certain else allowed.required)
 

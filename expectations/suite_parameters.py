@@ -68,14 +68,13 @@ def _figures(column: ColumnProfile, gates: Gates, rows: int) -> dict[str, Any]:
 def _must_occur(column: ColumnProfile, values: int, gates: Gates) -> list[str]:
     """Categories whose absence chance does not explain, even though each gets a test of its own.
 
-    A category that few parents have is worth no more than so many rows, and one that fewer than
-    `k` have may be withheld.
+    One that fewer than `k` parents have may be withheld.
     """
     each = gates.false_alarm / len(column.shares)
     counts = {
-        name: min(share * column.rows / column.design_effect, column.carriers.get(name, 0))
-        for name, share in column.shares.items()
-        if name != OTHER and column.carriers.get(name, 0) >= gates.privacy.k
+        name: count
+        for name, count in column.independent_counts().items()
+        if column.carriers[name] >= gates.privacy.k
     }
     real = column.independent_rows
     return [name for name, count in counts.items() if absence(count, real, values) < each]
