@@ -22,6 +22,7 @@ from prefect_synth.synth.metrics.khop import KhopScore, khop_trends
 from prefect_synth.synth.metrics.quality import QualityScore, quality
 from prefect_synth.synth.metrics.sequences import SequenceScore, sequence_scores
 from prefect_synth.synth.metrics.tstr import TSTRScore, tstr
+from prefect_synth.synth.row_models.threads import one_blas_thread
 
 T = TypeVar("T")
 
@@ -84,10 +85,9 @@ def measure_fidelity(sides: Sides, gates: Gates, kept: frozenset[str] = frozense
         "classifier two-sample test": lambda: _measure_c2st(found, sides, gates, kept),
         "trained on synthetic, tested on real": lambda: _measure_tstr(found, sides, gates),
     }
-    for name, step in steps.items():
-        check = _attempted(name, step)
-        if check.status == "crashed":
-            found.crashed.append(check)
+    with one_blas_thread:  # once for all of them: looking the libraries up takes its time
+        checks = [_attempted(name, step) for name, step in steps.items()]
+    found.crashed = [check for check in checks if check.status == "crashed"]
     return found
 
 
