@@ -84,6 +84,8 @@ def _scores(table: str, told: TablePrivacy) -> Iterator[Score]:
         )
     if members is not None:
         yield Score("membership", "privacy", members.auc, table, best=0.5, error=members.error)
+        found, error = members.tpr_at_1_fpr, members.tpr_error
+        yield Score("membership_tpr", "privacy", found, table, best=0.01, error=error)
     if told.attribute_inference is not None:
         guessed = told.attribute_inference
         yield Score(

@@ -24,6 +24,7 @@ TITLES = {
     "copied_rows": "copied rows",
     "nearer_to_training": "nearer to training than to holdout",
     "membership": "membership inference",
+    "membership_tpr": "membership inference, few accusations",
     "attribute_inference": "attribute inference",
     "singling_out": "singling out",
     "linkability": "linkability",

@@ -140,6 +140,10 @@ class PrivacyGates(_Settings):
     membership: AtMost | None = Field(
         default=AtMost(max=0.6), description="AUC of a membership inference attack."
     )
+    membership_tpr: AtMost | None = Field(
+        default=AtMost(max=0.02),
+        description="Members that the attack finds when it accuses one in a hundred others.",
+    )
     attribute_inference: AtMost | None = Field(
         default=AtMost(max=0.1),
         description="How much better a secret column is guessed of training rows than of holdout "
