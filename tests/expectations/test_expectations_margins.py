@@ -1,10 +1,18 @@
 """Sampling error."""
 
+import math
+
 import numpy as np
 import pytest
 
 from prefect_synth.expectations.families import count_error, design_effect
-from prefect_synth.expectations.margins import category_margin, two_sample_margin
+from prefect_synth.expectations.margins import (
+    absence,
+    category_margin,
+    coverage_margin,
+    mean_margin,
+    two_sample_margin,
+)
 from prefect_synth.synth.metrics.shapes import ks_complement, tv_complement
 
 
@@ -53,3 +61,47 @@ def test_independent_rows_count_in_full() -> None:
 def test_a_count_of_families_strays_more_than_one_of_rows() -> None:
     """A hundred families of a hundred stray by a thousand rows, not by a hundred."""
     assert count_error([np.repeat(np.arange(100), 100)]) == 1_000
+
+
+def test_a_category_that_came_once_may_never_come_again() -> None:
+    """Where each family has a city of its own, an honest sample may have none of them."""
+    shares = {str(i): 0.02 for i in range(50)}
+    once, often = (coverage_margin(dict.fromkeys(shares, n), shares, 50, 50, 0.001) for n in (1, 9))
+    assert once == 1.0
+    assert often < 1.0
+
+
+def test_large_samples_cover_what_is_common() -> None:
+    """Chance leaves no common category out of thousands of rows."""
+    assert coverage_margin({"a": 900.0}, {"a": 0.09}, 10_000, 10_000, 0.001) < 0.04
+
+
+def test_what_is_absent_by_chance_is_counted_as_fisher_does() -> None:
+    """Both samples of one size: a coin for each of the rows."""
+    assert absence(10, 500, 500) == pytest.approx(0.5**10)
+
+
+def test_a_mean_of_one_row_tells_nothing() -> None:
+    """Without a spread there is no error to allow for: anything may be chance."""
+    assert mean_margin(1, 100, 0.001) == math.inf
+    assert mean_margin(2, 100, 0.001) > 100 * mean_margin(50, 100, 0.001)
+
+
+@pytest.mark.parametrize(("rows", "categories"), [(20, 40), (200, 300), (5_000, 1_000)])
+def test_chance_stays_within_the_coverage_margin(rows: int, categories: int) -> None:
+    """Of 300 pairs of honest samples none lacks more than the margin for one in 10,000."""
+    rng = np.random.default_rng(rows)
+    for real, synthetic in rng.zipf(1.3, (300, 2, rows)) % categories:
+        names, counts = np.unique(real, return_counts=True)
+        found = dict(zip(names.astype(str).tolist(), counts.tolist(), strict=True))
+        shares = {name: count / rows for name, count in found.items()}
+        lacking = counts[~np.isin(names, synthetic)].sum() / rows
+        assert lacking <= coverage_margin(found, shares, rows, rows, 1e-4)
+
+
+@pytest.mark.parametrize("rows", [3, 20, 500])
+def test_chance_stays_within_the_margin_of_the_mean(rows: int) -> None:
+    """Nor is any mean further away, in the real sample's standard deviations."""
+    real, synthetic = np.random.default_rng(rows).normal(size=(2, 300, rows))
+    shifts = np.abs(real.mean(axis=1) - synthetic.mean(axis=1)) / real.std(axis=1)
+    assert shifts.max() <= mean_margin(rows, rows, 1e-4)

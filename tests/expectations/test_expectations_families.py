@@ -1,0 +1,34 @@
+"""What rows are worth that come in families."""
+
+import numpy as np
+import pytest
+
+from prefect_synth.expectations.families import carriers, mean_effect
+from prefect_synth.synth.metrics.values import NULL
+
+
+def test_a_category_has_as_many_carriers_as_parents() -> None:
+    """Rows of one parent count once, a row without a parent for itself; nulls not at all."""
+    values = np.array([0, 0, 0, 1, 1, NULL])
+    parents = np.array([7, 7, 8, NULL, NULL, 9])
+    assert carriers(values, 3, [parents]).tolist() == [2, 2, 0]
+
+
+def test_of_several_parents_the_fewest_count() -> None:
+    """Two stores, however many customers."""
+    values, stores = np.zeros(4, dtype=np.int64), np.array([0, 0, 1, 1])
+    assert carriers(values, 1, [np.arange(4), stores]).tolist() == [2]
+
+
+def test_without_parents_rows_count() -> None:
+    """Nobody stands behind them."""
+    assert carriers(np.array([0, 1, 1]), 2, []).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(("siblings", "effect"), [(1, 1.0), (5, 5.0)])
+def test_rows_that_are_alike_in_a_family_are_worth_one(siblings: int, effect: float) -> None:
+    """The variance of a sum of five equal siblings is five times that of five rows."""
+    numbers = np.random.default_rng(0).normal(size=200).repeat(siblings)
+    parents = np.arange(200).repeat(siblings)
+    found = mean_effect(numbers - numbers.mean(), [parents])
+    assert found == pytest.approx(effect)
