@@ -10,8 +10,8 @@ are QualityReport and DiagnosticReport on frames in memory, without the single-c
 look at all rows and run on one thread, each in a process of its own; reading SDMetrics' frames is
 not timed. Seconds are of the processor, which other work on the machine hardly changes. By default
 SDMetrics counts contingency tables on a draw of 50,000 rows, which differs from run to run: --draw
-times that as well. It prints seconds, the ratio, the peak of memory, and the largest difference of a
-shared score.
+times that as well. It prints seconds, the ratio, the peak of memory, and the largest difference of
+a shared score.
 """
 
 from __future__ import annotations

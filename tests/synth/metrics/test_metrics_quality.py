@@ -207,3 +207,24 @@ def test_empty_tables_have_no_score():
     empty = pa.table({"amount": pa.array([], pa.float64())})
     metadata = as_metadata({"t": {"amount": "numerical"}}, [])
     assert quality({"t": empty}, {"t": empty}, metadata).overall is None
+
+
+def test_cardinality_may_compare_with_the_whole_data():
+    """Where half of the real children were held out, the whole data's degrees are the measure."""
+    links = [("orders", ["who"], "people", ["id"])]
+    metadata = as_metadata({"people": {"id": "id"}, "orders": {"who": "id"}}, links)
+    people = pa.table({"id": [1, 2]})
+    whole, half = (
+        {"people": people, "orders": pa.table({"who": w})} for w in ([1, 1, 2, 2], [1, 2])
+    )
+    assert quality(half, whole, metadata).cardinality == 0.0
+    assert quality(half, whole, metadata, degrees=whole).cardinality == 1.0
+
+
+def test_cardinality_may_cover_some_relationships():
+    """A relationship that is not covered has no cardinality."""
+    links = [("orders", ["who"], "people", ["id"]), ("orders", ["by"], "people", ["id"])]
+    metadata = as_metadata({"people": {"id": "id"}, "orders": {"who": "id", "by": "id"}}, links)
+    tables = {"people": pa.table({"id": [1, 2]}), "orders": pa.table({"who": [1], "by": [2]})}
+    score = quality(tables, tables, metadata, cardinality_of=metadata.relationships[:1])
+    assert list(score.per_relationship) == ["orders.who"]

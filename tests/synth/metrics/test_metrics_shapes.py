@@ -12,6 +12,7 @@ from scipy.stats.contingency import association
 
 from prefect_synth.synth.metrics import shapes
 from prefect_synth.synth.metrics.correlation import correlations
+from prefect_synth.synth.metrics.kolmogorov import largest_gap
 from prefect_synth.synth.metrics.shapes import ks_complement, tv_complement
 from prefect_synth.synth.metrics.trends import cramers_v
 from prefect_synth.synth.metrics.values import codes
@@ -26,6 +27,29 @@ def test_ks_complement_is_scipys(real, synthetic):
     """Our KS statistic is SciPy's, ties included."""
     expected = 1 - ks_2samp(np.round(real, 14), np.round(synthetic, 14)).statistic
     assert expected == pytest.approx(ks_complement(np.array(real), np.array(synthetic)))
+
+
+@pytest.mark.parametrize("decimals", [0, 2, 12])
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e15])
+def test_largest_gap_of_many_rows_is_scipys(decimals, scale):
+    """Buckets tell the statistic exactly, for few values and many, small and large."""
+    rng = np.random.default_rng(0)
+    real, synthetic = (np.round(rng.normal(m, 1, 20_000), decimals) * scale for m in (0, 0.02))
+    expected = ks_2samp(real, synthetic, method="asymp").statistic
+    assert expected == pytest.approx(largest_gap(real, synthetic), abs=1e-12)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(allow_nan=False), min_size=1),
+    st.lists(st.floats(allow_nan=False), min_size=1),
+)
+def test_largest_gap_is_that_of_all_points(first, second):
+    """At no point of either sample do the two distribution functions differ by more."""
+    first, second = np.array(first), np.array(second)
+    points = np.concatenate([first, second])
+    gaps = [abs((first <= p).mean() - (second <= p).mean()) for p in points]
+    assert max(gaps) == pytest.approx(largest_gap(first, second), abs=1e-12)
 
 
 def test_ks_complement_leaves_nulls_out():
@@ -80,6 +104,11 @@ def test_constant_columns_have_no_correlation():
     assert np.isnan(correlations(columns)[0, 1])
 
 
+def encoded(indices, dictionary):
+    """A dictionary as some files have it: with values never used, null or twice there."""
+    return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32()), pa.array(dictionary))
+
+
 @pytest.mark.parametrize(
     ("left", "right"),
     [
@@ -88,6 +117,9 @@ def test_constant_columns_have_no_correlation():
         (pa.array([0.0, 1.0]), pa.array([-0.0, 1.0])),
         (pa.array(["a", "b"]), pa.array(["a", "b"], pa.large_string())),
         (pa.array(["a", "b"]), pa.array(["a", "b"]).dictionary_encode()),
+        (encoded([0, 2, None], ["a", "x", "b"]), encoded([1, 0, None], ["b", "a", "y"])),
+        (encoded([0, 1], ["a", None]), pa.array(["a", None]).dictionary_encode()),
+        (encoded([0, 1], ["a", "a"]), encoded([0, 0], ["a", "b"])),
         (pa.array([1, 2]), pa.array(["1", "2"])),
         (pa.array([[1, 2], None]), pa.array([[1, 2], None])),
         (pa.array([None, None]), pa.array([None, None], pa.string())),
