@@ -22,7 +22,7 @@ from prefect_synth.expectations.report_content import (
 )
 from prefect_synth.expectations.scorecard import PROPERTIES
 from prefect_synth.expectations.scores import Score
-from prefect_synth.expectations.shapes import table_shapes
+from prefect_synth.expectations.shapes import FEWEST_ROWS, table_shapes
 from prefect_synth.expectations.verdict import Verdict
 from prefect_synth.synth.hierarchy.summary import PartSummary
 from prefect_synth.synth.metadata import Metadata
@@ -48,6 +48,7 @@ def report_content(
     shared: Collection[str] = (),
     kept: Collection[str] = (),
     models: Sequence[PartSummary] = (),
+    fewest: int = FEWEST_ROWS,
 ) -> ReportContent:
     """Gather what is known of a snapshot when it has been judged.
 
@@ -68,6 +69,7 @@ def report_content(
         shared: Tables of which nothing is held out, though something is of others.
         kept: Tables published as they are.
         models: How each table was modelled.
+        fewest: Fewest real rows that a bin of the public edition stands for.
 
     Returns:
         The content; what is not given is empty in it, and `dataclasses.replace` adds to it.
@@ -87,6 +89,7 @@ def report_content(
         privacy=privacy or {},
         notes=replace(report_notes(metadata, verdict, quality, kept), shared=tuple(shared)),
         identity=identity or {},
+        fewest=fewest,
     )
 
 

@@ -29,7 +29,8 @@ def public(content: ReportContent) -> ReportContent:
 
     Labels, axis values and what is remembered of declared categories go. Bins of fewer than
     `content.fewest` real rows are merged into their neighbours, shares are rounded to a tenth of a
-    percent, associations to tenths. Texts of rules and conditions, which may hold values, go too.
+    percent, associations to tenths, and of tables of fewer rows they go. So do texts of rules and
+    conditions, which may hold values.
 
     Args:
         content: What the private edition shows.
@@ -45,7 +46,7 @@ def public(content: ReportContent) -> ReportContent:
         metadata=_schema(content.metadata),
         scores=tuple(_score(score, names) for score in content.scores),
         columns={t: tuple(v for v in views if v is not None) for t, views in columns.items()},
-        pairs={table: _pair(view) for table, view in content.pairs.items()},
+        pairs={t: _pair(v) for t, v in content.pairs.items() if content.rows.get(t, (0,))[0] >= k},
         degrees=tuple(_degree(view, k, names) for view in content.degrees),
         privacy={table: _privacy(view, k, names) for table, view in content.privacy.items()},
         models=tuple(_model(made) for made in content.models),

@@ -117,9 +117,16 @@ def test_associations_are_told_in_tenths() -> None:
     """Exact coefficients stay in staging."""
     sides = ((1.0, 0.4321), (0.4321, 1.0))
     view = PairView(("a", "b"), sides, sides, sides)
-    found = public(content(pairs={"t": view})).pairs["t"]
+    found = public(content(pairs={"t": view}, rows={"t": (K, 0)})).pairs["t"]
     assert found.real == ((1.0, 0.4), (0.4, 1.0))
     assert found.scores == ()
+
+
+def test_associations_of_few_rows_are_not_told() -> None:
+    """What two shops have in common is theirs."""
+    sides = ((1.0, 0.4), (0.4, 1.0))
+    view = PairView(("a", "b"), sides, sides)
+    assert public(content(pairs={"t": view}, rows={"t": (K - 1, 100)})).pairs == {}
 
 
 def test_an_unknown_kind_of_drift_is_not_told() -> None:
