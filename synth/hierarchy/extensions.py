@@ -31,7 +31,8 @@ from prefect_synth.synth.hierarchy.polymorphic import check_owners
 from prefect_synth.synth.hierarchy.relations import Named, extend_relations, name_rows
 from prefect_synth.synth.hierarchy.roles import KeyRoles, key_roles, narrow_columns
 from prefect_synth.synth.hierarchy.settings import HierarchySettings
-from prefect_synth.synth.hierarchy.shared import Shared, find_shared
+from prefect_synth.synth.hierarchy.shared import Shared
+from prefect_synth.synth.hierarchy.sharing import find_shared
 from prefect_synth.synth.hierarchy.styles import StyleCodec
 from prefect_synth.synth.hierarchy.units import guessed_units, units_of
 from prefect_synth.synth.metadata import Metadata, Relationship
