@@ -94,11 +94,11 @@ def _is_proper(dictionary: pa.Array) -> bool:
 
 def _used(numbered: Ints, size: int) -> tuple[Ints, int]:
     """Leave out the numbers that no value has: dictionaries may hold more than their rows."""
-    counts = np.bincount(numbered[numbered != NULL], minlength=size)
+    counts = np.bincount(numbered - NULL, minlength=size + 1)[1:]
     if counts.all():
         return numbered, size
-    numbers_ = np.append(np.cumsum(counts > 0) - 1, NULL)
-    return numbers_[numbered], int(np.count_nonzero(counts))
+    renumbered = np.append(np.cumsum(counts > 0) - 1, NULL)  # the last place answers for NULL
+    return renumbered[numbered], int(np.count_nonzero(counts))
 
 
 def _unified(sides: Sequence[pa.ChunkedArray]) -> list[pa.ChunkedArray]:
