@@ -6,8 +6,10 @@ the same run. It stands on the holdout's rows, so where these are few it lies lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from prefect_synth.expectations.scores import Score
@@ -41,6 +43,7 @@ class Fidelity:
         sequences: Autocorrelation and gaps.
         c2st: Classifier two-sample tests.
         tstr: Predictors trained on synthetic rows.
+        unseen: The tables of which something is held out.
         crashed: A check for each measurement that broke.
     """
 
@@ -50,13 +53,14 @@ class Fidelity:
     sequences: Pair[SequenceScore] | None = None
     c2st: Pair[C2STScore] | None = None
     tstr: list[TSTRScore] = field(default_factory=list)
+    unseen: Collection[str] = ()
     crashed: list[Check] = field(default_factory=list)
 
     def scores(self, metadata: Metadata) -> tuple[Score, ...]:
         """All figures, each beside its ceiling."""
         tables = sorted(metadata.tables, key=len, reverse=True)
         return (
-            *_of_quality(self.quality),
+            *_of_quality(self.quality, self.unseen),
             *_of_one("khop", self.khop),
             *_of_dependence(self.dependence, tables),
             *_of_one("sequences", self.sequences),
@@ -76,7 +80,7 @@ def measure_fidelity(sides: Sides, gates: Gates, kept: frozenset[str] = frozense
     Returns:
         The measurements; one that broke is among `crashed`, and takes none of the others with it.
     """
-    found = Fidelity()
+    found = Fidelity(unseen=tuple(sides.holdout))
     steps: dict[str, Callable[[], None]] = {
         "quality": lambda: _measure_quality(found, sides, gates),
         "trends with grandparents": lambda: _measure_khop(found, sides, gates),
@@ -102,13 +106,12 @@ def _attempted(name: str, step: Callable[[], None]) -> Check:
 
 
 def _measure_quality(found: Fidelity, sides: Sides, gates: Gates) -> None:
-    metadata, bound = sides.metadata, {"rows": gates.max_rows, "seed": gates.seed}
-    score = quality(sides.training, sides.synthetic, metadata, degrees=sides.whole, **bound)
+    measure = partial(quality, rows=gates.max_rows, seed=gates.seed)
+    score = measure(sides.training, sides.synthetic, sides.metadata, degrees=sides.whole)
     ceiling = None
     if sides.holdout:
-        ceiling = quality(
-            sides.training, sides.unseen, metadata, cardinality_of=sides.whole_relations, **bound
-        )
+        whole = sides.whole_relations
+        ceiling = measure(sides.training, sides.unseen, sides.metadata, cardinality_of=whole)
     found.quality = score, ceiling
 
 
@@ -144,18 +147,14 @@ def _measure_sequences(found: Fidelity, sides: Sides, gates: Gates) -> None:
 def _measure_c2st(
     found: Fidelity, sides: Sides, gates: Gates, kept: frozenset[str] = frozenset()
 ) -> None:
-    judged = [name for name in sides.metadata.tables if name not in kept]
-    found.c2st = _both(
-        sides,
-        lambda side: c2st(
-            sides.training,
-            side,
-            sides.metadata,
-            rows=gates.classified_rows,
-            seed=gates.seed,
-            tables=judged,
-        ),
-    )
+    def ask(side: Mapping[str, Path], tables: Collection[str]) -> C2STScore:
+        rows, seed = gates.classified_rows, gates.seed
+        return c2st(sides.training, side, sides.metadata, rows, seed, tables=tables)
+
+    made = [name for name in sides.metadata.tables if name not in kept]
+    # shared tables are the same on both sides: there is nothing to tell apart
+    ceiling = ask(sides.unseen, list(sides.holdout)) if sides.holdout else None
+    found.c2st = ask(sides.synthetic, made), ceiling
 
 
 def _measure_tstr(found: Fidelity, sides: Sides, gates: Gates) -> None:
@@ -173,11 +172,11 @@ def _measure_tstr(found: Fidelity, sides: Sides, gates: Gates) -> None:
         )
 
 
-def _both(sides: Sides, measure: Callable[[Mapping[str, object]], T]) -> Pair[T]:
+def _both(sides: Sides, measure: Callable[[Mapping[str, Path]], T]) -> Pair[T]:
     return measure(sides.synthetic), measure(sides.unseen) if sides.holdout else None
 
 
-def _of_quality(pair: Pair[QualityScore] | None) -> Iterator[Score]:
+def _of_quality(pair: Pair[QualityScore] | None, unseen: Collection[str]) -> Iterator[Score]:
     if pair is None:
         return
     score, ceiling = pair
@@ -188,7 +187,7 @@ def _of_quality(pair: Pair[QualityScore] | None) -> Iterator[Score]:
         if value is not None:
             beside = None if ceiling is None else getattr(ceiling, attribute)
             yield Score(name, "fidelity", value, ceiling=beside)
-    best = {} if ceiling is None else ceiling.per_table
+    best = {} if ceiling is None else {t: ceiling.per_table.get(t) for t in unseen}
     for table, value in score.per_table.items():
         yield Score("quality", "fidelity", value, table, ceiling=best.get(table))
 

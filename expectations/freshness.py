@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from prefect_synth.expectations.verdict import Check
+from prefect_synth.expectations.verdict import Check, CheckStatus
 
 
 def check_freshness(
@@ -27,12 +27,14 @@ def check_freshness(
     checks = []
     if max_age_hours is not None:
         required = f"rows read at most {max_age_hours:g} hours ago"
-        status = "passed" if hours <= max_age_hours else "failed"
+        status: CheckStatus = "passed" if hours <= max_age_hours else "failed"
         checks.append(replace(blank, required=required, status=status))
     if last is not None:
         required = "rows read after those of the last published snapshot"
-        status = "passed" if pulled > last else "failed"
         older = (last - pulled).total_seconds() / 3600
-        detail = "" if pulled > last else f"they were read {older:.2f} hours before"
-        checks.append(replace(blank, required=required, status=status, detail=detail))
+        late = replace(blank, required=required)
+        if pulled <= last:
+            detail = f"they were read {older:.2f} hours before"
+            late = replace(late, status="failed", detail=detail)
+        checks.append(late)
     return tuple(checks)

@@ -253,12 +253,12 @@ def _missing(table: str) -> Check:
 
 def _margins(sides: Sides, gates: Gates) -> dict[str, float]:
     """Sampling error of the mean cardinality: two parents tell little of children per parent."""
-    relations = sides.metadata.relationships
-    margins = [
-        two_sample_margin(
-            *(count_rows(side[r.parent]) for side in (sides.whole, sides.synthetic)),
-            gates.false_alarm,
-        )
-        for r in relations
-    ]
+    alpha, pairs = (
+        gates.false_alarm,
+        [
+            [count_rows(side[r.parent]) for side in (sides.whole, sides.synthetic)]
+            for r in sides.metadata.relationships
+        ],
+    )
+    margins = [two_sample_margin(real, synthetic, alpha) for real, synthetic in pairs]
     return {"cardinality": sum(margins) / len(margins)} if margins else {}

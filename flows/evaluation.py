@@ -119,7 +119,8 @@ def _further(
         "sequences": sequences.score,
         "tstr": [
             tstr(real, synthetic, holdout, schema, target, CLASSIFIED_ROWS).to_dict()
-            for target in (targets if holdout is not None else ())
+            for target in targets
+            if holdout is not None
         ],
     }
 

@@ -109,7 +109,7 @@ def _root(
     metadata: Metadata, component: Sequence[str], rows: Mapping[str, int], unit: str | None
 ) -> str | None:
     """The people, declared or guessed; else the root with most below it and most rows."""
-    if unit in component:
+    if unit is not None and unit in component:
         return unit if rows[unit] >= FEWEST else None
     people = people_of(metadata.subset(component), {name: rows[name] for name in component})
     if people is not None:

@@ -46,7 +46,12 @@ def keep_scorecard(
     """Leave the verdict and the scores under the key `<project>-scorecard`: its history."""
     create_markdown_artifact(
         scorecard_markdown(
-            judgement.verdict, judgement.quality, rows, title=f"Scorecard of {project}", kept=kept
+            judgement.verdict,
+            judgement.quality,
+            rows,
+            title=f"Scorecard of {project}",
+            kept=kept,
+            scores=judgement.scores,
         ),
         key=f"{project}-scorecard",
         description=f"Gates and scores of {project}",

@@ -236,7 +236,7 @@ def judge_tables(comparison: Comparison) -> Judgement:
                 comparison.pulled,
                 datetime.now(UTC),
                 comparison.gates.max_age_hours,
-                comparison.last.latest and comparison.last.latest.created,
+                comparison.last.latest.created if comparison.last.latest else None,
             ),
             *comparison.user_checks.further(sides, comparison.gates_of),
         ),
