@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -91,10 +92,12 @@ def _keys(metadata: Metadata, table: str, files: list[Path]) -> pa.Table:
         needed |= {*r.parent_columns} if r.parent == table else set()
     parts = []
     for number, file in enumerate(files):
-        part = pq.read_table(file, columns=sorted(needed), partitioning=None)
         count = pq.read_metadata(file).num_rows
-        part = part.append_column(_FILE, pa.array(np.full(count, number, np.int32)))
-        parts.append(part.append_column(_ROW, pa.array(np.arange(count))))
+        columns = {_FILE: np.full(count, number, np.int32), _ROW: np.arange(count)}
+        if needed:
+            part = pq.read_table(file, columns=sorted(needed), partitioning=None)
+            columns |= {name: part[name] for name in part.column_names}
+        parts.append(pa.table(columns))
     return pa.concat_tables(parts)
 
 
@@ -103,14 +106,21 @@ def _has_key(metadata: Metadata, table: str, data: pa.Table, key: tuple[str, ...
     for column, text in zip(metadata.tables[table].primary_key, key, strict=True):
         values = _plain(data[column])
         try:
-            wanted = pa.scalar(text).cast(values.type)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            wanted = _scalar(text, data[column].type, values.type)
+        except (ValueError, pa.ArrowNotImplementedError):
             raise PurgeError(
                 f"The key column '{table}.{column}' is of the type {data[column].type}, and the "
                 "value given for it is not. Give it as the warehouse shows it."
             ) from None
         mask &= np.asarray(pc.fill_null(pc.equal(values, wanted), False))
     return mask
+
+
+def _scalar(text: str, kind: pa.DataType, plain: pa.DataType) -> pa.Scalar:
+    """A key that was given as text, as a value of its column; ValueError where it is none."""
+    if isinstance(kind, pa.UuidType):
+        return pa.scalar(UUID(text).bytes, plain)
+    return pa.scalar(text).cast(plain)
 
 
 def _mark_children(
@@ -146,10 +156,9 @@ def _in_rows(mine: list[pa.ChunkedArray], theirs: list[pa.ChunkedArray]) -> np.n
 
 
 def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Values of a type that Arrow compares: a uuid as its text, a dictionary as its values."""
-    if isinstance(values.type, pa.UuidType):
-        texts = [str(value) if value is not None else None for value in values.to_pylist()]
-        return pa.chunked_array([pa.array(texts, pa.string())])
+    """Values of a type that Arrow compares: a uuid as its bytes, a dictionary as its values."""
+    if isinstance(values.type, pa.BaseExtensionType):
+        return values.cast(values.type.storage_type)
     if pa.types.is_dictionary(values.type):
         return values.cast(values.type.value_type)
     return values
