@@ -17,9 +17,9 @@ from prefect_synth.expectations.suite_files import (
     read_suite,
     stray_files,
     suite_file,
-    suite_text,
     write_suite,
 )
+from prefect_synth.expectations.suite_form import Suite
 from prefect_synth.expectations.suite_generate import generate_suite
 from prefect_synth.expectations.suite_merge import Merge, merge_suites
 from prefect_synth.flows.commands.answer import Answer
@@ -43,9 +43,10 @@ def generate_suites(project: Path, check: bool) -> Answer:
     metadata, schemas = _schema(setup)
     tables = {}
     for name in metadata.tables:
-        merge = _merge(setup, folder, metadata, schemas, name)
         path = suite_file(folder, name)
-        changed = not path.is_file() or path.read_text(encoding="utf-8") != suite_text(merge.suite)
+        file = read_suite(path)
+        merge = _merge(setup, file, metadata, schemas[name], name)
+        changed = file != merge.suite  # whoever writes JSON another way need not be corrected
         if changed and not check:
             write_suite(path, merge.suite)
         tables[name] = _told(merge, path, changed)
@@ -61,11 +62,11 @@ def generate_suites(project: Path, check: bool) -> Answer:
 
 
 def _merge(
-    setup: Setup, folder: Path, metadata: Metadata, schemas: Mapping[str, pa.Schema], table: str
+    setup: Setup, file: Suite | None, metadata: Metadata, schema: pa.Schema, table: str
 ) -> Merge:
     gates = setup.project.table_gates().get(table, setup.project.gates)
-    fresh = generate_suite(metadata.tables[table], metadata, schemas[table], gates)
-    return merge_suites(read_suite(suite_file(folder, table)), fresh, metadata.tables)
+    fresh = generate_suite(metadata.tables[table], metadata, schema, gates)
+    return merge_suites(file, fresh, metadata.tables)
 
 
 def _schema(setup: Setup) -> tuple[Metadata, dict[str, pa.Schema]]:

@@ -88,6 +88,14 @@ def test_edits_survive_a_change_of_the_schema(shop: Any) -> None:
     assert suite(shop, "order_items")["expectations"][-1]["kwargs"]["column"] == "size"
 
 
+def test_another_way_to_write_json_is_no_change(shop: Any) -> None:
+    """A formatter of the user's own does not make a file out of date."""
+    generate(shop)
+    path = shop.folder / "suites" / "orders.json"
+    path.write_text(json.dumps(suite(shop, "orders"), indent=8))
+    assert generate(shop, "--check")["up_to_date"] is True
+
+
 def test_a_file_of_no_table_is_reported(shop: Any) -> None:
     """A renamed table leaves one."""
     generate(shop)
