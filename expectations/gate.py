@@ -208,14 +208,7 @@ def _expected(
         return whole
 
     outcome = guarded(whole, observe)
-    found = [*checks, outcome] if outcome.status == "crashed" else checks
-    return found if gates.columns.on_fail == "block" else [_softened(check) for check in found]
-
-
-def _softened(check: Check) -> Check:
-    """A column's fidelity that only warns; what crashed blocks all the same."""
-    soft = check.status == "failed" and check.kind == "fidelity"
-    return replace(check, status="warned") if soft else check
+    return [*checks, outcome] if outcome.status == "crashed" else checks
 
 
 def _columns(expectation: Expectation) -> set[str]:

@@ -18,6 +18,7 @@ from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.sides import Sides
 from prefect_synth.expectations.structure import guarded
 from prefect_synth.expectations.verdict import Check, CheckStatus
+from prefect_synth.synth.metrics.anonymity import k_anonymity
 from prefect_synth.synth.metrics.canaries import find_values
 from prefect_synth.synth.metrics.hashing import combine, hash_values
 from prefect_synth.synth.metrics.rare import RareProfile
@@ -42,6 +43,8 @@ def check_rarity(
         quasi-identifiers, and one for each column in which a canary turned up.
     """
     checks = list(_canaries(table, sides, gates))
+    if quasi_identifiers:
+        checks.append(_anonymity(table, sides, gates, quasi_identifiers))
     if gates.privacy.rare_values is None:
         return checks
     places = [[column] for column in _learned(table, sides)]
@@ -52,6 +55,22 @@ def check_rarity(
     units = sides.families(sides.training, table)
     alpha = gates.false_alarm / len(places)
     return [*checks, *(_check(table, p, sides, gates, units, alpha) for p in places)]
+
+
+def _anonymity(table: str, sides: Sides, gates: Gates, columns: Sequence[str]) -> Check:
+    """How many published rows share each combination of quasi-identifiers."""
+    least = gates.privacy.k_anonymity
+    required = "reported only" if least is None else f"at least {least} rows share each combination"
+    blank = Check("k-anonymity", table, ", ".join(columns), "privacy", None, required, "passed")
+
+    def observe() -> Check:
+        found = k_anonymity(sides.synthetic[table], columns)
+        short = least is not None and 0 < found.smallest < least
+        detail = f"19 of 20 rows share theirs with {found.p5 - 1:,} others or more"
+        status: CheckStatus = "failed" if short else "passed"
+        return replace(blank, observed=found.smallest, status=status, detail=detail)
+
+    return guarded(blank, observe)
 
 
 def _learned(table: str, sides: Sides) -> list[str]:

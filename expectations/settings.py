@@ -128,6 +128,12 @@ class PrivacyGates(_Settings):
     k: int = Field(
         default=5, ge=2, description="Units that must share a value before it may be published."
     )
+    k_anonymity: int | None = Field(
+        default=None,
+        ge=2,
+        description="Synthetic rows that must share each combination of quasi-identifiers; by "
+        "default it is only reported, since no synthetic row is anybody's.",
+    )
     strict: bool = Field(
         default=False,
         description="Accept no rare value and no copy at all, natural rate or not.",

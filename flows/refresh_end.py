@@ -159,6 +159,7 @@ def _compare(
         gates=project.gates,
         table_gates=project.table_gates(),
         units=staged.units,
+        quasi_identifiers=project.privacy.quasi_identifiers,
         pulled=staged.run.state.started,
         last=published_snapshots(work.setup.sandbox),
         last_profiles=work.setup.staging.last_profiles,

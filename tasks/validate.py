@@ -89,6 +89,7 @@ class Comparison(BaseModel):
         gates: What must hold.
         table_gates: What must hold of tables that have gates of their own.
         units: The tables whose rows are the root entities, such as people.
+        quasi_identifiers: By table, columns that together may single somebody out.
         pulled: When the real rows were read.
         last: The last published snapshots, and their figures.
         last_profiles: Folder of what was remembered of the real tables at the last one.
@@ -111,6 +112,7 @@ class Comparison(BaseModel):
     gates: Gates
     table_gates: dict[str, Gates] = {}
     units: tuple[str, ...] = ()
+    quasi_identifiers: dict[str, tuple[str, ...]] = {}
     pulled: datetime
     last: PublishedSnapshots = PublishedSnapshots()
     last_profiles: Path
@@ -199,6 +201,7 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
         gates,
         expected_rows=comparison.expected_rows[table],
         kept=table in comparison.kept,
+        quasi_identifiers=comparison.quasi_identifiers.get(table, ()),
         suite=comparison.user_checks.bound(table, sides, profile, gates),
     )
     file = comparison.verdict_file(table)
