@@ -99,4 +99,7 @@ def _bins(values: Floats) -> Cells:
     low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
-    return np.digitize(values, np.linspace(low, high, _BINS + 1)).astype(np.int8)
+    bins = np.where(np.isnan(values), np.int8(_BINS + 1), np.int8(0))
+    for edge in np.linspace(low, high, _BINS + 1):  # faster than a search for each value
+        bins += values >= edge
+    return bins

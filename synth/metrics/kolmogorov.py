@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from prefect_synth.synth.metrics.sources import Floats, Ints
 
+Flags = npt.NDArray[np.bool_]
+
 _BUCKETS = 1 << 16
 _FINE = 40  # of a float's 52 bits of mantissa: 4096 buckets for each power of two
 
@@ -28,14 +30,15 @@ def largest_gap(first: Floats, second: Floats) -> float:
     left, right = (_Bucketed(values, float(low), float(high)) for values in (first, second))
     best = float(np.abs(left.up_to - right.up_to).max())
     wanted = np.maximum(left.up_to - right.below, right.up_to - left.below) > best
-    wanted &= _mixed(left, right)
-    points, ranks = left.among(wanted)
+    wanted &= _mixed(left.among(wanted), right.among(wanted))
+    points, others = (np.sort(side.among(wanted)[0]) for side in (left, right))
     if not len(points):
         return best
-    others, _ = right.among(wanted)
-    skipped = right.skipped(wanted)[_buckets(points, float(low), float(high))]
-    below = (skipped + np.searchsorted(others, points, side="left")) / len(second)
-    up_to = (skipped + np.searchsorted(others, points, side="right")) / len(second)
+    at = _buckets(points, float(low), float(high))
+    before, others_before = left.skipped(wanted)[at], right.skipped(wanted)[at]
+    ranks = before + np.arange(len(points))
+    below = (others_before + np.searchsorted(others, points, side="left")) / len(second)
+    up_to = (others_before + np.searchsorted(others, points, side="right")) / len(second)
     # Of equal points the last tells the function at them, the first the one just below; what the
     # others tell is never more.
     over = (ranks + 1) / len(first) - up_to
@@ -53,25 +56,24 @@ class _Bucketed:
         self.up_to = np.cumsum(self.counts) / len(values)
         self.below = (np.cumsum(self.counts) - self.counts) / len(values)
 
-    def skipped(self, wanted: npt.NDArray[np.bool_]) -> Ints:
+    def skipped(self, wanted: Flags) -> Ints:
         """How many values stand in buckets before each that are not wanted."""
         others = np.where(wanted, 0, self.counts)
         return np.cumsum(others) - others
 
-    def among(self, wanted: npt.NDArray[np.bool_]) -> tuple[Floats, Ints]:
-        """The values of the buckets wanted, in order; and how many of the sample stand before."""
-        values = np.sort(self.values[wanted[self.buckets]])
-        before = np.repeat(self.skipped(wanted)[wanted], self.counts[wanted])
-        return values, before + np.arange(len(values))
+    def among(self, wanted: Flags) -> tuple[Floats, npt.NDArray[np.uint16]]:
+        """The values of the buckets wanted, and the bucket of each."""
+        chosen = wanted[self.buckets]
+        return self.values[chosen], self.buckets[chosen]
 
 
-def _mixed(left: _Bucketed, right: _Bucketed) -> npt.NDArray[np.bool_]:
+def _mixed(*sides: tuple[Floats, npt.NDArray[np.uint16]]) -> Flags:
     """Which buckets hold different values: in the others, nothing lies between their ends."""
     one, mixed = np.zeros(_BUCKETS), np.zeros(_BUCKETS, dtype=bool)
-    for side in (left, right):
-        one[side.buckets] = side.values
-    for side in (left, right):
-        mixed[side.buckets[one[side.buckets] != side.values]] = True
+    for values, buckets in sides:
+        one[buckets] = values
+    for values, buckets in sides:
+        mixed[buckets[one[buckets] != values]] = True
     return mixed
 
 
