@@ -22,7 +22,7 @@ __all__ = ["PurgeError", "Purged", "purge_parts", "purge_subject"]
 
 _STAYS = frozenset({"lock", ".gitignore"})
 _PARTS = {
-    "runs": ("runs", "errors"),
+    "runs": ("runs", "errors", "published", "quarantine"),
     "models": ("models", "extensions", "results"),
     "pseudonyms": ("pseudonyms.key",),
 }
@@ -94,7 +94,16 @@ def purge_subject(staging: Staging, table: str, key: tuple[str, ...]) -> Purged:
     with staging.lock():
         for run in staging.runs():
             _purge_run(staging, run, table, key, done)
+        if done.rows or done.models:
+            _forget_what_outlives_runs(staging, done)
     return done
+
+
+def _forget_what_outlives_runs(staging: Staging, done: Purged) -> None:
+    """Profiles of the last published snapshot, and reports of refused ones."""
+    done.profiles += int(_delete(staging.last_profiles))
+    for report in (staging.root / "quarantine").glob("*/report.html"):
+        done.reports += int(_delete(report))
 
 
 def _purge_run(

@@ -127,6 +127,18 @@ def test_what_was_learned_of_a_subject_is_forgotten(shop: Any, run: StagedRun) -
     assert (gone, found["retrain"], found["subject"]["models"]) == ([False, False], True, 1)
 
 
+def test_what_outlives_its_run_is_forgotten_too(
+    shop: Any, staging: Staging, run: StagedRun
+) -> None:
+    """Profiles kept to tell what moves, and the report of a refused snapshot."""
+    staging.remember(run)
+    (run.folder / "synthetic").mkdir()
+    quarantined = staging.quarantine(run)
+    purged(shop, "--subject", f"customers={SUBJECT}")
+    assert not staging.last_profiles.exists()
+    assert not (quarantined / "report.html").exists()
+
+
 def test_an_interrupted_run_that_holds_the_subject_is_given_up(shop: Any, run: StagedRun) -> None:
     """It would go on with rows that it no longer has."""
     run.update(outcome=None)
