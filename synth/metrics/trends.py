@@ -8,8 +8,10 @@ side's own range. A pair counts only where the real columns are associated.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from prefect_synth.synth.metrics.compared import Cells, ComparedColumn
 from prefect_synth.synth.metrics.correlation import correlations
@@ -118,11 +120,12 @@ def count_pairs(
         return np.unique(first.astype(np.int64) * second_size + second, return_counts=True)
     counts = np.zeros(size, dtype=np.int64)
     step = max(_BLOCK, size)
-    block = np.empty(min(step, len(first)), dtype=np.int64)
+    narrow = np.int16 if size < 1 << 15 else np.int64
+    block: npt.NDArray[Any] = np.empty(min(step, len(first)), dtype=narrow)
     for start in range(0, len(first), step):  # a block stays in the processor's cache
         joint = block[: len(first[start : start + step])]
-        np.multiply(first[start : start + step], second_size, out=joint, dtype=np.int64)
-        joint += second[start : start + step]
+        np.multiply(first[start : start + step], second_size, out=joint, dtype=narrow)
+        joint += second[start : start + step].astype(narrow, copy=False)
         counts += np.bincount(joint, minlength=size)
     filled = np.flatnonzero(counts)
     return filled, counts[filled]

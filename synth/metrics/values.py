@@ -37,6 +37,9 @@ def numbers(values: pa.ChunkedArray, column: Column) -> Floats:
 
     Points in time become microseconds. Text is parsed: what does not parse is NaN.
     """
+    if pt.is_floating(values.type) and not pt.is_float16(values.type):
+        floats = np.asarray(values.to_numpy(), dtype=np.float64)
+        return floats + 0.0  # -0.0 becomes 0.0
     values = plain(values)
     if _is_text(values.type):
         return _parsed(values, column)
@@ -56,10 +59,13 @@ def codes(*sides: pa.ChunkedArray) -> tuple[list[Ints], int]:
         Codes from 0 for each side, equal where the values are, `NULL` for null; and how many
         distinct values there are.
     """
-    if not _are_encoded(sides):
+    encoded = _are_encoded(sides)
+    if not encoded:
         sides = tuple(_unified([plain(side) for side in sides]))
     together = pa.chunked_array([chunk for side in sides for chunk in side.chunks])
-    numbered, size = _used(*_number(together))
+    numbered, size = _number(together)
+    if encoded:
+        numbered, size = _used(numbered, size)
     ends = np.cumsum([len(side) for side in sides])[:-1]
     return np.split(numbered, ends), size
 
