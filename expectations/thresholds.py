@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from statistics import NormalDist
+
+from scipy.special import stdtrit
 
 from prefect_synth.expectations.scores import TITLES, Score
 from prefect_synth.expectations.settings import AtLeast, AtMost, Gates
 from prefect_synth.expectations.verdict import Check, CheckStatus
+from prefect_synth.synth.metrics.privacy_scores import FEWEST_HOLDOUT_UNITS
 
 Gate = AtLeast | AtMost
-
-_HALF_WIDTH = NormalDist().inv_cdf(0.975)  # a score's error is half of a 95 % interval
 
 
 def judge_scores(
@@ -91,8 +91,12 @@ def _error(score: Score, alpha: float) -> float:
 
 
 def _factor(alpha: float) -> float:
-    """From half a 95 % interval to what chance exceeds once in 1/alpha."""
-    return NormalDist().inv_cdf(1 - alpha) / _HALF_WIDTH
+    """From half a 95 % interval to what chance exceeds once in 1/alpha, by Student's quantiles.
+
+    Of the fewest families of which anything is told; with more of them it is a little careful.
+    """
+    below, half = stdtrit(FEWEST_HOLDOUT_UNITS - 1, [1 - alpha, 0.975])
+    return float(below / half)
 
 
 def _beside(score: Score) -> str:

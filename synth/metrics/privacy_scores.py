@@ -16,6 +16,7 @@ import numpy as np
 from prefect_synth.synth.metadata import Column
 from prefect_synth.synth.metrics.attribute_inference import AttributeInference, attribute_inference
 from prefect_synth.synth.metrics.bins import Bins, associations
+from prefect_synth.synth.metrics.clusters import fewest_units
 from prefect_synth.synth.metrics.distances import (
     Nearness,
     Quantiles,
@@ -44,6 +45,9 @@ FEWEST_ROWS = 100
 
 FEWEST_HOLDOUT_ROWS = 50
 """Holdout rows of which something can be told."""
+
+FEWEST_HOLDOUT_UNITS = 8
+"""Families among them; fewer say too little of how much families differ."""
 
 _ATTACKS = 1_000
 _SUBSETS = 3  # random ones, and as many correlated ones
@@ -139,7 +143,10 @@ def assess_table(
     counts = [count_rows(source) for source in sources]
     if reason := _why_nothing(len(compared), counts):
         return TablePrivacy(len(compared), why_not=reason)
-    told = holdout is not None and counts[2] >= FEWEST_HOLDOUT_ROWS
+    families = fewest_units(units.holdout) or FEWEST_HOLDOUT_UNITS
+    told = holdout is not None and (
+        counts[2] >= FEWEST_HOLDOUT_ROWS and families >= FEWEST_HOLDOUT_UNITS
+    )
     sources, groups = sources[: 2 + told], [units.training, units.synthetic, units.holdout]
     space, sides = sample_sides(sources, groups[: 2 + told], compared, reference_rows, seed)
     if not told:
@@ -171,7 +178,7 @@ def _distance_alone(
         {"synthetic to training": closest(asked, training.rows)},
         {"synthetic": distance_ratios(asked, training.rows)},
         why_not=f"{'Too few holdout rows' if small else 'No holdout'} to compare the distances and "
-        f"attacks with; it takes {FEWEST_HOLDOUT_ROWS} rows.",
+        f"attacks with; it takes {FEWEST_HOLDOUT_ROWS} rows of {FEWEST_HOLDOUT_UNITS} families.",
     )
 
 
