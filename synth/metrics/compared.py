@@ -55,7 +55,9 @@ class ComparedColumn:
             return cls(column.name, True, numbers(real, column), numbers(synthetic, column))
         sides, size = codes(real, synthetic)
         smallest = np.min_scalar_type(-size - 1)  # millions of codes: their width is the memory
-        left, right = (np.where(s == NULL, size, s).astype(smallest) for s in sides)
+        left, right = (side.astype(smallest) for side in sides)
+        for side in (left, right):
+            side[side == NULL] = size
         return cls(column.name, False, left, right, size + 1)
 
     def take(self, real: Ints, synthetic: Ints) -> ComparedColumn:

@@ -17,6 +17,8 @@ from prefect_synth.synth.metrics.sources import Floats, Ints, Source
 
 STATISTICS = ("mean", "median", "std")
 
+_ENORMOUS = 1e140  # of larger numbers, sums and squares are infinite
+
 
 def column_scores(
     real: Mapping[str, Source],
@@ -74,14 +76,14 @@ def boundary_adherence(real: Floats, synthetic: Floats) -> float:
 
     Nulls (NaN) are left out where the real column has any, else they count as outside.
     """
-    nulls = np.isnan(real)
-    if nulls.any():
+    known = real[~np.isnan(real)]
+    if len(known) < len(real):
         synthetic = synthetic[~np.isnan(synthetic)]
     if not len(synthetic):
         return float("nan")
-    if nulls.all():
+    if not len(known):
         return 0.0
-    low, high = np.fmin.reduce(real), np.fmax.reduce(real)
+    low, high = known.min(), known.max()
     return float(np.count_nonzero((synthetic >= low) & (synthetic <= high)) / len(synthetic))
 
 
@@ -161,10 +163,21 @@ def _number_scores(real: Floats, synthetic: Floats) -> dict[str, float]:
 def _statistics(values: Floats) -> tuple[float, float, float]:
     if not len(values):
         return np.nan, np.nan, np.nan
-    scale = float(np.abs(values).max()) or 1.0  # of enormous numbers, sums and squares are infinite
-    values = values / scale
+    scale = max(-float(values.min()), float(values.max()))
+    if scale < _ENORMOUS:
+        scale = 1.0
+    else:
+        values = values / scale
     spread = float(values.std(ddof=1)) if len(values) > 1 else np.nan
-    return float(values.mean()) * scale, float(np.median(values)) * scale, spread * scale
+    return float(values.mean()) * scale, _median(values) * scale, spread * scale
+
+
+def _median(values: Floats) -> float:
+    """NumPy's median, without its search for NaN; a number of rows that is even takes two."""
+    half = len(values) // 2
+    parted = np.partition(values, half)
+    upper = parted[half]
+    return float(upper if len(values) % 2 else (parted[:half].max() + upper) / 2)
 
 
 def _share(counts: Ints) -> float:

@@ -30,8 +30,9 @@ def largest_gap(first: Floats, second: Floats) -> float:
     left, right = (_Bucketed(values, float(low), float(high)) for values in (first, second))
     best = float(np.abs(left.up_to - right.up_to).max())
     wanted = np.maximum(left.up_to - right.below, right.up_to - left.below) > best
-    wanted &= _mixed(left.among(wanted), right.among(wanted))
-    points, others = (np.sort(side.among(wanted)[0]) for side in (left, right))
+    found = left.among(wanted), right.among(wanted)
+    wanted &= _mixed(*found)
+    points, others = (np.sort(values[wanted[buckets]]) for values, buckets in found)
     if not len(points):
         return best
     at = _buckets(points, float(low), float(high))
