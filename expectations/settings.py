@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 Share = Annotated[float, Field(ge=0, le=1)]
 OnFail = Literal["block", "warn"]
@@ -15,7 +16,18 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class AtLeast(_Settings):
+class _Bound(_Settings):
+    """A bound that may be written as a number."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Tell editors that a number will do."""
+        return {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, handler(core)]}
+
+
+class AtLeast(_Bound):
     """A score of which more is better; written as a number, it is `min`."""
 
     min: Share | None = Field(default=None, description="Smallest accepted score.")
@@ -30,7 +42,7 @@ class AtLeast(_Settings):
         return {"min": value} if isinstance(value, int | float) else value
 
 
-class AtMost(_Settings):
+class AtMost(_Bound):
     """A score of which less is better; written as a number, it is `max`."""
 
     max: Share | None = Field(default=None, description="Largest accepted score.")

@@ -32,7 +32,8 @@ def test_the_shown_project_file_can_be_loaded(tmp_path: Path) -> None:
 def test_the_shown_project_file_names_every_key() -> None:
     """No key has to be found out from the code."""
     parts = [project_schema(), *project_schema()["$defs"].values()]
-    keys = {key for part in parts for key in part["properties"]}
+    forms = [form for part in parts for form in part.get("anyOf", [part])]  # a number, or keys
+    keys = {key for form in forms for key in form.get("properties", ())}
     shown = set(re.findall(r"([a-z_0-9]+):", example()))
     assert keys - shown - {"fraction"} == set()
     assert Project.model_fields.keys() <= shown
