@@ -190,7 +190,8 @@ def test_every_key_is_described() -> None:
     bare = [
         f"{name}.{key}"
         for name, part in definitions
-        for key, field in part["properties"].items()
+        for form in part.get("anyOf", [part])  # a number, or keys
+        for key, field in form.get("properties", {}).items()
         if "description" not in field and "$ref" not in field
     ]
     assert bare == []
