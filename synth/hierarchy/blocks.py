@@ -84,8 +84,21 @@ class BlockDrawer:
         }
         return Drawn(start, stop, blocks, links)
 
-    def own_columns(self, part: TablePart, block: int, drawn: Drawn) -> dict[str, pa.Array]:
-        """The columns of a block that are in no foreign key, with what rules determine."""
+    def own_columns(
+        self,
+        part: TablePart,
+        block: int,
+        drawn: Drawn,
+        given: Mapping[str, pa.Array] | None = None,
+    ) -> dict[str, pa.Array]:
+        """The columns of a block that are in no foreign key, with what rules determine.
+
+        Args:
+            part: The table's part.
+            block: Number of the block.
+            drawn: Its rows.
+            given: Columns that stand as they are, repaired ones too; others follow them by rule.
+        """
         rng = stream(self.seed, "values", part.name, str(block))
         pseudonyms = self.keys.pseudonyms
         place = pseudonyms.place(part.name, drawn.start)
@@ -100,7 +113,8 @@ class BlockDrawer:
         seen = {o.name: self.around.values(o, links, drawn) for o in part.rules.outside}
         if part.rules.increasing is not None:
             seen[FAMILY] = pa.array(self._families(part, drawn.start, drawn.stop))
-        return part.rules.backward(columns | seen, codes, rng, drawn.stop - drawn.start)
+        rows = drawn.stop - drawn.start
+        return part.rules.backward(columns | seen, codes, rng, rows, given)
 
     def _families(self, part: TablePart, start: int, stop: int) -> Ints:
         """The primary parent that rows were drawn with, negative where there is none, [n]."""
@@ -138,10 +152,10 @@ class BlockDrawer:
             kept = {c: v.slice(start, block_rows(part)) for c, v in part.kept.columns.items()}
             return _batch(part.schema, kept)
         drawn = self.draw(part, block)
-        columns = self.own_columns(part, block, drawn)
+        held, size = self.drawn.columns.get(name, {}), drawn.stop - drawn.start
+        given = {c: values.slice(drawn.start, size) for c, values in held.items()}
+        columns = self.own_columns(part, block, drawn, given)
         rows = np.arange(drawn.start, drawn.stop)
-        for column, values in self.drawn.columns.get(name, {}).items():
-            columns[column] = values.slice(drawn.start, drawn.stop - drawn.start)
         for column in self.keys.names(name):
             columns[column] = self.keys.values(name, column, rows, drawn.links)
         return _batch(part.schema, columns)

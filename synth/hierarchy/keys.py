@@ -14,10 +14,10 @@ from prefect_synth.synth.encoding.pieces import scatter
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.generation.scramble import mix
+from prefect_synth.synth.hierarchy.key_codes import codes_of
 from prefect_synth.synth.hierarchy.overlap import claims, twin_columns
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.pseudonyms import Pseudonyms
-from prefect_synth.synth.hierarchy.uniqueness import codes_of
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
 

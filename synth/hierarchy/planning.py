@@ -18,6 +18,7 @@ from prefect_synth.synth.hierarchy.context import inherit
 from prefect_synth.synth.hierarchy.contexts import blocks_of
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.links import parent_rows
+from prefect_synth.synth.hierarchy.own_parts import tied_columns
 from prefect_synth.synth.hierarchy.part import Blocks, TablePart
 from prefect_synth.synth.hierarchy.repairs import repair_keys
 from prefect_synth.synth.hierarchy.spill import Rows, Spill
@@ -94,12 +95,14 @@ class Planner:
     def _held_columns(self, part: TablePart) -> list[str]:
         """Own columns that other rows depend on: parts of unique keys, and what children refer to.
 
+        What those are computed from is held with them, since a repair changes both together.
         Columns that row numbers and links tell are none of them.
         """
         made = {*self.keys.names(part.name), *part.counters}
         referred = [c for r in self.metadata.children(part.name) for c in r.parent_columns]
         wanted = dict.fromkeys((*(c for key in part.unique for c in key), *referred))
-        return [c for c in wanted if c not in made]
+        held = [c for c in wanted if c not in made]
+        return [c for group in tied_columns(part.rules, held) for c in group if c not in made]
 
     def _draw(self, part: TablePart, columns: list[str], children: bool) -> None:
         """Draw all rows of a table, and hold what is needed of them."""

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.errors import UniquenessError
+from prefect_synth.synth.hierarchy.key_codes import combine, count_within
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.overlap import claims
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.unique_keys import make_unique
-from prefect_synth.synth.hierarchy.uniqueness import combine
 from prefect_synth.synth.randomness import stream
+
+_PASSES = 10
 
 
 def repair_keys(keys: KeyColumns, order: Sequence[str]) -> None:
@@ -30,20 +32,34 @@ def repair_keys(keys: KeyColumns, order: Sequence[str]) -> None:
         UniquenessError: A unique key has fewer combinations than rows.
     """
     generated = [keys.parts[name] for name in order if keys.parts[name].kept is None]
-    for late in (False, True):  # keys that close a cycle come last
-        for part in generated:
-            deferred = {
-                column
-                for relation, filled in claims(keys.metadata, part)
-                if relation.name in part.plan.deferred
-                for column, _ in filled
-            }
-            for key in part.unique:
-                if bool(deferred & set(key)) == late:
-                    rng = stream(keys.seed, "unique", part.name, *key)
-                    make_unique(keys, part, key, rng)
-            if not late:
-                _count_rows(keys, part)
+    for part in generated:
+        _make_all_unique(keys, part, [key for key in part.unique if not _is_late(keys, part, key)])
+        _count_rows(keys, part)
+    for part in generated:  # keys that close a cycle come last
+        if any(_is_late(keys, part, key) for key in part.unique):
+            _make_all_unique(keys, part, part.unique)
+
+
+def _is_late(keys: KeyColumns, part: TablePart, key: tuple[str, ...]) -> bool:
+    """Whether a relation that waits until all rows exist fills a column of the key."""
+    return any(
+        column in key
+        for relation, filled in claims(keys.metadata, part)
+        if relation.name in part.plan.deferred
+        for column, _ in filled
+    )
+
+
+def _make_all_unique(keys: KeyColumns, part: TablePart, unique: Sequence[tuple[str, ...]]) -> None:
+    """Repair keys until none is broken by the repair of another."""
+    for again in range(_PASSES):
+        purpose = ("unique", part.name, *([str(again)] * (again > 0)))
+        changed = [
+            key for key in unique if make_unique(keys, part, key, stream(keys.seed, *purpose, *key))
+        ]
+        if not changed or len(unique) == 1:
+            return
+    raise UniquenessError(part.name, changed[0], keys.drawn.rows[part.name])
 
 
 def fill_keys(keys: KeyColumns, order: Sequence[str]) -> None:
@@ -68,17 +84,6 @@ def _count_rows(keys: KeyColumns, part: TablePart) -> None:
     for column, start in part.counters.items():
         within = [c for c in keys.metadata.tables[part.name].primary_key if c != column]
         codes = [keys.codes(part.name, c) for c in within]
-        numbers = _count_within(codes[0] if len(codes) == 1 else combine(codes)) + start
+        numbers = count_within(codes[0] if len(codes) == 1 else combine(codes)) + start
         made = pa.array(numbers).cast(part.schema.field(column).type)
         keys.drawn.columns[part.name][column] = made
-
-
-def _count_within(group: Ints) -> Ints:
-    """0, 1, 2 ... within each group, in row order."""
-    rises = len(group) < 2 or bool((np.diff(group) >= 0).all())
-    order = np.arange(len(group)) if rises else np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.diff(group[order], prepend=group[order[:1]] - 1))
-    sizes = np.diff(np.append(starts, len(group)))
-    counted = np.empty(len(group), np.int64)
-    counted[order] = np.arange(len(group)) - np.repeat(starts, sizes)
-    return counted

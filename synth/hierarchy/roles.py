@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.generation.keys import KeyGenerator, fit_keys
 from prefect_synth.synth.generation.made_up import declared_length
+from prefect_synth.synth.hierarchy.key_codes import combine
 from prefect_synth.synth.hierarchy.overlap import twin_columns
-from prefect_synth.synth.hierarchy.uniqueness import combine
 from prefect_synth.synth.metadata import Column, Metadata
 
 _COUNTS_UP = 0.95

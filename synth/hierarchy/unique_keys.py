@@ -10,20 +10,16 @@ import pyarrow as pa
 
 from prefect_synth.synth.encoding.columns import CategoryEncoder, NumberEncoder
 from prefect_synth.synth.encoding.layout import Ints
-from prefect_synth.synth.encoding.table import AnyEncoder
+from prefect_synth.synth.encoding.ticks import fit_ticks
 from prefect_synth.synth.errors import UniquenessError
+from prefect_synth.synth.hierarchy.key_codes import KeyPart, combine, repeated
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.overlap import claims, shared_forebear
+from prefect_synth.synth.hierarchy.own_parts import Domain, is_bound, tied_columns
 from prefect_synth.synth.hierarchy.part import TablePart
-from prefect_synth.synth.hierarchy.uniqueness import (
-    KeyPart,
-    codes_of,
-    combine,
-    move,
-    repair,
-    repeated,
-)
+from prefect_synth.synth.hierarchy.uniqueness import move, repair
 from prefect_synth.synth.metadata import Metadata, Relationship
+from prefect_synth.synth.rules.units import is_moment, is_number
 
 if TYPE_CHECKING:
     from prefect_synth.synth.hierarchy.structure import Sample
@@ -62,44 +58,134 @@ def room(metadata: Metadata, part: TablePart, rows: Mapping[str, int]) -> list[d
 
 def make_unique(
     keys: KeyColumns, part: TablePart, key: tuple[str, ...], rng: np.random.Generator
-) -> None:
+) -> bool:
     """Exchange parents, or own values, between rows until the key is unique.
+
+    Rules hold afterwards as they did before; only where there is no other way a few rows are
+    made unique in spite of them.
+
+    Returns:
+        Whether anything has changed.
 
     Raises:
         UniquenessError: The key has fewer combinations than rows.
     """
-    metadata, drawn = keys.metadata, keys.drawn
-    linked = _references(metadata, part, key)
+    drawn = keys.drawn
+    linked = _references(keys.metadata, part, key)
     types = {r.when[0] for reference in linked for r, _ in reference if r.when is not None}
     own = [
         c
         for c in key
-        if c in drawn.columns[part.name] and c in part.codec.encoders and c not in types
+        if c in drawn.columns[part.name] and c in part.schema.names and c not in types
     ]
+    own = [c for c in own if c in part.codec.encoders or part.rules.computing(c) is not None]
     whole = _rows_without_null(part, drawn, linked, own)
     if not len(whole):
-        return
-    parts = [_reference_part(keys, reference, whole) for reference in linked]
-    domains = {c: _Domain(drawn.columns[part.name][c], whole) for c in own}
-    parts += [KeyPart(d.choice, np.arange(len(d.values))) for d in domains.values()]
-    if not len(repeated([p.row_codes for p in parts])):
-        return
-    fixed = {*drawn.held, *(r.target for r in (part.rules.increasing,) if r is not None)}
-    held = {len(linked) + i for i, c in enumerate(own) if c in fixed}
-    free = [i for i in reversed(range(len(parts))) if i not in held and _is_free(part, linked, i)]
-    fillable = not held and all(r.parent != part.name for reference in linked for r, _ in reference)
-    wider = {c: d for c, d in domains.items() if c not in fixed}
-    at = {c: len(linked) + i for i, c in enumerate(own)}
-    unique = repair(parts, free, rng, fillable=fillable) or _with_more_values(
-        part, parts, wider, at, rng
-    )
-    if not unique:
-        raise UniquenessError(part.name, key, len(whole))
-    for reference, repaired in zip(linked, parts, strict=False):
-        _write_links(drawn, reference, repaired, whole)
-    for column, repaired in zip(own, parts[len(linked) :], strict=True):
-        domain = domains[column]
-        drawn.columns[part.name][column] = domain.write(repaired.choice, whole)
+        return False
+    tied = [
+        group
+        for group in tied_columns(part.rules, [*drawn.columns[part.name]])
+        if set(group) & set(own)
+    ]
+    for groups in (tied, [(c,) for c in own]):
+        way = _KeyRepair(keys, part, key, linked, groups, whole)
+        if way.is_unique():
+            return False
+        if way.run(rng):
+            return True
+    raise UniquenessError(part.name, key, len(whole))
+
+
+class _KeyRepair:
+    """One way to repair a key.
+
+    Args:
+        keys: The key columns.
+        part: The table's part.
+        key: The key.
+        linked: The foreign keys that it contains.
+        groups: Own columns that change together.
+        rows: The rows whose key has no null.
+    """
+
+    def __init__(
+        self,
+        keys: KeyColumns,
+        part: TablePart,
+        key: tuple[str, ...],
+        linked: Sequence[Reference],
+        groups: Sequence[tuple[str, ...]],
+        rows: Ints,
+    ) -> None:
+        self.part, self.linked, self.groups, self.rows = part, linked, groups, rows
+        self.drawn, columns = keys.drawn, keys.drawn.columns[part.name]
+        self.domains = [
+            Domain({c: columns[c] for c in group}, [c for c in group if c in key], rows)
+            for group in groups
+        ]
+        self.parts = [_reference_part(keys, reference, rows) for reference in linked]
+        self.parts += [domain.part() for domain in self.domains]
+
+    def run(self, rng: np.random.Generator) -> bool:
+        """Repair the key, and write what has changed; whether it is unique now."""
+        first = len(self.linked)
+        links = [i for i in range(first) if _is_free(self.part, self.linked, i)]
+        links = [i for i in links if not self._is_read(self.linked[i])]
+        own = [first + i for i, group in enumerate(self.groups) if self._moves(group)]
+        itself = any(r.parent == self.part.name for reference in self.linked for r, _ in reference)
+        every = len(own) == len(self.groups) and not itself
+        free = [*reversed(links), *reversed(own)]
+        done = repair(self.parts, free, rng, fillable=every) or self._push()
+        if not (done or self._widen(rng)):
+            return False
+        for reference, repaired in zip(self.linked, self.parts, strict=False):
+            _write_links(self.drawn, reference, repaired, self.rows)
+        for domain, repaired in zip(self.domains, self.parts[first:], strict=True):
+            written = domain.write(repaired.choice, self.rows)
+            self.drawn.columns[self.part.name].update(written)
+        return True
+
+    def is_unique(self) -> bool:
+        """Whether no two rows are equal in the key."""
+        return not len(repeated([p.row_codes for p in self.parts]))
+
+    def _is_read(self, reference: Reference) -> bool:
+        """Whether a rule computes what is held from this parent."""
+        held = self.drawn.columns[self.part.name]
+        read = {c for r in self.part.rules.rules if r.target in held for c in r.inputs}
+        through = {o.relation for o in self.part.rules.outside if o.name in read}
+        return any(r.name in through for r, _ in reference)
+
+    def _moves(self, group: tuple[str, ...]) -> bool:
+        """Whether the columns may be exchanged between rows."""
+        return not is_bound(self.part.rules, group) and not set(group) <= set(self.drawn.held)
+
+    def _others(self, index: int) -> list[Ints]:
+        return [p.row_codes for i, p in enumerate(self.parts) if i != len(self.linked) + index]
+
+    def _push(self) -> bool:
+        """Move dates or numbers up in rows that still repeat."""
+        for index, domain in enumerate(self.domains):
+            if not set(domain.columns) & set(self.drawn.held) and domain.push(
+                self._others(index), self.part.rules, self.parts[len(self.linked) + index].choice
+            ):
+                self.parts[len(self.linked) + index] = domain.part()
+                return True
+        return False
+
+    def _widen(self, rng: np.random.Generator) -> bool:
+        """Use categories that were not drawn; let dates and numbers run on beyond the largest."""
+        for index, (group, domain) in enumerate(zip(self.groups, self.domains, strict=True)):
+            if len(group) > 1 or not self._moves(group):
+                continue
+            at, others = len(self.linked) + index, self._others(index)
+            needed = int(np.bincount(combine(others or [self.rows * 0])).max())
+            domain.extend(_more_values(self.part, group[0], domain.values[group[0]], needed))
+            self.parts[at].codes = domain.codes
+            move(self.parts, at, rng, in_order=True)
+            if self.is_unique():
+                return True
+        return False
 
 
 Reference = list[tuple[Relationship, list[str]]]
@@ -125,25 +211,6 @@ def _write_links(drawn: Sample, reference: Reference, repaired: KeyPart, rows: I
         changed[rows[inside]] = repaired.choice[inside] - offset
         drawn.links[relation.name] = changed
         offset += parents
-
-
-class _Domain:
-    """The values of an own column, each once, and which one each row has."""
-
-    def __init__(self, column: pa.Array, rows: Ints) -> None:
-        self.column = column
-        codes = codes_of(column)
-        _, first, dense = np.unique(codes[rows], return_index=True, return_inverse=True)
-        self.values = column.take(pa.array(rows[first]))
-        self.choice: Ints = dense.astype(np.int64)
-
-    def extend(self, values: pa.Array) -> None:
-        self.values = pa.concat_arrays([self.values, values])
-
-    def write(self, choice: Ints, rows: Ints) -> pa.Array:
-        at = np.arange(len(self.column))
-        at[rows] = len(self.column) + choice
-        return pa.concat_arrays([self.column, self.values]).take(pa.array(at))
 
 
 def _rows_without_null(
@@ -197,30 +264,15 @@ def _is_free(part: TablePart, linked: Sequence[Reference], index: int) -> bool:
     )
 
 
-def _with_more_values(
-    part: TablePart,
-    parts: Sequence[KeyPart],
-    domains: Mapping[str, _Domain],
-    at: Mapping[str, int],
-    rng: np.random.Generator,
-) -> bool:
-    """Use categories that were not drawn; let dates and numbers run on beyond the largest drawn."""
-    for column, domain in domains.items():
-        index = at[column]
-        others = [p.row_codes for i, p in enumerate(parts) if i != index]
-        needed = int(np.bincount(combine(others or [parts[index].choice * 0])).max())
-        domain.extend(_more_values(part.codec.encoders[column], domain.values, needed))
-        parts[index].codes = codes_of(domain.values)
-        move(parts, index, rng, in_order=True)
-        if not len(repeated([p.row_codes for p in parts])):
-            return True
-    return False
-
-
-def _more_values(encoder: AnyEncoder, seen: pa.Array, needed: int) -> pa.Array:
-    if isinstance(encoder, CategoryEncoder):
+def _more_values(part: TablePart, column: str, seen: pa.Array, needed: int) -> pa.Array:
+    encoder, scale = part.codec.encoders.get(column), None
+    if part.rules.computing(column) is not None:  # what is encoded is another thing
+        scale = fit_ticks(seen) if is_moment(seen.type) or is_number(seen.type) else None
+    elif isinstance(encoder, CategoryEncoder):
         return encoder.every_value()
-    if isinstance(encoder, NumberEncoder) and not encoder.scale.is_continuous:
-        after = encoder.scale.to_ticks(seen).max() + 1 + np.arange(needed)
-        return encoder.scale.from_ticks(after, seen.type)
-    return seen.slice(0, 0)
+    elif isinstance(encoder, NumberEncoder):
+        scale = encoder.scale
+    if scale is None or scale.is_continuous:
+        return seen.slice(0, 0)
+    after = scale.to_ticks(seen).max() + 1 + np.arange(needed)
+    return scale.from_ticks(after, seen.type)

@@ -1,73 +1,27 @@
 """Unique keys made of several parts, repaired with as little change as can be.
 
-First entries of one part are exchanged between rows, which changes no part's own distribution.
-What is left over gets another entry that is still free for its row.
+First dates and numbers of repeating rows step aside to a neighbouring value, which changes little.
+Then entries of one part are exchanged between rows, which changes no part's own distribution. What
+is left over gets another entry that is still free for its row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.hierarchy.key_codes import KeyPart, combine, count_within, repeated
 
 _PASSES = 60
 _PATIENCE = 10
 _ROUNDS = 20
 _AT_ONCE = 2_000_000
+_ASIDE = 10
+_MANY = 0.05
 
-
-@dataclass
-class KeyPart:
-    """One part of a key: a parent row, or a value, for each row.
-
-    Args:
-        choice: Which option each row has, [n].
-        codes: The code of each option, [m]; options of equal code are equal in the key.
-        groups: Rows may have options of their own group only, [n]; None where all are allowed.
-        option_groups: Group of each option, [m].
-    """
-
-    choice: Ints
-    codes: Ints
-    groups: Ints | None = None
-    option_groups: Ints | None = None
-
-    @property
-    def row_codes(self) -> Ints:
-        """The code of each row's option, [n]."""
-        return np.asarray(self.codes[self.choice])
-
-
-def codes_of(values: pa.Array) -> Ints:
-    """One integer for each value, -1 for null, [n]."""
-    if isinstance(values, pa.ExtensionArray):
-        values = values.storage
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    codes = values.dictionary_encode().indices.fill_null(-1)
-    return np.asarray(codes).astype(np.int64)
-
-
-def repeated(parts: Sequence[Ints]) -> Ints:
-    """Row numbers whose combination of parts stands in an earlier row too."""
-    codes = combine(parts)
-    order = np.argsort(codes, kind="stable")
-    again = np.diff(codes[order], prepend=codes[order[:1]] - 1) == 0
-    return np.sort(order[again])
-
-
-def combine(parts: Sequence[Ints]) -> Ints:
-    """One integer for each combination of parts, [n]."""
-    codes = np.zeros(len(parts[0]), np.int64)
-    for part in parts:
-        dense = np.unique(part, return_inverse=True)[1]
-        codes = codes * (int(dense.max(initial=0)) + 1) + dense
-        codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
-    return codes
+_Step = Callable[[Sequence[KeyPart], int, np.random.Generator], None]
 
 
 def repair(
@@ -88,7 +42,7 @@ def repair(
     Returns:
         Whether the key is unique now.
     """
-    for step in (swap, move):
+    for step in _steps(parts):
         for index in free:
             if not len(_bad(parts)):
                 return True
@@ -98,8 +52,42 @@ def repair(
     return not len(_bad(parts))
 
 
+def _steps(parts: Sequence[KeyPart]) -> tuple[_Step, ...]:
+    """What is tried, in order: laying a part out anew tears every row apart, so it comes late.
+
+    Where many rows repeat it comes before rows get other entries, which would bend the part's own
+    distribution instead.
+    """
+    if len(_bad(parts)) > _MANY * len(parts[0].choice):
+        return (swap, lay_out, move)
+    return (step_aside, swap, move, lay_out)
+
+
 def _bad(parts: Sequence[KeyPart]) -> Ints:
     return repeated([p.row_codes for p in parts])
+
+
+def step_aside(parts: Sequence[KeyPart], free: int, rng: np.random.Generator) -> None:
+    """Put repeating rows on the nearest value of an ordered part that is free for them."""
+    part = parts[free]
+    if not part.ordered:
+        return
+    held = combine([p.row_codes for i, p in enumerate(parts) if i != free] or [part.choice * 0])
+    size = int(part.codes.max(initial=0)) + 1
+    for far in np.repeat(np.arange(1, _ASIDE + 1), 2) * np.tile([1, -1], _ASIDE):
+        bad = _bad(parts)
+        if not len(bad):
+            return
+        bad = bad[(part.choice[bad] + far >= 0) & (part.choice[bad] + far < len(part.codes))]
+        _take_free(part, held, size, bad, part.choice[bad] + far)
+
+
+def _take_free(part: KeyPart, held: Ints, size: int, rows: Ints, options: Ints) -> None:
+    """Give rows the options wanted, where nobody of the same rest of the key has them."""
+    wanted = held[rows] * size + part.codes[options]
+    new = ~np.isin(wanted, held * size + part.row_codes)
+    new &= np.isin(np.arange(len(wanted)), np.unique(wanted, return_index=True)[1])
+    part.choice[rows[new]] = options[new]
 
 
 def swap(parts: Sequence[KeyPart], free: int, rng: np.random.Generator) -> None:
@@ -119,6 +107,11 @@ def swap(parts: Sequence[KeyPart], free: int, rng: np.random.Generator) -> None:
         alone = np.isin(np.arange(len(bad)), first) & np.isin(np.arange(len(bad)) + len(bad), first)
         bad, partners = bad[alone], partners[alone]
         part.choice[bad], part.choice[partners] = part.choice[partners], part.choice[bad]
+
+
+def lay_out(parts: Sequence[KeyPart], free: int, rng: np.random.Generator) -> None:
+    """Deal the entries of one part out anew, where that makes the key unique."""
+    part = parts[free]
     if part.groups is None:
         fixed = [p.row_codes for i, p in enumerate(parts) if i != free]
         order = spread(fixed, part.row_codes)
@@ -143,11 +136,7 @@ def spread(fixed: Sequence[Ints], free: Ints) -> Ints | None:
     """
     keys = combine(fixed)
     counts = np.bincount(keys)
-    by_key = np.argsort(keys, kind="stable")
-    nth = np.empty(len(keys), np.int64)
-    starts = np.cumsum(counts) - counts
-    nth[by_key] = np.arange(len(keys)) - starts[keys[by_key]]
-    rows = np.lexsort((keys, -counts[keys], nth))
+    rows = np.lexsort((keys, -counts[keys], count_within(keys)))
     dense = np.unique(free, return_inverse=True)[1]
     often = np.bincount(dense)
     values = np.lexsort((dense, -often[dense]))
@@ -175,11 +164,7 @@ def move(
         bad = _bad(parts)
         if not len(bad):
             return
-        options = _options(part, bad, rng)
-        wanted = held[bad] * size + part.codes[options]
-        new = ~np.isin(wanted, held * size + part.row_codes)
-        new &= np.isin(np.arange(len(wanted)), np.unique(wanted, return_index=True)[1])
-        part.choice[bad[new]] = options[new]
+        _take_free(part, held, size, bad, _options(part, bad, rng))
     bad = _bad(parts)
     per_chunk = max(_AT_ONCE // max(len(part.codes), 1), 1)
     holders = np.unique(held[bad])

@@ -84,6 +84,7 @@ class TableRules:
         codes: Mapping[str, Ints],
         rng: np.random.Generator,
         length: int | None = None,
+        given: Mapping[str, pa.Array] | None = None,
     ) -> dict[str, pa.Array]:
         """Columns as they were before `forward`: each rule holds on each row.
 
@@ -92,14 +93,18 @@ class TableRules:
             codes: What stands for the parent of each row, by relation.
             rng: For the few values that no input decides.
             length: Number of rows, where there may be neither columns nor codes to tell.
+            given: Columns that stand as they are; what is computed from them follows them.
         """
+        given = given or {}
         if not self.rules:
-            return dict(columns)
+            return {**columns, **given}
         if length is None:
             length = len(next(iter(columns.values()), ())) or len(next(iter(codes.values()), ()))
-        rows = Rows({name: plain(v) for name, v in columns.items()}, codes, length)
-        whole = dict(columns)
+        whole = {**columns, **given}
+        rows = Rows({name: plain(v) for name, v in whole.items()}, codes, length)
         for rule in self.rules:
+            if rule.target in given:
+                continue
             values = rule.backward(rows, rng)
             rows.columns[rule.target] = values
             kind = self.kinds.field(rule.target).type

@@ -14,9 +14,17 @@ from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.errors import RuleError
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.rules.outside import Outside, outside_values
+from prefect_synth.synth.rules.repaired import may_be_pushed, repaired_columns, tied_to
 from prefect_synth.synth.rules.rule import Derivation, Rows, Rule, leftovers
 from prefect_synth.synth.rules.ruleset import TableRules
-from prefect_synth.synth.rules.units import Units, is_comparable, is_moment, numbers, plain
+from prefect_synth.synth.rules.units import (
+    Units,
+    is_comparable,
+    is_moment,
+    is_number,
+    numbers,
+    plain,
+)
 
 FEWEST = 20
 """Rows that a rule must be seen on."""
@@ -62,6 +70,7 @@ class Search:
         relations: Foreign keys that may be determinants, as the project file has them, by relation.
         schema: The table's own types; those of `rows` are plainer.
         keys: Columns of any key.
+        repaired: Free columns of keys that repairs make unique after sampling.
         family: The tables around, where there are any.
         outside: What accepted or tried rules read of them.
         found: Accepted rules.
@@ -73,6 +82,7 @@ class Search:
     relations: Mapping[str, str]
     schema: pa.Schema
     keys: frozenset[str] = frozenset()
+    repaired: frozenset[str] = frozenset()
     family: Family | None = None
     outside: list[Outside] = field(default_factory=list)
     found: list[Rule] = field(default_factory=list)
@@ -90,13 +100,14 @@ class Search:
         """The search in `table`, whose foreign keys with `codes` may be determinants."""
         known = metadata.tables[name]
         keys = metadata.key_columns(name) | {c for key in known.unique for c in key}
+        repaired = repaired_columns(metadata, name)
         used = {c for r in metadata.children(name) for c in r.parent_columns}
         used |= {r.when[0] for r in metadata.parents(name) if r.when is not None}
         columns = {c: plain(table[c]) for c in table.column_names}
         free = [
             c.name
             for c in known.columns.values()
-            if c.name not in keys | used
+            if c.name not in (keys - repaired) | used
             and not c.is_generated
             and c.sdtype != "text"
             and is_comparable(columns[c.name].type)
@@ -107,7 +118,8 @@ class Search:
         own = {r: codes[r] for r in parents}
         people = None if family is None else family.units
         rows, taken = Rows(columns, own, len(table), people), frozenset(keys | used)
-        return cls(name, rows, free, parents, table.schema, taken, family)
+        repaired &= set(free)
+        return cls(name, rows, free, parents, table.schema, taken, repaired, family)
 
     def see(self, outside: Outside) -> pa.Array:
         """What the rows see of another table; it stands beside their own columns from now on."""
@@ -149,6 +161,8 @@ class Search:
             rule.target == c or rule.target in self.depends(c) for c in rule.inputs
         ):
             return False
+        if self._is_out_of_reach(rule):
+            return False
         if not nearly and not rule.holds(self.rows).all():
             return False
         if isinstance(rule, Derivation):
@@ -157,6 +171,24 @@ class Search:
             rule = replace(changed, rest=rest, gap=gap)
         self.found.append(rule)
         return True
+
+    def _is_out_of_reach(self, rule: Rule) -> bool:
+        """Whether a repair of keys could break a rule that reads other tables."""
+        target = self.rows.columns[rule.target].type
+        if rule.target in self.repaired and not (rule.inputs and _has_order(target)):
+            return True  # what it could be exchanged for must stay known
+        rules = [*self.found, rule]
+        tied = tied_to(self.repaired, rules)
+        changing = {o.name for o in self.outside if self._is_repaired(o)}
+        return rule.target in tied and any(
+            not may_be_pushed(r) or changing & set(r.inputs) for r in rules if r.target in tied
+        )
+
+    def _is_repaired(self, outside: Outside) -> bool:
+        assert self.family is not None  # noqa: S101 - there is something outside
+        metadata = self.family.metadata
+        parent = next(r.parent for r in metadata.relationships if r.name == outside.relation)
+        return bool(repaired_columns(metadata, parent))
 
     def declare(self, rule: Rule) -> None:
         """Keep a declared rule, whatever the rows say, with what it leaves open.
@@ -236,6 +268,10 @@ def in_order(rules: Iterable[Rule]) -> list[Rule]:
         if not ready:
             raise ValueError(f"circle among {sorted(targets)}")
     return ordered
+
+
+def _has_order(kind: pa.DataType) -> bool:
+    return is_moment(kind) or is_number(kind)
 
 
 def _replaces(rule: Rule) -> bool:
