@@ -12,26 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import Ints
-from prefect_synth.synth.encoding.ticks import fit_ticks
-from prefect_synth.synth.hierarchy.key_codes import (
-    KeyPart,
-    codes_of,
-    combine,
-    count_within,
-    repeated,
-)
+from prefect_synth.synth.hierarchy.key_codes import KeyPart, codes_of, combine
+from prefect_synth.synth.hierarchy.nudging import Columns
 from prefect_synth.synth.rules.outside import MARK
-from prefect_synth.synth.rules.repaired import may_be_pushed, reads_elsewhere, tied_to
-from prefect_synth.synth.rules.rule import Rows
+from prefect_synth.synth.rules.repaired import reads_elsewhere, tied_to
 from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.rules.units import is_moment, is_number, plain
-
-_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
-_DAY = 86_400 * 10**9
-_ROUNDS = 60
-
-Columns = dict[str, pa.Array]
-"""Columns of one length by name."""
 
 
 def tied_columns(rules: TableRules, wanted: Collection[str]) -> list[tuple[str, ...]]:
@@ -88,40 +74,20 @@ class Domain:
 
     def part(self) -> KeyPart:
         """The part of the key."""
-        return KeyPart(self.choice, self.codes, ordered=self.ordered)
+        return KeyPart(self.choice, self.codes, ordered=self.ordered and len(self.columns) == 1)
+
+    def of(self, choice: Ints) -> Columns:
+        """The chosen values."""
+        return {name: values.take(pa.array(choice)) for name, values in self.values.items()}
+
+    def put(self, columns: Columns) -> None:
+        """Let each row have a value of its own."""
+        self.values, self.choice = columns, np.arange(len(next(iter(columns.values()))))
 
     def extend(self, values: pa.Array) -> None:
         """Allow more values, where there is one column."""
         (name, seen), *_ = self.values.items()
         self.values = {name: pa.concat_arrays([seen, values])}
-
-    def push(self, others: Sequence[Ints], rules: TableRules, choice: Ints) -> bool:
-        """Move dates and whole numbers of repeating rows up, all columns of a row by as much.
-
-        Orders between them stay as they are.
-
-        Args:
-            others: The key's other parts.
-            rules: The table's rules.
-            choice: Which value each row has by now.
-
-        Returns:
-            Whether the key is unique now and no rule broken; else nothing has changed.
-        """
-        now = {name: values.take(pa.array(choice)) for name, values in self.values.items()}
-        step = _common_step(now)
-        moved, far = now, np.zeros(len(choice), np.int64)
-        for _ in range(0 if step is None else _ROUNDS):
-            codes = combine([*others, *(codes_of(moved[c]) for c in self.key)])
-            bad = repeated([codes])
-            if not len(bad):
-                if _obeyed(rules, now, moved):
-                    self.values, self.choice = moved, np.arange(len(choice))
-                    return True
-                return False
-            far[bad] += count_within(codes)[bad]
-            moved = {name: _pushed(c, far, step or 1) for name, c in now.items()}
-        return False
 
     def write(self, choice: Ints, rows: Ints) -> Columns:
         """The columns, with the chosen values in the given rows."""
@@ -144,43 +110,3 @@ def _in_order(values: Sequence[pa.Array]) -> Ints:
     table = pa.table({str(i): c for i, c in enumerate(columns)})
     keys = [(name, "ascending") for name in table.column_names]
     return np.asarray(pc.sort_indices(table, sort_keys=keys)).astype(np.int64)
-
-
-def _common_step(columns: Columns) -> int | None:
-    """A step on every column's grid: in nanoseconds, or a whole number; None where there is none.
-
-    All are dates and datetimes, or all are whole numbers.
-    """
-    kinds = [c.type for c in columns.values()]
-    if not (all(map(is_moment, kinds)) or all(map(pa.types.is_integer, kinds))):
-        return None
-    days = {n: c.cast(pa.date32()) if pa.types.is_date64(c.type) else c for n, c in columns.items()}
-    steps = [max(fit_ticks(c.drop_null()).step, 1) * _unit(c.type) for c in days.values()]
-    return int(np.lcm.reduce(np.array(steps, object)))
-
-
-def _unit(kind: pa.DataType) -> int:
-    if pa.types.is_date(kind):
-        return _DAY
-    return _NANOSECONDS[kind.unit] if pa.types.is_timestamp(kind) else 1
-
-
-def _pushed(column: pa.Array, far: Ints, step: int) -> pa.Array:
-    kind = column.type
-    if pa.types.is_date64(kind):
-        return _pushed(column.cast(pa.date32()), far, step).cast(kind)
-    width = pa.int32() if pa.types.is_date32(kind) else pa.int64()
-    whole = column.cast(width).cast(pa.int64())
-    moved = pc.add(whole, pa.array(far * (step // _unit(kind))))
-    return moved.cast(width).cast(kind)
-
-
-def _obeyed(rules: TableRules, before: Columns, after: Columns) -> bool:
-    """Whether no row breaks a rule that it obeyed before."""
-    about = [r for r in rules.rules if r.target in after]
-    if not all(map(may_be_pushed, about)):
-        return False
-    was, now = (Rows({n: plain(c) for n, c in some.items()}) for some in (before, after))
-    was.length = now.length = len(next(iter(after.values())))
-    inside = [r for r in about if not reads_elsewhere(r)]
-    return all(bool((r.holds(now) | ~r.holds(was)).all()) for r in inside)

@@ -12,17 +12,27 @@ from prefect_synth.synth.encoding.columns import CategoryEncoder, NumberEncoder
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.encoding.ticks import fit_ticks
 from prefect_synth.synth.errors import UniquenessError
-from prefect_synth.synth.hierarchy.key_codes import KeyPart, combine, repeated
+from prefect_synth.synth.hierarchy.key_codes import combine, repeated
+from prefect_synth.synth.hierarchy.key_links import (
+    Reference,
+    is_free,
+    reference_part,
+    references,
+    rows_without_null,
+    write_links,
+)
 from prefect_synth.synth.hierarchy.keys import KeyColumns
-from prefect_synth.synth.hierarchy.overlap import claims, shared_forebear
+from prefect_synth.synth.hierarchy.nudging import Columns, Nudger
+from prefect_synth.synth.hierarchy.overlap import claims
 from prefect_synth.synth.hierarchy.own_parts import Domain, is_bound, tied_columns
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.uniqueness import move, repair
-from prefect_synth.synth.metadata import Metadata, Relationship
+from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.rules.units import is_moment, is_number
 
 if TYPE_CHECKING:
-    from prefect_synth.synth.hierarchy.structure import Sample
+    pass
 
 
 def room(metadata: Metadata, part: TablePart, rows: Mapping[str, int]) -> list[dict[str, int]]:
@@ -71,7 +81,7 @@ def make_unique(
         UniquenessError: The key has fewer combinations than rows.
     """
     drawn = keys.drawn
-    linked = _references(keys.metadata, part, key)
+    linked = references(keys.metadata, part, key)
     types = {r.when[0] for reference in linked for r, _ in reference if r.when is not None}
     own = [
         c
@@ -79,7 +89,7 @@ def make_unique(
         if c in drawn.columns[part.name] and c in part.schema.names and c not in types
     ]
     own = [c for c in own if c in part.codec.encoders or part.rules.computing(c) is not None]
-    whole = _rows_without_null(part, drawn, linked, own)
+    whole = rows_without_null(part, drawn, linked, own)
     if not len(whole):
         return False
     tied = [
@@ -87,8 +97,10 @@ def make_unique(
         for group in tied_columns(part.rules, [*drawn.columns[part.name]])
         if set(group) & set(own)
     ]
-    for groups in (tied, [(c,) for c in own]):
-        way = _KeyRepair(keys, part, key, linked, groups, whole)
+    increasing = part.rules.increasing
+    order = TableRules((increasing,) if increasing else ())
+    for groups, rules in ((tied, part.rules), ([(c,) for c in own], order)):
+        way = _KeyRepair(keys, part, key, linked, groups, rules, whole)
         if way.is_unique():
             return False
         if way.run(rng):
@@ -105,6 +117,7 @@ class _KeyRepair:
         key: The key.
         linked: The foreign keys that it contains.
         groups: Own columns that change together.
+        rules: What must hold afterwards.
         rows: The rows whose key has no null.
     """
 
@@ -115,31 +128,34 @@ class _KeyRepair:
         key: tuple[str, ...],
         linked: Sequence[Reference],
         groups: Sequence[tuple[str, ...]],
+        rules: TableRules,
         rows: Ints,
     ) -> None:
+        self.rules = rules
         self.part, self.linked, self.groups, self.rows = part, linked, groups, rows
         self.drawn, columns = keys.drawn, keys.drawn.columns[part.name]
         self.domains = [
             Domain({c: columns[c] for c in group}, [c for c in group if c in key], rows)
             for group in groups
         ]
-        self.parts = [_reference_part(keys, reference, rows) for reference in linked]
+        self.parts = [reference_part(keys, reference, rows) for reference in linked]
         self.parts += [domain.part() for domain in self.domains]
 
     def run(self, rng: np.random.Generator) -> bool:
         """Repair the key, and write what has changed; whether it is unique now."""
         first = len(self.linked)
-        links = [i for i in range(first) if _is_free(self.part, self.linked, i)]
+        links = [i for i in range(first) if is_free(self.part, self.linked, i)]
         links = [i for i in links if not self._is_read(self.linked[i])]
         own = [first + i for i, group in enumerate(self.groups) if self._moves(group)]
         itself = any(r.parent == self.part.name for reference in self.linked for r, _ in reference)
         every = len(own) == len(self.groups) and not itself
         free = [*reversed(links), *reversed(own)]
-        done = repair(self.parts, free, rng, fillable=every) or self._push()
+        self._nudge()
+        done = repair(self.parts, free, rng, fillable=every) or self._park()
         if not (done or self._widen(rng)):
             return False
         for reference, repaired in zip(self.linked, self.parts, strict=False):
-            _write_links(self.drawn, reference, repaired, self.rows)
+            write_links(self.drawn, reference, repaired, self.rows)
         for domain, repaired in zip(self.domains, self.parts[first:], strict=True):
             written = domain.write(repaired.choice, self.rows)
             self.drawn.columns[self.part.name].update(written)
@@ -152,26 +168,44 @@ class _KeyRepair:
     def _is_read(self, reference: Reference) -> bool:
         """Whether a rule computes what is held from this parent."""
         held = self.drawn.columns[self.part.name]
-        read = {c for r in self.part.rules.rules if r.target in held for c in r.inputs}
+        read = {c for r in self.rules.rules if r.target in held for c in r.inputs}
         through = {o.relation for o in self.part.rules.outside if o.name in read}
         return any(r.name in through for r, _ in reference)
 
     def _moves(self, group: tuple[str, ...]) -> bool:
         """Whether the columns may be exchanged between rows."""
-        return not is_bound(self.part.rules, group) and not set(group) <= set(self.drawn.held)
+        return not is_bound(self.rules, group) and not set(group) <= set(self.drawn.held)
 
     def _others(self, index: int) -> list[Ints]:
         return [p.row_codes for i, p in enumerate(self.parts) if i != len(self.linked) + index]
 
-    def _push(self) -> bool:
-        """Move dates or numbers up in rows that still repeat."""
-        for index, domain in enumerate(self.domains):
-            if not set(domain.columns) & set(self.drawn.held) and domain.push(
-                self._others(index), self.part.rules, self.parts[len(self.linked) + index].choice
-            ):
-                self.parts[len(self.linked) + index] = domain.part()
+    def _nudge(self) -> None:
+        """Move rows of tied columns by a few days: others would be torn from the rest by it."""
+        for index, group in enumerate(self.groups):
+            tied = len(group) > 1 or is_bound(self.rules, group)
+            if tied and not set(group) & set(self.drawn.held):
+                self._put(index, self._nudger(index).nudge())
+
+    def _park(self) -> bool:
+        """Move dates or numbers up in rows that still repeat, as far as need be."""
+        for index, group in enumerate(self.groups):
+            held = set(group) & set(self.drawn.held)
+            moved = None if held else self._nudger(index).park()
+            if moved is not None:
+                self._put(index, moved)
                 return True
         return False
+
+    def _nudger(self, index: int) -> Nudger:
+        group, domain = self.groups[index], self.domains[index]
+        choice = self.parts[len(self.linked) + index].choice
+        bound = is_bound(self.rules, group)
+        others = self._others(index)
+        return Nudger(domain.of(choice), domain.key, others, self.rules, upwards=bound)
+
+    def _put(self, index: int, columns: Columns) -> None:
+        self.domains[index].put(columns)
+        self.parts[len(self.linked) + index] = self.domains[index].part()
 
     def _widen(self, rng: np.random.Generator) -> bool:
         """Use categories that were not drawn; let dates and numbers run on beyond the largest."""
@@ -179,89 +213,13 @@ class _KeyRepair:
             if len(group) > 1 or not self._moves(group):
                 continue
             at, others = len(self.linked) + index, self._others(index)
-            needed = int(np.bincount(combine(others or [self.rows * 0])).max())
+            needed = int(np.bincount(combine([self.rows * 0, *others])).max())
             domain.extend(_more_values(self.part, group[0], domain.values[group[0]], needed))
             self.parts[at].codes = domain.codes
             move(self.parts, at, rng, in_order=True)
             if self.is_unique():
                 return True
         return False
-
-
-Reference = list[tuple[Relationship, list[str]]]
-"""A foreign key's relations, several if it is polymorphic, and their parents' key columns."""
-
-
-def _references(metadata: Metadata, part: TablePart, key: tuple[str, ...]) -> list[Reference]:
-    """The foreign keys that a key contains."""
-    found: dict[tuple[str, ...], Reference] = {}
-    for relation, filled in claims(metadata, part):
-        if any(c in key for c, _ in filled):
-            place = relation.child_columns if relation.when else (relation.name, "alone")
-            found.setdefault(place, []).append((relation, [p for c, p in filled if c in key]))
-    return list(found.values())
-
-
-def _write_links(drawn: Sample, reference: Reference, repaired: KeyPart, rows: Ints) -> None:
-    offset = 0
-    for relation, _ in reference:
-        changed = drawn.links[relation.name].copy()  # what rows were drawn with stays as it was
-        parents = drawn.rows[relation.parent]
-        inside = (repaired.choice >= offset) & (repaired.choice < offset + parents)
-        changed[rows[inside]] = repaired.choice[inside] - offset
-        drawn.links[relation.name] = changed
-        offset += parents
-
-
-def _rows_without_null(
-    part: TablePart, drawn: Sample, linked: Sequence[Reference], own: Sequence[str]
-) -> Ints:
-    """Rows whose key has no null: only those must be unique (SQL's NULLS DISTINCT)."""
-    whole = np.ones(drawn.rows[part.name], bool)
-    for reference in linked:
-        whole &= np.any([drawn.links[r.name] >= 0 for r, _ in reference], axis=0)
-    for column in own:
-        whole &= np.asarray(drawn.columns[part.name][column].is_valid())
-    return np.flatnonzero(whole)
-
-
-def _reference_part(keys: KeyColumns, reference: Reference, rows: Ints) -> KeyPart:
-    """A foreign key as a part of a key; a polymorphic one stays with the table it refers to."""
-    if len(reference) == 1:
-        return _link_part(keys, *reference[0], rows)
-    choice, offset, codes, tables = np.zeros(len(rows), np.int64), 0, [], []
-    for at, (relation, columns) in enumerate(reference):
-        option = combine([keys.codes(relation.parent, c) for c in columns])
-        link = keys.drawn.links[relation.name][rows].astype(np.int64)
-        choice = np.where(link >= 0, link + offset, choice)
-        codes.append(option * len(reference) + at)
-        tables.append(np.full(len(option), at))
-        offset += len(option)
-    of = np.concatenate(tables)
-    return KeyPart(choice, np.concatenate(codes), of[choice], of)
-
-
-def _link_part(
-    keys: KeyColumns, relation: Relationship, columns: Sequence[str], rows: Ints
-) -> KeyPart:
-    drawn = keys.drawn
-    parts = [keys.codes(relation.parent, c) for c in columns]
-    codes = parts[0] if len(parts) == 1 else combine(parts)
-    link = drawn.links[relation.name][rows].astype(np.int64)
-    shared = shared_forebear(keys.metadata, drawn, relation)
-    if shared is None:
-        return KeyPart(link, codes)
-    return KeyPart(link, codes, shared[0][rows], shared[1])
-
-
-def _is_free(part: TablePart, linked: Sequence[Reference], index: int) -> bool:
-    """Whether a part may change: not the primary parent if another can, nor a level's parent."""
-    if index >= len(linked):
-        return True
-    alone = len(linked) == 1 and part.rules.increasing is None
-    return all(
-        r.parent != part.name and (r.name != part.plan.primary or alone) for r, _ in linked[index]
-    )
 
 
 def _more_values(part: TablePart, column: str, seen: pa.Array, needed: int) -> pa.Array:

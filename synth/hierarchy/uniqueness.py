@@ -67,12 +67,18 @@ def _bad(parts: Sequence[KeyPart]) -> Ints:
     return repeated([p.row_codes for p in parts])
 
 
+def _rest(parts: Sequence[KeyPart], free: int) -> list[Ints]:
+    """What the other parts have in each row; all the same where there is no other."""
+    rest = [p.row_codes for i, p in enumerate(parts) if i != free]
+    return rest or [np.zeros(len(parts[free].choice), np.int64)]
+
+
 def step_aside(parts: Sequence[KeyPart], free: int, rng: np.random.Generator) -> None:
     """Put repeating rows on the nearest value of an ordered part that is free for them."""
     part = parts[free]
     if not part.ordered:
         return
-    held = combine([p.row_codes for i, p in enumerate(parts) if i != free] or [part.choice * 0])
+    held = combine(_rest(parts, free))
     size = int(part.codes.max(initial=0)) + 1
     for far in np.repeat(np.arange(1, _ASIDE + 1), 2) * np.tile([1, -1], _ASIDE):
         bad = _bad(parts)
@@ -113,7 +119,7 @@ def lay_out(parts: Sequence[KeyPart], free: int, rng: np.random.Generator) -> No
     """Deal the entries of one part out anew, where that makes the key unique."""
     part = parts[free]
     if part.groups is None:
-        fixed = [p.row_codes for i, p in enumerate(parts) if i != free]
+        fixed = _rest(parts, free)
         order = spread(fixed, part.row_codes)
         part.choice = part.choice if order is None else part.choice[order]
 
@@ -157,8 +163,7 @@ def move(
         in_order: Take the first option that is left, rather than any.
     """
     part = parts[free]
-    rest = [p.row_codes for i, p in enumerate(parts) if i != free]
-    held = combine([*rest, *([] if part.groups is None else [part.groups])] or [part.choice * 0])
+    held = combine([*_rest(parts, free), *([] if part.groups is None else [part.groups])])
     size = int(part.codes.max(initial=0)) + 1
     for _ in range(0 if in_order else _ROUNDS):
         bad = _bad(parts)
