@@ -3,6 +3,9 @@
 k-hop trends are the pair trends of ClavaDDPM (Pang et al. 2024, "ClavaDDPM: Multi-relational Data
 Synthesis with Cluster-guided Diffusion Models", section 5) and SyntheRela: a child's column beside
 a grandparent's. A synthesizer that hands context down one step only loses them.
+
+Categories that name a row (over half of the real values distinct) are left out: among few
+descendants each of them would seem to tell everything.
 """
 
 from __future__ import annotations
@@ -72,11 +75,21 @@ def khop_trends(
     left = Side.open("real", real, metadata, rows, seed)
     right = Side.open("synthetic", synthetic, metadata, rows, seed)
     used = {name for steps in ways for name in (steps[0].child, steps[-1].parent)}
-    columns = {t: list(compared_columns(t, metadata, left, right)) for t in sorted(used)}
+    columns = {
+        t: [c for c in compared_columns(t, metadata, left, right) if not _names_rows(c)]
+        for t in sorted(used)
+    }
     scores: dict[str, float] = {}
     for steps in ways:
         scores |= _trends(steps, columns, left, right)
     return KhopScore(float(np.mean(list(scores.values()))) if scores else None, scores)
+
+
+def _names_rows(column: ComparedColumn) -> bool:
+    if column.continuous:
+        return False
+    values = column.real[column.real != column.size - 1]
+    return len(np.unique(values)) > len(values) / 2
 
 
 def _ways(table: str, metadata: Metadata, hops: int) -> Iterator[Steps]:

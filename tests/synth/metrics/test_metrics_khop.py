@@ -74,3 +74,24 @@ def test_orphans_have_no_grandparent(chain):
     )
     score = khop_trends({**chain, "shops": shops}, {**chain, "shops": shops}, METADATA)
     assert {1.0} >= {round(trend, 9) for trend in score.per_pair.values()}
+
+
+def test_a_name_of_each_ancestor_is_left_out():
+    """Two customers a town tell nothing of towns in general, though they seem to."""
+    rng = np.random.default_rng(0)
+    towns = pa.table({"town_id": np.arange(100), "name": [f"town {i}" for i in range(100)]})
+    streets = pa.table({"street_id": np.arange(100), "town_id": np.arange(100)})
+    people = pa.table({"street_id": rng.integers(0, 100, 200), "active": rng.random(200) < 0.5})
+    tables = {"towns": towns, "streets": streets, "people": people}
+    sdtypes = {"name": "categorical", "active": "boolean"}
+    metadata = Metadata(
+        {
+            name: Table(name, {c: Column(c, sdtypes.get(c, "id")) for c in table.column_names})
+            for name, table in tables.items()
+        },
+        (
+            Relationship("people", ("street_id",), "streets", ("street_id",)),
+            Relationship("streets", ("town_id",), "towns", ("town_id",)),
+        ),
+    )
+    assert khop_trends(tables, tables, metadata).per_pair == {}
