@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.encoding.ticks import fit_ticks
-from prefect_synth.synth.hierarchy.key_codes import codes_of, combine, count_within, repeated
+from prefect_synth.synth.hierarchy.key_codes import combine, count_within, repeated
 from prefect_synth.synth.rules.repaired import may_be_pushed, reads_elsewhere
 from prefect_synth.synth.rules.rule import Rows
 from prefect_synth.synth.rules.ruleset import TableRules
@@ -54,22 +54,27 @@ class Nudger:
         step = _common_step(columns) if all(map(may_be_pushed, self.about)) else None
         self.able, self.step = step is not None, step or 1
         self.room = _room(columns, self.step)
+        self.ticks = {
+            c: _whole(columns[c]) // (self.step // _unit(columns[c].type))
+            for c in (key if self.able else ())
+        }
 
     def nudge(self) -> Columns:
         """Move repeating rows to the nearest free place inside the range of each column."""
-        moved, ways = self.columns, (1,) if self.upwards else (1, -1)
+        ways, (down, up) = (1,) if self.upwards else (1, -1), self.room
         fars = [k * way for k in range(1, _FARTHEST + 1) for way in ways]
-        down, up = self.room
-        for far in [far for far in fars if self.able and down <= far <= up]:
-            bad = repeated([self._codes(moved)])
+        far = np.zeros(len(self.others), np.int64)
+        for tried in [f for f in fars if self.able and down <= f <= up]:
+            codes = self._codes(far)
+            bad = repeated([codes])
             if not len(bad):
                 break
-            tried = _pushed(_take(moved, bad), np.full(len(bad), far), self.step)
-            fits = (
-                self._inside(tried) & self._obeyed(bad, tried) & self._are_free(moved, bad, tried)
-            )
-            moved = _replaced(moved, bad[fits], _take(tried, np.flatnonzero(fits)))
-        return moved
+            moved = _pushed(_take(self.columns, bad), np.full(len(bad), tried), self.step)
+            bad = bad[self._inside(moved) & self._obeyed(bad, moved)]
+            wanted = self._codes(far + tried)[bad]
+            first = np.unique(wanted, return_index=True)[1]
+            far[bad[first][~np.isin(wanted[first], codes)]] = tried
+        return _pushed(self.columns, far, self.step) if far.any() else self.columns
 
     def park(self) -> Columns | None:
         """Move rows up until no two of a key are equal, as cars park one behind the other.
@@ -81,28 +86,27 @@ class Nudger:
         """
         if not self.able:
             return None
-        rows = np.flatnonzero(
-            np.isin(self.others, self.others[repeated([self._codes(self.columns)])])
-        )
-        value = self.columns[self.key[0]]
-        tick = _whole(value)[rows] // max(self.step // _unit(value.type), 1)
-        far = np.zeros(len(value), np.int64)
+        far = np.zeros(len(self.others), np.int64)
+        bad = repeated([self._codes(far)])
+        rows = np.flatnonzero(np.isin(self.others, self.others[bad]))
+        tick = self.ticks[self.key[0]][rows]
         far[rows] = _parked(tick, self.others[rows]) - tick
         if far.max(initial=0) > self.room[1]:
             return None
         moved = _pushed(self.columns, far, self.step)
         return moved if self._obeyed(np.arange(len(far)), moved).all() else None
 
-    def _codes(self, columns: Columns) -> Ints:
-        return combine([self.others, *(codes_of(columns[c]) for c in self.key)])
+    def _codes(self, far: Ints) -> Ints:
+        """One integer for each key, where rows are moved by `far`, [n]; equal for equal keys.
 
-    def _are_free(self, columns: Columns, rows: Ints, tried: Columns) -> np.ndarray:
-        """Where nobody has the key that is tried, nor an earlier row tries it, [rows] bool."""
-        both = [pa.concat_arrays([columns[c], tried[c]]) for c in self.key]
-        others = np.concatenate([self.others, self.others[rows]])
-        free = np.ones(len(others), bool)
-        free[repeated([others, *map(codes_of, both)])] = False
-        return free[len(self.others) :]
+        Where they are too many for 64 bits, different keys may rarely meet: some row then moves
+        without need.
+        """
+        codes = self.others
+        for ticks in self.ticks.values():
+            span = int(np.ptp(ticks)) + 2 * _FARTHEST + 1
+            codes = codes * np.int64(span | 1) + (ticks - ticks.min() + _FARTHEST + far)
+        return codes
 
     def _inside(self, tried: Columns) -> np.ndarray:
         """Where every column is within what was drawn, [n] bool."""
@@ -153,12 +157,6 @@ def _room(columns: Columns, step: int) -> tuple[int, int]:
 
 def _take(columns: Columns, rows: Ints) -> Columns:
     return {name: c.take(pa.array(rows)) for name, c in columns.items()}
-
-
-def _replaced(columns: Columns, rows: Ints, values: Columns) -> Columns:
-    at = np.arange(len(next(iter(columns.values()))))
-    at[rows] = len(at) + np.arange(len(rows))
-    return {n: pa.concat_arrays([c, values[n]]).take(pa.array(at)) for n, c in columns.items()}
 
 
 def _common_step(columns: Columns) -> int | None:
