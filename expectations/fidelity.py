@@ -20,6 +20,7 @@ from prefect_synth.expectations.verdict import Check
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.c2st import C2STScore, c2st
 from prefect_synth.synth.metrics.dependence import DependenceScore, dependence
+from prefect_synth.synth.metrics.diagnostic import DiagnosticScore, diagnostic
 from prefect_synth.synth.metrics.khop import KhopScore, khop_trends
 from prefect_synth.synth.metrics.quality import QualityScore, quality
 from prefect_synth.synth.metrics.sequences import SequenceScore, sequence_scores
@@ -38,6 +39,7 @@ class Fidelity:
 
     Args:
         quality: SDMetrics' quality.
+        diagnostic: SDMetrics' diagnosis: whether the tables are valid at all.
         khop: Trends with grandparents.
         dependence: How much dependence is kept.
         sequences: Autocorrelation and gaps.
@@ -48,6 +50,7 @@ class Fidelity:
     """
 
     quality: Pair[QualityScore] | None = None
+    diagnostic: DiagnosticScore | None = None
     khop: Pair[KhopScore] | None = None
     dependence: DependenceScore | None = None
     sequences: Pair[SequenceScore] | None = None
@@ -61,6 +64,7 @@ class Fidelity:
         tables = sorted(metadata.tables, key=len, reverse=True)
         return (
             *_of_quality(self.quality, self.unseen),
+            *_of_diagnostic(self.diagnostic),
             *_of_one("khop", self.khop),
             *_of_dependence(self.dependence, tables),
             *_of_one("sequences", self.sequences),
@@ -83,6 +87,7 @@ def measure_fidelity(sides: Sides, gates: Gates, kept: frozenset[str] = frozense
     found = Fidelity(unseen=tuple(sides.holdout))
     steps: dict[str, Callable[[], None]] = {
         "quality": lambda: _measure_quality(found, sides, gates),
+        "validity": lambda: _measure_diagnostic(found, sides),
         "trends with grandparents": lambda: _measure_khop(found, sides, gates),
         "dependence": lambda: _measure_dependence(found, sides, gates),
         "sequences": lambda: _measure_sequences(found, sides, gates),
@@ -113,6 +118,10 @@ def _measure_quality(found: Fidelity, sides: Sides, gates: Gates) -> None:
         whole = sides.whole_relations
         ceiling = measure(sides.training, sides.unseen, sides.metadata, cardinality_of=whole)
     found.quality = score, ceiling
+
+
+def _measure_diagnostic(found: Fidelity, sides: Sides) -> None:
+    found.diagnostic = diagnostic(sides.whole, sides.synthetic, sides.metadata)
 
 
 def _measure_khop(found: Fidelity, sides: Sides, gates: Gates) -> None:
@@ -190,6 +199,13 @@ def _of_quality(pair: Pair[QualityScore] | None, unseen: Collection[str]) -> Ite
     best = {} if ceiling is None else {t: ceiling.per_table.get(t) for t in unseen}
     for table, value in score.per_table.items():
         yield Score("quality", "fidelity", value, table, ceiling=best.get(table))
+
+
+def _of_diagnostic(score: DiagnosticScore | None) -> Iterator[Score]:
+    for name in ("data_validity", "relationship_validity"):
+        value = getattr(score, name, None)
+        if value is not None:
+            yield Score(name, "fidelity", value)
 
 
 def _of_one(name: str, pair: Pair[KhopScore] | Pair[SequenceScore] | None) -> Iterator[Score]:

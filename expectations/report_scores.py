@@ -18,6 +18,8 @@ TITLES: Mapping[str, str] = {
     "cardinality": "Children per parent",
     "intertable": "Trends between tables",
     "intertable_trends": "Trends between tables",
+    "data_validity": "Data validity",
+    "relationship_validity": "Relationship validity",
     "khop": "Trends with grandparents",
     "dependence": "Dependence kept within tables",
     "relations": "Dependence kept on parents",

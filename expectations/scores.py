@@ -14,6 +14,8 @@ TITLES = {
     "column_pair_trends": "column pair trends",
     "cardinality": "children per parent",
     "intertable": "intertable trends",
+    "data_validity": "data validity",
+    "relationship_validity": "relationship validity",
     "khop": "trends with grandparents",
     "dependence": "dependence on other columns kept",
     "relations": "dependence on the parent kept",

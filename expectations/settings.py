@@ -92,6 +92,14 @@ class QualityGates(_Settings):
         default=AtLeast(min=0.5), description="Score of children per parent."
     )
     intertable: AtLeast | None = Field(default=None, description="Score of intertable trends.")
+    data_validity: AtLeast | None = Field(
+        default=AtLeast(min=0.9, on_fail="warn"),
+        description="Keys unique, values within the real ranges and categories.",
+    )
+    relationship_validity: AtLeast | None = Field(
+        default=None,
+        description="Foreign keys that resolve, and no parent with more children than real ones.",
+    )
     khop: AtLeast | None = Field(
         default=None, description="Score of trends between a row and its grandparents."
     )

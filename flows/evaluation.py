@@ -15,6 +15,7 @@ from prefect_synth.flows.evaluation_privacy import evaluate_privacy
 from prefect_synth.synth.inference import infer_metadata
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.c2st import c2st
+from prefect_synth.synth.metrics.coverage import column_scores
 from prefect_synth.synth.metrics.dependence import dependence
 from prefect_synth.synth.metrics.diagnostic import diagnostic
 from prefect_synth.synth.metrics.keys import read_references
@@ -62,8 +63,8 @@ def evaluate_folders(
 
     Returns:
         Plain JSON values: `PROPERTIES`, `c2st`, `diagnostic`, `dependence`, `khop_trends`,
-        `sequences`, `tstr`, `columns`, `relationships`, `tables`, `structure`, `privacy`, and with
-        a holdout `ceiling` and `privacy.excess_copies`.
+        `sequences`, `tstr`, `columns`, `column_metrics`, `relationships`, `tables`, `structure`,
+        `privacy`, and with a holdout `ceiling` and `privacy.excess_copies`.
 
     Raises:
         MetricsError: A folder, a table or a column is missing.
@@ -83,6 +84,7 @@ def evaluate_folders(
     result |= {
         "rows_compared": rows,
         "columns": dict(score.per_column),
+        "column_metrics": column_scores(left, right, schema, rows=rows),
         "relationships": dict(score.per_relationship),
         "unscored": list(score.unscored),
         "tables": {

@@ -107,7 +107,11 @@ class TablePrivacy:
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain JSON values; they hold no value of a row."""
-        return asdict(self)
+        figures = asdict(self)
+        for name in ("nearer_to_training", "worst_subset"):
+            if figures[name] is not None:
+                figures[name]["columns"] = list(figures[name]["columns"])
+        return figures
 
 
 def assess_table(

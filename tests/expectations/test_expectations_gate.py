@@ -40,7 +40,8 @@ def test_an_honest_snapshot_passes(shop) -> None:
     judged = judge_snapshot(shop.sides, Gates(), whole(shop))
     assert judged.verdict.failures == ()
     assert judged.quality.overall > 0.8
-    assert {c.name for c in judged.verdict.of(None).checks} == {"quality", "children per parent"}
+    names = {c.name for c in judged.verdict.of(None).checks}
+    assert names == {"quality", "children per parent", "data validity"}
 
 
 def test_orphans_fail(shop, replace_column) -> None:
