@@ -95,6 +95,16 @@ class Project(Settings):
         """Tables whose real rows are published as they are."""
         return tuple(name for name, table in self.tables.items() if table.model == "copy")
 
+    def excluded(self) -> tuple[str, ...]:
+        """Patterns of tables, and columns, that are left out by request."""
+        columns = (
+            f"{table}.{column}"
+            for table, settings in self.tables.items()
+            for column, wanted in settings.columns.items()
+            if wanted.exclude
+        )
+        return (*self.warehouse.exclude, *columns)
+
     def table_gates(self) -> dict[str, Gates]:
         """The gates of tables that have their own."""
         own = {name: table.gates for name, table in self.tables.items() if table.gates}

@@ -156,6 +156,7 @@ def _compare(
         profiles=folder / "profiles",
         verdicts=folder / "verdicts",
         kept=kept,
+        excluded=project.excluded(),
         gates=project.gates,
         table_gates=project.table_gates(),
         units=staged.units,
@@ -197,7 +198,18 @@ def _write_down(work: Work, comparison: Comparison, judgement: Judgement) -> Rep
         seed=project.run.seed,
         comparison=comparison,
         judgement=judgement,
+        fingerprints=_fingerprints(work, comparison),
     )
+
+
+def _fingerprints(work: Work, comparison: Comparison) -> dict[str, str]:
+    """What the snapshot was made from; nothing of the rows alone: few of them could be guessed."""
+    models = sorted(model.fingerprint for model in comparison.models)
+    return {
+        "models": fingerprint(models),
+        "schema": fingerprint(work.staged.metadata.to_dict()),
+        "gates": fingerprint(comparison.gates.model_dump(mode="json")),
+    }
 
 
 def _manifest(judged: Judged, models: list[ModelRef]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from prefect_synth.expectations.report_build import (
 )
 from prefect_synth.expectations.report_identity import run_identity
 from prefect_synth.expectations.settings import Gates
+from prefect_synth.expectations.shapes import FEWEST_ROWS
 from prefect_synth.expectations.sides import Sides
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.metadata import Metadata
@@ -86,6 +87,7 @@ class Comparison(BaseModel):
         profiles: Folder of what is remembered of the real tables.
         verdicts: Folder of the verdicts.
         kept: Tables that are published as they are.
+        excluded: Tables and columns that were left out by request.
         gates: What must hold.
         table_gates: What must hold of tables that have gates of their own.
         units: The tables whose rows are the root entities, such as people.
@@ -109,6 +111,7 @@ class Comparison(BaseModel):
     profiles: Path
     verdicts: Path
     kept: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
     gates: Gates
     table_gates: dict[str, Gates] = {}
     units: tuple[str, ...] = ()
@@ -259,6 +262,7 @@ def report_judgement(
     seed: int,
     comparison: Comparison,
     judgement: Judgement,
+    fingerprints: Mapping[str, str],
 ) -> Reports:
     """Write both editions of the HTML report; only the public one may leave private staging."""
     sides, quality = comparison.sides(), judgement.quality
@@ -270,7 +274,7 @@ def report_judgement(
         created,
         rows=comparison.rows,
         snapshot=run_id,
-        identity=run_identity(seed),
+        identity=run_identity(seed, fingerprints),
         quality=quality,
         scores=judgement.scores,
         columns=all_columns(sides.metadata, real, synthetic, sides.holdout, quality),
@@ -280,6 +284,7 @@ def report_judgement(
         shared=sides.shared,
         kept=comparison.kept,
         models=[model.made for model in comparison.models],
+        fewest=max(FEWEST_ROWS, comparison.gates.privacy.k),
     )
     content = replace(
         content,
