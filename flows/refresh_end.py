@@ -157,6 +157,7 @@ def _compare(
         verdicts=folder / "verdicts",
         kept=kept,
         excluded=project.excluded(),
+        on_orphan=project.defaults.on_orphan,
         gates=project.gates,
         table_gates=project.table_gates(),
         units=staged.units,

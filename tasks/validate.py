@@ -22,6 +22,7 @@ from prefect_synth.expectations.gate import (
     judge_snapshot,
     judge_table,
 )
+from prefect_synth.expectations.orphaned import with_cleared_orphans
 from prefect_synth.expectations.profile import TableProfile, profile_table
 from prefect_synth.expectations.report import write_report
 from prefect_synth.expectations.report_build import (
@@ -35,6 +36,7 @@ from prefect_synth.expectations.report_identity import run_identity
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.shapes import FEWEST_ROWS
 from prefect_synth.expectations.sides import Sides
+from prefect_synth.synth.hierarchy.links import OnOrphan
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.hashing import Hashes
@@ -88,6 +90,7 @@ class Comparison(BaseModel):
         verdicts: Folder of the verdicts.
         kept: Tables that are published as they are.
         excluded: Tables and columns that were left out by request.
+        on_orphan: What was done with foreign keys whose parent does not exist.
         gates: What must hold.
         table_gates: What must hold of tables that have gates of their own.
         units: The tables whose rows are the root entities, such as people.
@@ -112,6 +115,7 @@ class Comparison(BaseModel):
     verdicts: Path
     kept: tuple[str, ...]
     excluded: tuple[str, ...] = ()
+    on_orphan: OnOrphan = "error"
     gates: Gates
     table_gates: dict[str, Gates] = {}
     units: tuple[str, ...] = ()
@@ -196,6 +200,8 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
     """
     sides, gates = comparison.sides(), comparison.gates_of(table)
     profile = _profiled(table, sides, gates)
+    if comparison.on_orphan == "null":
+        profile = with_cleared_orphans(profile, sides)
     profile.save(comparison.profile_folder(table))
     judged = judge_table(
         table,

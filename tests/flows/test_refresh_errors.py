@@ -42,11 +42,12 @@ class TestRefresh:
         assert (name, outcome.tables["visits"].synthetic) == ("Published", 300), outcome.failures
 
     def test_orphans_are_dropped_if_asked(self, shop: Any) -> None:
-        """`on_orphan: drop` leaves the rows out."""
+        """`on_orphan: drop` leaves the rows out; of the held-out ones as many as of the others."""
         shop.execute(VISITS)
         shop.configure(DECLARED + "defaults: {on_orphan: drop}\n")
         name, outcome = shop.refresh()
-        assert (name, outcome.tables["visits"].synthetic) == ("Published", 240), outcome.failures
+        assert name == "Published", outcome.failures
+        assert outcome.tables["visits"].synthetic == pytest.approx(240, abs=10)
 
     def test_a_failed_run_is_not_resumed(self, shop: Any) -> None:
         """Once the data are mended, the next refresh pulls them again."""
