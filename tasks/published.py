@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from prefect_synth.expectations.report_content import PastScores
 from prefect_synth.expectations.scores import Score
+from prefect_synth.tasks.snapshots.errors import SandboxError
 from prefect_synth.tasks.snapshots.store import SnapshotStore
 
 _MOST = 12
@@ -51,20 +52,39 @@ class PublishedSnapshots(BaseModel):
 
 
 def published_snapshots(sandbox: SnapshotStore) -> PublishedSnapshots:
-    """Read what the last snapshots reached from the sandbox."""
-    infos = sorted(sandbox.list(), key=lambda info: info.created)[-_MOST:]
-    found = {info.snapshot_id: _read(sandbox, info.snapshot_id, info.created) for info in infos}
+    """Read what the last snapshots reached; what cannot be read any more is left out.
+
+    Args:
+        sandbox: Where they are.
+
+    Raises:
+        SandboxError: The pointer cannot be read.
+    """
     latest = sandbox.latest()
-    if latest is not None and latest.snapshot_id not in found:
-        found[latest.snapshot_id] = _read(sandbox, latest.snapshot_id, latest.created)
+    places = dict(_places(sandbox)[-_MOST:])
+    if latest is not None:
+        places[latest.snapshot_id] = latest.created
+    found = {name: _read(sandbox, name, created) for name, created in places.items()}
     return PublishedSnapshots(
-        snapshots=tuple(found.values()),
+        snapshots=tuple(sorted(found.values(), key=lambda snapshot: snapshot.created)),
         latest=None if latest is None else found[latest.snapshot_id],
     )
 
 
+def _places(sandbox: SnapshotStore) -> list[tuple[str, str]]:
+    """Names and moments of the published snapshots, the oldest first."""
+    try:
+        infos = sandbox.list()
+    except SandboxError:  # the history is a courtesy: a broken record must not stop a refresh
+        return []
+    return sorted(((i.snapshot_id, i.created) for i in infos), key=lambda place: place[1])
+
+
 def _read(sandbox: SnapshotStore, name: str, created: str) -> PublishedSnapshot:
-    scores = [Score.from_dict(score) for score in sandbox.show(name).get("scores", ())]
+    try:
+        scores = [Score.from_dict(score) for score in sandbox.show(name).get("scores", ())]
+    except (SandboxError, TypeError):  # its files are gone, or another version wrote it
+        scores = []
     return PublishedSnapshot(
         name=name,
         created=datetime.fromisoformat(created),
