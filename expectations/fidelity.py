@@ -19,6 +19,7 @@ from prefect_synth.expectations.structure import guarded
 from prefect_synth.expectations.verdict import Check
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.c2st import C2STScore, c2st
+from prefect_synth.synth.metrics.classifier import one_thread
 from prefect_synth.synth.metrics.dependence import DependenceScore, dependence
 from prefect_synth.synth.metrics.diagnostic import DiagnosticScore, diagnostic
 from prefect_synth.synth.metrics.khop import KhopScore, khop_trends
@@ -28,6 +29,8 @@ from prefect_synth.synth.metrics.tstr import TSTRScore, tstr
 from prefect_synth.synth.row_models.threads import one_blas_thread
 
 T = TypeVar("T")
+
+_TREES = 40  # of a classifier, every night; `evaluate` grows more
 
 Pair = tuple[T, T | None]
 """What the synthetic tables reach, and what the holdout does; None without a holdout."""
@@ -94,7 +97,7 @@ def measure_fidelity(sides: Sides, gates: Gates, kept: frozenset[str] = frozense
         "classifier two-sample test": lambda: _measure_c2st(found, sides, gates, kept),
         "trained on synthetic, tested on real": lambda: _measure_tstr(found, sides, gates),
     }
-    with one_blas_thread:  # once for all of them: looking the libraries up takes its time
+    with one_blas_thread, one_thread:  # once for all: looking the libraries up takes its time
         checks = [_attempted(name, step) for name, step in steps.items()]
     found.crashed = [check for check in checks if check.status == "crashed"]
     return found
@@ -158,7 +161,8 @@ def _measure_c2st(
 ) -> None:
     def ask(side: Mapping[str, Path], tables: Collection[str]) -> C2STScore:
         rows, seed = gates.classified_rows, gates.seed
-        return c2st(sides.training, side, sides.metadata, rows, seed, tables=tables)
+        measure = partial(c2st, tables=tables, rounds=_TREES)
+        return measure(sides.training, side, sides.metadata, rows, seed)
 
     made = [name for name in sides.metadata.tables if name not in kept]
     # shared tables are the same on both sides: there is nothing to tell apart

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from prefect_synth.synth.metadata import Metadata, Relationship
-from prefect_synth.synth.metrics.classifier import auc_by_folds, group_folds, row_folds
+from prefect_synth.synth.metrics.classifier import ROUNDS, auc_by_folds, group_folds, row_folds
 from prefect_synth.synth.metrics.families import child_features, parent_features, sibling_groups
 from prefect_synth.synth.metrics.features import (
     Feature,
@@ -63,6 +63,7 @@ def c2st(
     seed: int = 0,
     tables: Collection[str] | None = None,
     sides: Collection[str] = SIDES,
+    rounds: int = ROUNDS,
 ) -> C2STScore:
     """Ask a classifier to tell synthetic rows from real ones.
 
@@ -78,6 +79,7 @@ def c2st(
         seed: Seed of the draw and of the classifier.
         tables: The tables asked, as themselves, as child and as parent; None for all.
         sides: Which of `SIDES` to ask.
+        rounds: Trees of the classifier; fewer are quicker and see a little less.
 
     Returns:
         The AUCs; None where a side has fewer than 50 rows, children fewer than 6 parents, or no
@@ -91,7 +93,7 @@ def c2st(
         Side.open(name, sources, metadata, None, seed)
         for name, sources in (("real", real), ("synthetic", synthetic))
     )
-    test = _Test(metadata, pair, rows, seed)
+    test = _Test(metadata, pair, rows, seed, rounds)
     children = [r for r in metadata.relationships if r.child in asked]
     parents = dict.fromkeys(r.parent for r in metadata.relationships if r.parent in asked)
     return C2STScore(
@@ -109,6 +111,7 @@ class _Test:
     pair: tuple[Side, ...]
     rows: int | None
     seed: int
+    rounds: int
 
     def table(self, table: str) -> float | None:
         chosen = self._choose(table)
@@ -168,4 +171,5 @@ class _Test:
         labels = np.repeat([0, 1], [len(side) for side in sides])
         rng = stream(self.seed, "c2st", *purpose)
         folds = row_folds(labels, rng) if groups is None else group_folds(groups, rng)
-        return auc_by_folds(np.concatenate(sides), labels, folds, categorical(features), self.seed)
+        rows, kinds = np.concatenate(sides), categorical(features)
+        return auc_by_folds(rows, labels, folds, kinds, self.seed, self.rounds)

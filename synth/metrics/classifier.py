@@ -17,14 +17,16 @@ Mask = npt.NDArray[np.bool_]
 
 FOLDS = 3
 
-_ROUNDS = 100
+ROUNDS = 100
+"""Trees that are grown where nothing else is asked for."""
 
 
 def _hold_threads() -> Callable[[], object]:
     return threadpool_limits(1).restore_original_limits
 
 
-_one_thread = Shared(_hold_threads)  # figures must not depend on the number of cores
+one_thread = Shared(_hold_threads)
+"""Trees grow on one thread: figures must not depend on the number of cores."""
 
 
 def row_folds(labels: Ints, rng: np.random.Generator) -> Ints:
@@ -58,7 +60,7 @@ def group_folds(groups: Sequence[Ints], rng: np.random.Generator) -> Ints:
 
 
 def auc_by_folds(
-    rows: Matrix, labels: Ints, folds: Ints, categories: Mask, seed: int
+    rows: Matrix, labels: Ints, folds: Ints, categories: Mask, seed: int, rounds: int = ROUNDS
 ) -> float | None:
     """The mean ROC-AUC of a classifier over folds, each tested by what the others taught.
 
@@ -72,7 +74,7 @@ def auc_by_folds(
         test = folds == fold
         if len(np.unique(labels[test])) < 2 or len(np.unique(labels[~test])) < 2:
             continue
-        model, used = fit(rows[~test], labels[~test], categories, seed)
+        model, used = fit(rows[~test], labels[~test], categories, seed, rounds=rounds)
         if model is not None:
             found.append(
                 roc_auc_score(labels[test], predict_class(model, rows[test][:, used])[:, 1])
@@ -81,7 +83,12 @@ def auc_by_folds(
 
 
 def fit(
-    rows: Matrix, target: npt.NDArray[Any], categories: Mask, seed: int, regress: bool = False
+    rows: Matrix,
+    target: npt.NDArray[Any],
+    categories: Mask,
+    seed: int,
+    regress: bool = False,
+    rounds: int = ROUNDS,
 ) -> tuple[Any, Mask]:
     """Fit gradient-boosted trees.
 
@@ -91,6 +98,7 @@ def fit(
         categories: Which features are category codes.
         seed: Seed of the trees.
         regress: Whether to predict a number.
+        rounds: Trees to grow.
 
     Returns:
         The model, None where no feature has a value; and which features it uses: one without any
@@ -104,20 +112,20 @@ def fit(
     kind = HistGradientBoostingRegressor if regress else HistGradientBoostingClassifier
     model = kind(
         random_state=seed,
-        max_iter=_ROUNDS,
+        max_iter=rounds,
         categorical_features=categories[used] if categories[used].any() else None,
     )
-    with _one_thread:
+    with one_thread:
         return model.fit(rows[:, used], target), used
 
 
 def predict_class(model: Any, rows: Matrix) -> Floats:
     """Probability of each class, as columns."""
-    with _one_thread:
+    with one_thread:
         return np.asarray(model.predict_proba(rows), dtype=np.float64)
 
 
 def predict_number(model: Any, rows: Matrix) -> Floats:
     """A number for each row."""
-    with _one_thread:
+    with one_thread:
         return np.asarray(model.predict(rows), dtype=np.float64)
