@@ -18,7 +18,7 @@ columns a row is a mere value, and there is nothing to copy.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,7 @@ class CopyProfile:
         rows: Real rows.
         unique: Share of real rows that occur once.
         natural: The natural rate of hits on them.
+        holdout: What the holdout hits of them, which no model saw; None where there is none.
         hashes: Sorted hashes of the real rows that occur once.
     """
 
@@ -49,21 +50,32 @@ class CopyProfile:
     rows: int = 0
     unique: float = 0.0
     natural: float = 0.0
+    holdout: float | None = None
     hashes: Hashes = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
 
-    def allowed(self, synthetic_rows: int, above: float) -> float:
+    def allowed(self, synthetic_rows: int, above: float, *, strict: bool = False) -> float:
         """The largest accepted share of synthetic rows that equal a unique real row.
 
         Args:
             synthetic_rows: How many synthetic rows are judged.
             above: What is accepted above the natural rate.
+            strict: Whether none is accepted, natural or not.
         """
+        if strict:
+            return 0.0
         share = min(1.0, _TOLERANCE * self.natural + above)
         return share + copies_margin(share, synthetic_rows)
 
-    def can_tell(self, synthetic_rows: int, above: float) -> bool:
+    def can_tell(self, synthetic_rows: int, above: float, *, strict: bool = False) -> bool:
         """Whether a table that was copied whole would be noticed."""
-        return self.allowed(synthetic_rows, above) < self.unique
+        return self.allowed(synthetic_rows, above, strict=strict) < self.unique
+
+    def beside(self, holdout: Path) -> CopyProfile:
+        """The same with what the holdout hits: the natural rate is at least that."""
+        if not self.is_copyable:
+            return self
+        found = copied_share(holdout, self.columns, self.hashes)
+        return replace(self, holdout=found, natural=max(self.natural, found))
 
     @property
     def is_copyable(self) -> bool:
@@ -88,7 +100,7 @@ def profile_copies(path: Path, columns: Sequence[str], seed: int) -> CopyProfile
     fresh = 2 * (twice + 2 * np.sqrt(twice) + 3) / rows
     shuffled = copied_share(_shuffled(path, columns, rows, seed), columns, hashes)
     natural = min(1.0, max(float(fresh), shuffled))
-    return CopyProfile(tuple(columns), rows, len(hashes) / rows, natural, hashes)
+    return CopyProfile(tuple(columns), rows, len(hashes) / rows, natural, None, hashes)
 
 
 def _shuffled(path: Path, columns: Sequence[str], rows: int, seed: int) -> pa.Table:

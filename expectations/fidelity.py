@@ -6,18 +6,27 @@ the same run. It stands on the holdout's rows, so where these are few it lies lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from prefect_synth.expectations.scores import Score
+from prefect_synth.expectations.fidelity_scores import (
+    Covered,
+    c2st_figures,
+    dependence_figures,
+    diagnostic_figures,
+    khop_figures,
+    quality_figures,
+    sequence_figures,
+    tstr_figures,
+)
+from prefect_synth.expectations.scores import TITLES, Score
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.sides import Sides
 from prefect_synth.expectations.structure import guarded
 from prefect_synth.expectations.verdict import Check
-from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.c2st import C2STScore, c2st
 from prefect_synth.synth.metrics.classifier import one_thread
 from prefect_synth.synth.metrics.dependence import DependenceScore, dependence
@@ -48,8 +57,8 @@ class Fidelity:
         sequences: Autocorrelation and gaps.
         c2st: Classifier two-sample tests.
         tstr: Predictors trained on synthetic rows.
-        unseen: The tables of which something is held out.
         crashed: A check for each measurement that broke.
+        untold: A note for each target of which nothing can be told.
     """
 
     quality: Pair[QualityScore] | None = None
@@ -59,20 +68,21 @@ class Fidelity:
     sequences: Pair[SequenceScore] | None = None
     c2st: Pair[C2STScore] | None = None
     tstr: list[TSTRScore] = field(default_factory=list)
-    unseen: Collection[str] = ()
     crashed: list[Check] = field(default_factory=list)
+    untold: list[Check] = field(default_factory=list)
 
-    def scores(self, metadata: Metadata) -> tuple[Score, ...]:
+    def scores(self, sides: Sides) -> tuple[Score, ...]:
         """All figures, each beside its ceiling."""
-        tables = sorted(metadata.tables, key=len, reverse=True)
+        names = [r.name for r in sides.whole_relations]
+        covered = Covered(sides.metadata, tuple(sides.holdout), names)
         return (
-            *_of_quality(self.quality, self.unseen),
-            *_of_diagnostic(self.diagnostic),
-            *_of_one("khop", self.khop),
-            *_of_dependence(self.dependence, tables),
-            *_of_one("sequences", self.sequences),
-            *_of_c2st(self.c2st, tables),
-            *(_of_tstr(score, tables) for score in self.tstr),
+            *(quality_figures(*self.quality, covered) if self.quality else ()),
+            *(diagnostic_figures(self.diagnostic) if self.diagnostic else ()),
+            *(khop_figures(*self.khop, covered) if self.khop else ()),
+            *(dependence_figures(self.dependence, covered) if self.dependence else ()),
+            *(sequence_figures(*self.sequences, covered) if self.sequences else ()),
+            *(c2st_figures(*self.c2st, covered) if self.c2st else ()),
+            *tstr_figures(self.tstr, covered),
         )
 
 
@@ -87,7 +97,7 @@ def measure_fidelity(sides: Sides, gates: Gates, kept: frozenset[str] = frozense
     Returns:
         The measurements; one that broke is among `crashed`, and takes none of the others with it.
     """
-    found = Fidelity(unseen=tuple(sides.holdout))
+    found = Fidelity()
     steps: dict[str, Callable[[], None]] = {
         "quality": lambda: _measure_quality(found, sides, gates),
         "validity": lambda: _measure_diagnostic(found, sides),
@@ -171,7 +181,12 @@ def _measure_c2st(
 
 
 def _measure_tstr(found: Fidelity, sides: Sides, gates: Gates) -> None:
-    for target in gates.targets if sides.holdout else ():
+    tables = sorted(sides.metadata.tables, key=len, reverse=True)
+    for target in gates.targets:
+        table = next((t for t in tables if target.startswith(f"{t}.")), target)
+        if table not in sides.holdout:
+            found.untold.append(_untold(table, target))
+            continue
         found.tstr.append(
             tstr(
                 sides.training,
@@ -183,74 +198,17 @@ def _measure_tstr(found: Fidelity, sides: Sides, gates: Gates) -> None:
                 seed=gates.seed,
             )
         )
+        if found.tstr[-1].train_on_synthetic is None:
+            found.untold.append(_untold(table, target))
+
+
+def _untold(table: str, target: str) -> Check:
+    """Shared tables and data without a holdout have no rows on which a predictor can be tested."""
+    column = target.removeprefix(f"{table}.")
+    required, detail = "rows that no model saw", "nothing to test predictors of it on"
+    name, told = TITLES["tstr"], "not judged"
+    return Check(name, table, column, "fidelity", told, required, "warned", detail)
 
 
 def _both(sides: Sides, measure: Callable[[Mapping[str, Path]], T]) -> Pair[T]:
     return measure(sides.synthetic), measure(sides.unseen) if sides.holdout else None
-
-
-def _of_quality(pair: Pair[QualityScore] | None, unseen: Collection[str]) -> Iterator[Score]:
-    if pair is None:
-        return
-    score, ceiling = pair
-    names = {"quality": "overall", "intertable": "intertable_trends"}
-    for name in ("quality", "column_shapes", "column_pair_trends", "cardinality", "intertable"):
-        attribute = names.get(name, name)
-        value = getattr(score, attribute)
-        if value is not None:
-            beside = None if ceiling is None else getattr(ceiling, attribute)
-            yield Score(name, "fidelity", value, ceiling=beside)
-    best = {} if ceiling is None else {t: ceiling.per_table.get(t) for t in unseen}
-    for table, value in score.per_table.items():
-        yield Score("quality", "fidelity", value, table, ceiling=best.get(table))
-
-
-def _of_diagnostic(score: DiagnosticScore | None) -> Iterator[Score]:
-    for name in ("data_validity", "relationship_validity"):
-        value = getattr(score, name, None)
-        if value is not None:
-            yield Score(name, "fidelity", value)
-
-
-def _of_one(name: str, pair: Pair[KhopScore] | Pair[SequenceScore] | None) -> Iterator[Score]:
-    if pair is not None and pair[0].score is not None:
-        ceiling = None if pair[1] is None else pair[1].score
-        yield Score(name, "fidelity", pair[0].score, ceiling=ceiling)
-
-
-def _of_dependence(score: DependenceScore | None, tables: Sequence[str]) -> Iterator[Score]:
-    if score is None:
-        return
-    for name, parts in (("dependence", score.per_column), ("relations", score.per_relationship)):
-        for place, kept in parts.items():
-            yield Score(name, "fidelity", kept, *_place(place, tables))
-
-
-def _of_c2st(pair: Pair[C2STScore] | None, tables: Sequence[str]) -> Iterator[Score]:
-    if pair is None:
-        return
-    score, ceiling = pair
-    for part, name in _C2ST.items():
-        best = {} if ceiling is None else getattr(ceiling, part)
-        for place, value in getattr(score, part).items():
-            if value is None:
-                continue
-            table, column = _place(place, tables)
-            column = "its children" if part == "per_parent" else column
-            beside = best.get(place)
-            yield Score(name, "fidelity", value, table, column, ceiling=beside, best=0.5)
-
-
-_C2ST = {"per_table": "c2st", "per_child": "c2st_relations", "per_parent": "c2st_relations"}
-
-
-def _of_tstr(score: TSTRScore, tables: Sequence[str]) -> Score:
-    found = score.train_on_synthetic or 0.0
-    place = _place(score.target, tables)
-    return Score("tstr", "fidelity", found, *place, ceiling=score.train_on_real)
-
-
-def _place(name: str, tables: Sequence[str]) -> tuple[str, str | None]:
-    """Table and column of `table.column` or of a foreign key's name; tables may hold dots."""
-    table = next((t for t in tables if name == t or name.startswith(f"{t}.")), name)
-    return table, name[len(table) + 1 :] or None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -132,7 +132,7 @@ def judge_table(
         *(_untold(profile, rows, gates) if rows else ()),
     ]
     told, broken = attack_table(table, sides, gates)
-    scores = privacy_scores(table, told)
+    scores = (*_copied(checks, profile), *privacy_scores(table, told))
     checks += [*broken, *judge_scores(scores, gates, {})]
     return TableJudgement(Verdict(tuple(checks)), scores, told.to_dict() if told else {})
 
@@ -166,7 +166,7 @@ def judge_snapshot(
     metadata = sides.metadata
     missing = [_missing(t) for t in metadata.tables if t not in tables]
     fidelity = measure_fidelity(sides, gates, kept)
-    scores = fidelity.scores(metadata)
+    scores = fidelity.scores(sides)
     margins = _margins(sides, gates) if fidelity.quality else {}
     checks = (
         *missing,
@@ -178,6 +178,7 @@ def judge_snapshot(
             for check in check_leaks_elsewhere(table, metadata, sides.synthetic[table], pii)
         ),
         *fidelity.crashed,
+        *fidelity.untold,
         *judge_scores(scores, gates, by_table or {}, margins),
         *further,
     )
@@ -217,6 +218,14 @@ def _columns(expectation: Expectation) -> set[str]:
     return named | set(arguments.get("column_list", ()))
 
 
+def _copied(checks: Sequence[Check], profile: TableProfile) -> Iterator[Score]:
+    """The share of copied rows, beside what the holdout copies by chance."""
+    for check in checks:
+        if check.name == "copied rows" and isinstance(check.observed, float | int):
+            share, beside = float(check.observed), profile.copies.holdout
+            yield Score("copied_rows", "privacy", share, check.table, ceiling=beside, best=0.0)
+
+
 def _kept(table: str) -> Check:
     required = "published as it is, by the project file's word"
     return Check("real rows", table, None, "privacy", "kept", required, "warned")
@@ -224,7 +233,11 @@ def _kept(table: str) -> Check:
 
 def _untold(profile: TableProfile, rows: int, gates: Gates) -> list[Check]:
     copies, gate = profile.copies, gates.privacy.copied_rows
-    if gate is None or not copies.is_copyable or copies.can_tell(rows, gate.max or 0.0):
+    if (
+        gate is None
+        or not copies.is_copyable
+        or copies.can_tell(rows, gate.max or 0.0, strict=gates.privacy.strict)
+    ):
         return []
     return [
         Check(

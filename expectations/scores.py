@@ -47,6 +47,8 @@ class Score:
         table: The table, or None where the whole snapshot is meant.
         column: The column, or the name of a foreign key; None where the whole table is meant.
         ceiling: What the holdout reaches in the synthetic tables' place; None where there is none.
+        like: What the synthetic tables reach on the part of the schema that the ceiling covers:
+            nothing is held out of shared tables. None where that is the whole.
         last: What the last published snapshot reached; None where there was none.
         best: The ideal: 1, or 0 for a risk, or 0.5 where nothing can be told from anything.
         error: Half the width of a 95 % interval around `found`, where it is an estimate.
@@ -58,6 +60,7 @@ class Score:
     table: str | None = None
     column: str | None = None
     ceiling: float | None = None
+    like: float | None = None
     last: float | None = None
     best: float = 1.0
     error: float | None = None

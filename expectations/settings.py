@@ -3,61 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
-from pydantic_core import CoreSchema
+from pydantic import Field, model_validator
 
-Share = Annotated[float, Field(ge=0, le=1)]
-OnFail = Literal["block", "warn"]
+from prefect_synth.expectations.bounds import AtLeast, AtMost, Bound, OnFail, Risk, Share, Strict
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Bound(_Settings):
-    """A bound that may be written as a number."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        """Tell editors that a number will do."""
-        return {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, handler(core)]}
-
-
-class AtLeast(_Bound):
-    """A score of which more is better; written as a number, it is `min`."""
-
-    min: Share | None = Field(default=None, description="Smallest accepted score.")
-    below_ceiling: Share | None = Field(
-        default=None, description="How far below the holdout's own score it may lie."
-    )
-    on_fail: OnFail = Field(default="block", description="Whether to block, or only to warn.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_number(cls, value: Any) -> Any:
-        return {"min": value} if isinstance(value, int | float) else value
-
-
-class AtMost(_Bound):
-    """A score of which less is better; written as a number, it is `max`."""
-
-    max: Share | None = Field(default=None, description="Largest accepted score.")
-    above_ceiling: Share | None = Field(
-        default=None, description="How far above the holdout's own score it may lie."
-    )
-    on_fail: OnFail = Field(default="block", description="Whether to block, or only to warn.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_number(cls, value: Any) -> Any:
-        return {"max": value} if isinstance(value, int | float) else value
-
-
-class ColumnGates(_Settings):
+class ColumnGates(Strict):
     """How near each learned column must be to the real one, before sampling error."""
 
     ks: Share = Field(
@@ -79,7 +32,7 @@ class ColumnGates(_Settings):
     on_fail: OnFail = Field(default="block", description="Whether to block, or only to warn.")
 
 
-class QualityGates(_Settings):
+class QualityGates(Strict):
     """Smallest accepted scores; None leaves one out.
 
     The defaults are a coarse net. What an honest copy scores depends on the schema: values that
@@ -130,18 +83,18 @@ class QualityGates(_Settings):
     )
 
 
-class PrivacyGates(_Settings):
+class PrivacyGates(Strict):
     """How much of the real data may turn up again; None leaves a gate out."""
 
-    copied_rows: AtMost | None = Field(
-        default=AtMost(max=0.002),
+    copied_rows: Risk | None = Field(
+        default=Risk(max=0.002),
         description="Share of copies of unique real rows accepted above the natural rate.",
     )
     pii_values: Share = Field(
         default=0.0, description="Share of values of a PII column that may equal a real value."
     )
-    rare_values: AtMost | None = Field(
-        default=AtMost(max=0.0),
+    rare_values: Risk | None = Field(
+        default=Risk(max=0.0),
         description="Share of rows with a category that fewer than `k` real units have, accepted "
         "above the natural rate.",
     )
@@ -156,35 +109,35 @@ class PrivacyGates(_Settings):
     )
     strict: bool = Field(
         default=False,
-        description="Accept no rare value and no copy at all, natural rate or not.",
+        description="Accept no rare value and no copy of a unique row, natural rate or not.",
     )
-    nearer_to_training: AtMost | None = Field(
-        default=AtMost(max=0.55),
+    nearer_to_training: Risk | None = Field(
+        default=Risk(max=0.55),
         description="Share of synthetic rows that lie nearer to a training row than to a holdout "
         "row; one half is ideal.",
     )
-    membership: AtMost | None = Field(
-        default=AtMost(max=0.6), description="AUC of a membership inference attack."
+    membership: Risk | None = Field(
+        default=Risk(max=0.6), description="AUC of a membership inference attack."
     )
-    membership_tpr: AtMost | None = Field(
-        default=AtMost(max=0.02),
+    membership_tpr: Risk | None = Field(
+        default=Risk(max=0.02),
         description="Members that the attack finds when it accuses one in a hundred others.",
     )
-    attribute_inference: AtMost | None = Field(
-        default=AtMost(max=0.1),
+    attribute_inference: Risk | None = Field(
+        default=Risk(max=0.1),
         description="How much better a secret column is guessed of training rows than of holdout "
         "rows (CategoricalCAP).",
     )
-    singling_out: AtMost | None = Field(default=AtMost(max=0.1), description="Singling-out risk.")
-    linkability: AtMost | None = Field(default=AtMost(max=0.1), description="Linkability risk.")
-    inference: AtMost | None = Field(default=AtMost(max=0.1), description="Inference risk.")
+    singling_out: Risk | None = Field(default=Risk(max=0.1), description="Singling-out risk.")
+    linkability: Risk | None = Field(default=Risk(max=0.1), description="Linkability risk.")
+    inference: Risk | None = Field(default=Risk(max=0.1), description="Inference risk.")
     canaries: tuple[str, ...] = Field(
         default=(),
         description="Values planted in the warehouse that must never turn up, in any column.",
     )
 
 
-class Gates(_Settings):
+class Gates(Strict):
     """All gates of a project. Every default lets a good run pass and stops a bad one."""
 
     keys: bool = Field(
@@ -229,12 +182,66 @@ class Gates(_Settings):
     )
     seed: int = Field(default=0, description="Seed of the samples that are judged.")
 
-    def with_overrides(self, other: Gates | None) -> Self:
-        """These gates, with what is set in `other` in its place: a table's own."""
+    @model_validator(mode="before")
+    @classmethod
+    def _bounds_in_part(cls, value: Any) -> Any:
+        """A bound of which a part is written keeps the rest of its default."""
+        if not isinstance(value, Mapping):
+            return value
+        sections: dict[str, type[Strict]] = {"quality": QualityGates, "privacy": PrivacyGates}
+        filled = {
+            name: _with_defaults(section, value[name])
+            for name, section in sections.items()
+            if isinstance(value.get(name), Mapping)
+        }
+        return {**value, **filled}
+
+    def with_overrides(self, other: TableGates | None) -> Self:
+        """These gates, with what is set for one table in their place."""
         if other is None:
             return self
-        changed = _merged(self.model_dump(), other.model_dump(exclude_unset=True))
-        return type(self).model_validate(changed)
+        changed = other.model_dump(exclude_unset=True)
+        if "min" in changed.get("quality", {}):
+            changed["quality"]["per_table"] = changed["quality"].pop("min")
+        return type(self).model_validate(_merged(self.model_dump(), changed))
+
+
+class TableQualityGates(Strict):
+    """What is asked of one table's fidelity, as far as it differs."""
+
+    min: AtLeast | None = Field(default=None, description="Quality of the table.")
+    dependence: AtLeast | None = Field(
+        default=None, description="How much of each column's dependence is kept."
+    )
+    relations: AtLeast | None = Field(
+        default=None, description="How much of its rows' dependence on their parents is kept."
+    )
+    c2st: AtMost | None = Field(default=None, description="AUC of a classifier on its rows.")
+    c2st_relations: AtMost | None = Field(
+        default=None, description="The same for rows joined with their parents or children."
+    )
+    tstr: AtLeast | None = Field(default=None, description="Score of predictors of its targets.")
+
+
+class TableGates(Strict):
+    """What must hold of one table, as far as it differs from the project's gates."""
+
+    keys: bool = Field(default=True, description="Whether a broken key blocks or only warns.")
+    row_tolerance: Share = Field(
+        default=0.1, description="Accepted relative difference of its row count."
+    )
+    columns: ColumnGates = Field(default=ColumnGates(), description="Its columns.")
+    quality: TableQualityGates = Field(default=TableQualityGates(), description="Its fidelity.")
+    privacy: PrivacyGates = Field(default=PrivacyGates(), description="Its privacy.")
+
+
+def _with_defaults(section: type[Strict], given: Mapping[str, Any]) -> dict[str, Any]:
+    filled = dict(given)
+    for name, value in given.items():
+        field = section.model_fields.get(name)
+        if field is not None and isinstance(field.default, Bound) and isinstance(value, Mapping):
+            filled[name] = {**field.default.model_dump(exclude_none=True), **value}
+    return filled
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

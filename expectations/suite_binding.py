@@ -89,7 +89,7 @@ def _bound(
     }
     column = profile.columns.get(str(arguments.get("column")))
     if expectation["type"] == "expect_copied_row_share_to_be_at_most":
-        allowed: _Allowed | None = _copies(arguments, profile, rows)
+        allowed: _Allowed | None = _copies(arguments, profile, gates, rows)
     elif column is not None and expectation["type"] in _ALLOWANCES:
         allowed = _ALLOWANCES[expectation["type"]](arguments, column, gates, rows)
     else:
@@ -162,12 +162,13 @@ def _coverage(
     return _Allowed(allowed.arguments, required if certain else allowed.required)
 
 
-def _copies(arguments: dict[str, Any], profile: TableProfile, rows: int) -> _Allowed:
-    allowed = profile.copies.allowed(rows, arguments["max_value"])
-    required = (
-        f"at most {allowed:.3g} of the rows equal a real row that occurs once "
-        f"(natural rate {profile.copies.natural:.3g})"
-    )
+def _copies(arguments: dict[str, Any], profile: TableProfile, gates: Gates, rows: int) -> _Allowed:
+    copies, strict = profile.copies, gates.privacy.strict
+    allowed = copies.allowed(rows, arguments["max_value"], strict=strict)
+    required = f"at most {allowed:.3g} of the rows equal a real row that occurs once"
+    if not strict:
+        beside = "" if copies.holdout is None else f", the holdout's {copies.holdout:.3g}"
+        required += f" (natural rate {copies.natural:.3g}{beside})"
     return _Allowed({"max_value": allowed}, required)
 
 

@@ -27,7 +27,8 @@ def parameters(profile: TableProfile, gates: Gates, rows: int) -> dict[str, Any]
         tonight's rows cannot tell, such as the mean of a column without values.
     """
     above = gates.privacy.copied_rows
-    can_tell = above is not None and profile.copies.can_tell(rows, above.max or 0.0)
+    strict = gates.privacy.strict
+    can_tell = above is not None and profile.copies.can_tell(rows, above.max or 0.0, strict=strict)
     found: dict[str, Any] = {
         "rows": profile.rows,
         "learned_columns": list(profile.copies.columns) if can_tell else None,

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from scipy.special import stdtrit
 
+from prefect_synth.expectations.bounds import AtLeast, AtMost, Risk
 from prefect_synth.expectations.scores import TITLES, Score
-from prefect_synth.expectations.settings import AtLeast, AtMost, Gates
+from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.verdict import Check, CheckStatus
 from prefect_synth.synth.metrics.privacy_scores import FEWEST_HOLDOUT_UNITS
 
-Gate = AtLeast | AtMost
+Gate = AtLeast | AtMost | Risk
 
 
 def judge_scores(
@@ -56,10 +57,10 @@ def judge_score(score: Score, gate: Gate, margin: float = 0.0) -> Check:
         return _said(check, "is reported only", "warned", "no holdout to measure it by")
     if isinstance(gate, AtLeast):
         bound = max(present)
-        passed, words = score.found >= bound - margin, f"at least {bound:.3g}"
+        passed, words = _found(score, gate, bound) >= bound - margin, f"at least {bound:.3g}"
     else:
         bound = min(present)
-        passed, words = score.found <= bound + margin, f"at most {bound:.3g}"
+        passed, words = _found(score, gate, bound) <= bound + margin, f"at most {bound:.3g}"
     if margin:
         words += f", sampling error of {margin:.2g} allowed for"
     over: CheckStatus = "warned" if gate.on_fail == "warn" else "failed"
@@ -71,15 +72,22 @@ def _gate_of(score: Score, gates: Gates) -> Gate | None:
     name = _GATES.get(score.name, score.name)
     if score.name == "quality" and score.table is not None:
         name = "per_table"
-    gate = getattr(section, name, None)
-    return gate if isinstance(gate, AtLeast | AtMost) else None
+    gate = None if score.name in _JUDGED_BY_ROWS else getattr(section, name, None)
+    return gate if isinstance(gate, Gate) else None
 
 
 _GATES = {"quality": "min"}
+_JUDGED_BY_ROWS = frozenset({"copied_rows", "rare_values"})  # by checks that count them
+
+
+def _found(score: Score, gate: Gate, bound: float) -> float:
+    """What is compared: where the ceiling covers a part of the schema, what that part reaches."""
+    relative = score.like is not None and bound == _relative(score, gate)
+    return score.like if relative and score.like is not None else score.found
 
 
 def _relative(score: Score, gate: Gate) -> float | None:
-    if score.ceiling is None:
+    if score.ceiling is None or isinstance(gate, Risk):
         return None
     if isinstance(gate, AtLeast):
         return None if gate.below_ceiling is None else max(0.0, score.ceiling - gate.below_ceiling)

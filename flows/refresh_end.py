@@ -13,8 +13,10 @@ from prefect.events import emit_event
 from prefect.tasks import exponential_backoff
 
 from prefect_synth import __version__
+from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.expectations.gate import Judgement
-from prefect_synth.expectations.settings import Gates
+from prefect_synth.expectations.settings import TableGates
+from prefect_synth.expectations.verdict import Verdict
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.artifacts import announce_place, draw_schema, keep_models, keep_scorecard
@@ -48,6 +50,16 @@ class Judged:
     comparison: Comparison
     judgement: Judgement
     reports: Reports
+
+    @property
+    def told(self) -> Disclosure:
+        """What of it may leave private staging."""
+        return Disclosure(self.work.staged.metadata)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict as the sandbox and Prefect may have it."""
+        return self.told.verdict(self.judgement.verdict)
 
 
 def judge(
@@ -188,8 +200,9 @@ def _what_is_judged(work: Work, table: str, synthetic: Mapping[str, TableRef]) -
 def _write_down(work: Work, comparison: Comparison, judgement: Judgement) -> Reports:
     state, project = work.staged.run.state, work.setup.project
     draw_schema(project.project, work.staged.metadata)
-    keep_models(project.project, comparison.models)
-    keep_scorecard(project.project, judgement, comparison.rows, comparison.kept)
+    told = Disclosure(work.staged.metadata)
+    keep_models(project.project, comparison.models, told)
+    keep_scorecard(project.project, judgement, comparison.rows, comparison.kept, told)
     return work.do(
         report_judgement,
         reports=Reports(private=work.staged.run.report, public=work.staged.run.public_report),
@@ -215,7 +228,7 @@ def _fingerprints(work: Work, comparison: Comparison) -> dict[str, str]:
 
 def _manifest(judged: Judged, models: list[ModelRef]) -> dict[str, Any]:
     """What the snapshot says of itself; aggregates only, since the sandbox reads it."""
-    work, quality = judged.work, judged.judgement.quality
+    work, quality, told = judged.work, judged.judgement.quality, judged.told
     project = work.setup.project
     return {
         "project": project.project,
@@ -225,11 +238,11 @@ def _manifest(judged: Judged, models: list[ModelRef]) -> dict[str, Any]:
         "scale": project.defaults.scale,
         "kept": list(judged.comparison.kept),
         "models": {model.table: model.fingerprint for model in models},
-        "metadata": work.staged.metadata.to_dict(),
+        "metadata": told.metadata.to_dict(),
         "holdout": _held_out(judged),
-        "quality": quality.to_dict() if quality else None,
-        "scores": [score.to_dict() for score in judged.judgement.scores],
-        "verdict": judged.judgement.verdict.to_dict(),
+        "quality": told.quality(quality).to_dict() if quality else None,
+        "scores": [told.score(score).to_dict() for score in judged.judgement.scores],
+        "verdict": judged.verdict.to_dict(),
     }
 
 
@@ -247,7 +260,7 @@ def refuse(judged: Judged) -> Path:
         resource=_resource(work.setup.project.project),
         payload={
             "run_id": work.staged.run.state.run_id,
-            "failures": [str(check) for check in judged.judgement.verdict.failures[:_MOST_TOLD]],
+            "failures": [str(check) for check in judged.verdict.failures[:_MOST_TOLD]],
         },
     )
     return folder
@@ -285,6 +298,6 @@ def _held_out(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _own_gates(work: Work, table: str) -> Gates | None:
+def _own_gates(work: Work, table: str) -> TableGates | None:
     settings = work.setup.project.tables.get(table)
     return None if settings is None else settings.gates

@@ -36,6 +36,7 @@ def apply_settings(metadata: Metadata, project: Project) -> Metadata:
     _check_root(metadata, project)
     _check_unit(metadata, project)
     _check_quasi(metadata, project)
+    _check_targets(metadata, project)
     for name, settings in project.tables.items():
         table = _table(metadata, name)
         for column, wanted in settings.columns.items():
@@ -101,6 +102,16 @@ def _check_unit(metadata: Metadata, project: Project) -> None:
             f"privacy.unit says that the rows of '{unit}' are people, and tables.{unit}.model "
             "that its real rows are published as they are. Take one of them away."
         )
+
+
+def _check_targets(metadata: Metadata, project: Project) -> None:
+    known = [f"{name}.{c}" for name, table in metadata.tables.items() for c in table.columns]
+    for target in project.gates.targets:
+        if target not in known:
+            raise ProjectError(
+                f"gates.targets names '{target}', and there is no such column. "
+                f"{did_you_mean(target, known)}"
+            )
 
 
 def _check_quasi(metadata: Metadata, project: Project) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from prefect_synth.expectations.settings import Gates
+from prefect_synth.expectations.settings import TableGates
 from prefect_synth.synth.marginal_names import Marginal
 from prefect_synth.synth.rules.declared import read_rule
 from prefect_synth.tasks.settings import Settings
@@ -84,7 +84,7 @@ class TableSettings(Settings):
         default_factory=dict,
         description="Settings of single columns by name.",
     )
-    gates: Gates | None = Field(
+    gates: TableGates | None = Field(
         default=None,
         description="What must hold of this table, as far as it differs from the project's gates.",
     )

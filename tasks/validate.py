@@ -227,7 +227,7 @@ def _profiled(table: str, sides: Sides, gates: Gates) -> TableProfile:
     if table not in sides.holdout:
         return profile
     copies = profile_copies(seen, profile.copies.columns, gates.seed)
-    return replace(profile, copies=copies)
+    return replace(profile, copies=copies.beside(sides.holdout[table]))
 
 
 @task(name="judge", task_run_name="validate[all]", cache_policy=NO_CACHE, persist_result=False)

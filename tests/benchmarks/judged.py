@@ -99,6 +99,8 @@ def judge(
     for name, meaning in sides.metadata.tables.items():
         profile = profile_table(sides.whole[name], meaning, sides.metadata)
         copies = profile_copies(sides.training[name], profile.copies.columns, 0)
+        if name in sides.holdout:
+            copies = copies.beside(sides.holdout[name])
         rows = pq.read_metadata(sides.synthetic[name]).num_rows
         kept, pii[name] = name in divided.shared, profile.pii
         tables[name] = judge_table(

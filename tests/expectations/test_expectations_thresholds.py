@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from prefect_synth.expectations.bounds import AtLeast, AtMost
 from prefect_synth.expectations.scores import Score
-from prefect_synth.expectations.settings import AtLeast, AtMost, Gates
+from prefect_synth.expectations.settings import Gates, TableGates
 from prefect_synth.expectations.thresholds import judge_score, judge_scores
 
 SHARES = st.floats(0, 1)
@@ -71,7 +72,7 @@ def test_an_estimate_must_be_significantly_too_high() -> None:
 def test_a_table_has_gates_of_its_own() -> None:
     """They replace the project's key by key, and leave all others."""
     project = Gates.model_validate({"quality": {"per_table": 0.9, "c2st": 0.7}})
-    own = project.with_overrides(Gates.model_validate({"quality": {"per_table": 0.3}}))
+    own = project.with_overrides(TableGates.model_validate({"quality": {"min": 0.3}}))
     scores = [Score("quality", "fidelity", 0.5, table) for table in ("easy", "hard")]
     checks = judge_scores(scores, project, {"hard": own})
     assert [(c.table, c.status) for c in checks] == [("easy", "failed"), ("hard", "passed")]
@@ -87,6 +88,35 @@ def test_a_number_is_the_bound_that_is_meant() -> None:
     """`quality: {min: 0.4}` and `c2st: 0.9` are all that a person writes."""
     gates = Gates.model_validate({"quality": {"min": 0.4, "c2st": 0.9, "intertable": None}})
     assert (gates.quality.min, gates.quality.c2st) == (AtLeast(min=0.4), AtMost(max=0.9))
+
+
+def test_a_bound_of_which_a_part_is_written_keeps_the_rest_of_its_default() -> None:
+    """A relative bound comes beside the absolute one, which holds where nothing is held out."""
+    gates = Gates.model_validate({"quality": {"min": {"below_ceiling": 0.1}, "c2st": 0.8}})
+    assert gates.quality.min == AtLeast(min=0.4, below_ceiling=0.1)
+    assert gates.quality.c2st == AtMost(max=0.8)
+
+
+def test_a_relative_bound_compares_like_with_like() -> None:
+    """Shared tables, of which nothing is held out, neither help nor harm."""
+    mixed = Score("quality", "fidelity", 0.95, ceiling=0.8, like=0.6)
+    assert judge_score(mixed, AtLeast(below_ceiling=0.1)).status == "failed"
+    assert judge_score(mixed, AtLeast(min=0.9)).status == "passed"
+
+
+@pytest.mark.parametrize(
+    "unheard", [{"quality": {"khop": 0.9}}, {"max_age_hours": 3}, {"targets": ["a.b"]}]
+)
+def test_a_table_is_not_asked_for_what_belongs_to_the_whole(unheard: dict[str, object]) -> None:
+    """A key that would do nothing is refused."""
+    with pytest.raises(ValidationError):
+        TableGates.model_validate(unheard)
+
+
+def test_a_risk_is_not_measured_by_the_ceiling_twice() -> None:
+    """Privacy figures are relative to the holdout already."""
+    with pytest.raises(ValidationError):
+        Gates.model_validate({"privacy": {"membership": {"above_ceiling": 0.05}}})
 
 
 @pytest.mark.parametrize("wrong", [{"min": 2}, {"max": 0.3}, {"min": 0.3, "on_fail": "shout"}])
