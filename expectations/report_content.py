@@ -150,6 +150,7 @@ class DriftLine:
         what: One of `DRIFT_KINDS`.
         size: How far, from 0 to 1, where it can be told.
         detail: *Private*: more of it, such as the names of new categories.
+        rows: *Private*: real rows that decide it; None where the schema does.
     """
 
     table: str
@@ -157,6 +158,7 @@ class DriftLine:
     what: str
     size: float | None = None
     detail: str = ""
+    rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,7 @@ class ReportContent:
         pairs: Associations by table.
         degrees: Children per parent.
         privacy: Nearness to real rows by table.
-        models: How each table was modelled. *Private*: the texts of rules.
+        models: How each table was modelled. *Private*: constants in the texts of rules.
         notes: What is not covered.
         drift: What moved since the last snapshot.
         history: Snapshots of the past, the oldest first.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, floor
 
+from prefect_synth.expectations.disclosure import DIGITS, Disclosure, short
 from prefect_synth.expectations.report_content import (
     DRIFT_KINDS,
     ColumnView,
@@ -16,12 +17,6 @@ from prefect_synth.expectations.report_content import (
     PrivacyView,
     ReportContent,
 )
-from prefect_synth.expectations.scores import Score
-from prefect_synth.expectations.verdict import Check, Verdict
-from prefect_synth.synth.hierarchy.summary import PartSummary
-from prefect_synth.synth.metadata import Column, Metadata, Relationship
-
-_DIGITS = 3
 
 
 def public(content: ReportContent) -> ReportContent:
@@ -29,8 +24,8 @@ def public(content: ReportContent) -> ReportContent:
 
     Labels, axis values and what is remembered of declared categories go. Bins of fewer than
     `content.fewest` real rows are merged into their neighbours, shares are rounded to a tenth of a
-    percent, associations to tenths, and of tables of fewer rows they go. So do texts of rules and
-    conditions, which may hold values.
+    percent, associations to tenths, and of tables of fewer rows they go. So does drift that fewer
+    rows decide. Verdict, figures, schema and rules are told as `Disclosure` tells them.
 
     Args:
         content: What the private edition shows.
@@ -38,67 +33,20 @@ def public(content: ReportContent) -> ReportContent:
     Returns:
         A content of which every field may be published.
     """
-    names, k = _plain_names(content.metadata), content.fewest
+    told, k = Disclosure(content.metadata), content.fewest
     columns = {t: tuple(_column(v, k) for v in views) for t, views in content.columns.items()}
     return replace(
         content,
-        verdict=Verdict(tuple(_check(check, names) for check in content.verdict.checks)),
-        metadata=_schema(content.metadata),
-        scores=tuple(_score(score, names) for score in content.scores),
+        verdict=told.verdict(content.verdict),
+        metadata=told.metadata,
+        scores=tuple(told.score(score) for score in content.scores),
         columns={t: tuple(v for v in views if v is not None) for t, views in columns.items()},
         pairs={t: _pair(v) for t, v in content.pairs.items() if content.rows.get(t, (0,))[0] >= k},
-        degrees=tuple(_degree(view, k, names) for view in content.degrees),
-        privacy={table: _privacy(view, k, names) for table, view in content.privacy.items()},
-        models=tuple(_model(made) for made in content.models),
-        drift=tuple(_drift(line) for line in content.drift),
+        degrees=tuple(_degree(view, k, told) for view in content.degrees),
+        privacy={table: _privacy(view, k, told) for table, view in content.privacy.items()},
+        models=tuple(told.model(made) for made in content.models),
+        drift=tuple(_drift(line) for line in content.drift if line.rows is None or line.rows >= k),
     )
-
-
-def _plain_names(metadata: Metadata) -> Mapping[str, str]:
-    """Names of foreign keys without their conditions, which name a value."""
-    plain = {r: replace(r, when=None) for r in metadata.relationships}
-    return {write(r): write(p) for r, p in plain.items() for write in (_name, str)}
-
-
-def _name(relationship: Relationship) -> str:
-    return relationship.name
-
-
-def _schema(metadata: Metadata) -> Metadata:
-    tables = {
-        name: replace(
-            table,
-            comment=None,
-            columns={
-                c.name: Column(c.name, c.sdtype, c.nullable, c.pii) for c in table.columns.values()
-            },
-        )
-        for name, table in metadata.tables.items()
-    }
-    plain = dict.fromkeys(replace(r, when=None) for r in metadata.relationships)
-    return Metadata(tables, tuple(plain))
-
-
-def _check(check: Check, names: Mapping[str, str]) -> Check:
-    column = names.get(check.column or "", check.column)
-    if check.name == "rule":
-        return replace(check, column=column, required="0 rows break a rule in force")
-    return replace(check, column=column)
-
-
-def _score(score: Score, names: Mapping[str, str]) -> Score:
-    return replace(
-        score,
-        column=names.get(score.column or "", score.column),
-        found=round(score.found, _DIGITS),
-        ceiling=_short(score.ceiling),
-        last=_short(score.last),
-        error=_short(score.error),
-    )
-
-
-def _short(value: float | None) -> float | None:
-    return None if value is None else round(value, _DIGITS)
 
 
 def _column(view: ColumnView, k: int) -> ColumnView | None:
@@ -117,7 +65,7 @@ def _nulls(view: ColumnView, k: int) -> tuple[float, float] | None:
     rows = share * view.rows / (1 - share) if share < 1 else 0.0
     if 0 < round(rows) < k or view.rows < k:
         return None
-    return round(share, _DIGITS), round(view.nulls[1], _DIGITS)
+    return round(share, DIGITS), round(view.nulls[1], DIGITS)
 
 
 def _bins(view: ColumnView, k: int) -> ColumnView:
@@ -142,7 +90,7 @@ def _categories(view: ColumnView, k: int) -> ColumnView:
         real=_rounded(view.real[:kept]),
         synthetic=_rounded(view.synthetic[:kept]),
         holdout=_unseen(view, list(range(kept)), k),
-        others=(round(others[0], _DIGITS), round(others[1], _DIGITS)),
+        others=(round(others[0], DIGITS), round(others[1], DIGITS)),
     )
 
 
@@ -179,7 +127,7 @@ def _merged(shares: Sequence[float], starts: Sequence[int]) -> tuple[float, ...]
 
 
 def _rounded(shares: Sequence[float]) -> tuple[float, ...]:
-    return tuple(round(share, _DIGITS) for share in shares)
+    return tuple(round(share, DIGITS) for share in shares)
 
 
 def _pair(view: PairView) -> PairView:
@@ -190,19 +138,19 @@ def _tenths(matrix: Matrix) -> Matrix:
     return tuple(tuple(round(value, 1) for value in row) for row in matrix)
 
 
-def _degree(view: DegreeView, k: int, names: Mapping[str, str]) -> DegreeView:
+def _degree(view: DegreeView, k: int, told: Disclosure) -> DegreeView:
     starts = merged_starts(_counts(view.real, view.parents), k)
     return replace(
         view,
-        name=names.get(view.name, view.name),
+        name=told.name(view.name),
         starts=tuple(view.starts[start] for start in starts),
         real=_merged(view.real, starts),
         synthetic=_merged(view.synthetic, starts),
     )
 
 
-def _privacy(view: PrivacyView, k: int, names: Mapping[str, str]) -> PrivacyView:
-    figures = tuple(_score(figure, names) for figure in view.figures)
+def _privacy(view: PrivacyView, k: int, told: Disclosure) -> PrivacyView:
+    figures = tuple(told.score(figure) for figure in view.figures)
     if not view.dcr_holdout or sum(view.dcr_holdout) < k or sum(view.dcr_synthetic) < k:
         return PrivacyView(view.table, figures=figures, why_not=view.why_not)
     fewer = [min(pair) for pair in zip(view.dcr_synthetic, view.dcr_holdout, strict=True)]
@@ -225,10 +173,6 @@ def _privacy(view: PrivacyView, k: int, names: Mapping[str, str]) -> PrivacyView
     )
 
 
-def _model(made: PartSummary) -> PartSummary:
-    return replace(made, rules=tuple(f"rule {n}" for n in range(1, len(made.rules) + 1)))
-
-
 def _drift(line: DriftLine) -> DriftLine:
     what = line.what if line.what in DRIFT_KINDS else "changed"
-    return replace(line, what=what, size=_short(line.size), detail="")
+    return replace(line, what=what, size=short(line.size), detail="", rows=None)

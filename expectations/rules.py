@@ -12,6 +12,9 @@ from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.rules.checking import broken_rows
 from prefect_synth.synth.rules.ruleset import TableRules
 
+BREAK = "0 rows break "
+"""How a check of a rule begins to say what is required; the rule follows."""
+
 
 def check_rules(
     metadata: Metadata, synthetic: Mapping[str, Path], rules: Mapping[str, TableRules]
@@ -33,7 +36,7 @@ def check_rules(
 def _check(
     metadata: Metadata, synthetic: Mapping[str, Path], table: str, rules: TableRules, text: str
 ) -> Check:
-    check = Check("rule", table, None, "structure", None, f"0 rows break {text}", "passed")
+    check = Check("rule", table, None, "structure", None, BREAK + text, "passed")
     one = replace(rules, rules=tuple(r for r in rules.rules if r.text() == text))
 
     def observe() -> Check:

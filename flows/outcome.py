@@ -20,7 +20,7 @@ class TableOutcome(BaseModel):
         kept: Whether the real rows are published as they are.
         model: The model of its rows; `copy` where the real rows are published.
         reason: Why it got that one.
-        rules: The rules in force.
+        rules: The rules in force; of one with a constant only the columns that it binds.
         named_rows: Rows with a style of their own, of a reference table.
         train_seconds: Time on the clock that its training took, when it was trained.
     """

@@ -20,7 +20,7 @@ def outcome_of(
     troubles: tuple[str, ...] = (),
     quarantine: Path | None = None,
 ) -> Outcome:
-    """Put together what the refresh came to.
+    """Put together what the refresh came to: Prefect keeps it, so it is told as in public.
 
     Args:
         judged: The judged refresh.
@@ -29,7 +29,7 @@ def outcome_of(
         troubles: What failed after the snapshot was published.
         quarantine: Where the refused tables are kept.
     """
-    verdict, quality = judged.judgement.verdict, judged.judgement.quality
+    verdict, quality = judged.verdict, judged.judgement.quality
     return Outcome(
         project=judged.work.setup.project.project,
         run_id=judged.work.staged.run.state.run_id,
@@ -62,7 +62,7 @@ def _table(judged: Judged, table: str) -> TableOutcome:
         kept=table in judged.comparison.kept,
         model=model.made.row_model,
         reason=model.made.reason,
-        rules=model.made.rules,
+        rules=judged.told.model(model.made).rules,
         named_rows=model.made.named_rows,
         train_seconds=model.seconds,
     )

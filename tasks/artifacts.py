@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from prefect.artifacts import create_markdown_artifact
 
+from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.expectations.gate import Judgement
 from prefect_synth.expectations.models import models_markdown
 from prefect_synth.expectations.scorecard import scorecard_markdown
@@ -24,11 +25,11 @@ def draw_schema(project: str, metadata: Metadata) -> None:
     )
 
 
-def keep_models(project: str, models: Sequence[ModelRef]) -> None:
+def keep_models(project: str, models: Sequence[ModelRef], told: Disclosure) -> None:
     """Leave how each table is modelled, and why, under the key `<project>-models`."""
     create_markdown_artifact(
         models_markdown(
-            [model.made for model in models],
+            [told.model(model.made) for model in models],
             {model.table: model.seconds for model in models},
             title=f"Models of {project}",
         ),
@@ -42,16 +43,17 @@ def keep_scorecard(
     judgement: Judgement,
     rows: Mapping[str, tuple[int, int]],
     kept: Collection[str],
+    told: Disclosure,
 ) -> None:
     """Leave the verdict and the scores under the key `<project>-scorecard`: its history."""
     create_markdown_artifact(
         scorecard_markdown(
-            judgement.verdict,
-            judgement.quality,
+            told.verdict(judgement.verdict),
+            told.quality(judgement.quality) if judgement.quality else None,
             rows,
             title=f"Scorecard of {project}",
             kept=kept,
-            scores=judgement.scores,
+            scores=[told.score(score) for score in judgement.scores],
         ),
         key=f"{project}-scorecard",
         description=f"Gates and scores of {project}",

@@ -31,6 +31,8 @@ _UNITS = ("year", "month", "day", "hour", "minute", "second")
 _SINGLE = ("constant", "increasing", "one_of", "unique", "step", "clock", "valid_date", *CHECKS)
 _PART_NAMES = tuple(p for p in PARTS if "@" not in p)
 _FUNCTIONS = (*_PART_NAMES, "round", "clock", "datetime", "sum", "count")
+WORDS = frozenset({*_FUNCTIONS, *_SINGLE, "null", "and"})
+"""Words of the language of rules that are no names."""
 _OFFSETS = re.compile(r" [+-][\d.]+h(?: until [^,]+)?(?:, [+-][\d.]+h(?: until [^,]+)?)*$")
 
 
