@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full test test-slow lint bench constraints browser clean
+.PHONY: help demo demo-full test test-slow lint bench judgement constraints browser clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ lint: $(VENV)/.tested ## ruff, mypy and the import contracts
 bench: $(VENV)/.tested ## Measure the acceptance table, five seeds, and write docs/benchmarks.md (hours)
 	$(BIN)/python tests/benchmarks/run.py --ceilings
 	$(BIN)/python tests/benchmarks/run.py --seeds 5
+
+judgement: $(VENV)/.tested ## False alarms on honest data, planted faults, a million rows (a quarter of an hour)
+	$(BIN)/python tests/benchmarks/judgement.py --false-alarms --faults --million
 
 browser: ## Install headless Chromium for the browser tests (Debian, as root)
 	apt-get update -qq && apt-get install -y -qq chromium chromium-driver

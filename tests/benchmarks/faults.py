@@ -27,6 +27,7 @@ class Fault:
         place: `table.column` that the check must name.
         gates: What is asked for besides the defaults.
         rules: Declared rules by table.
+        hours: Age of the data when they are judged.
     """
 
     data: str
@@ -35,6 +36,7 @@ class Fault:
     place: str
     gates: Mapping[str, object] | None = None
     rules: Mapping[str, tuple[str, ...]] | None = None
+    hours: float = 1.0
 
     def read_gates(self) -> Gates:
         """The gates that judge."""
@@ -146,6 +148,11 @@ def resampled_child(divided: Divided, rng: Rng) -> Divided:
     return divided.with_table("payment", table)
 
 
+def untouched(divided: Divided, rng: Rng) -> Divided:
+    """Nothing but time has passed."""
+    return divided
+
+
 def broken_rule(divided: Divided, rng: Rng) -> Divided:
     """A film comes back before it was rented."""
     table = divided.table("rental")
@@ -172,6 +179,7 @@ FAULTS = {
         "chinook", email_in_text, "real personal values elsewhere", "invoice.billing_address"
     ),
     "rare category": Fault("adult", rare_category, "rare values", "adult.native_country"),
+    "stale snapshot": Fault("chinook", untouched, "fresh data", "snapshot", hours=30),
     "broken rule": Fault(
         "sakila", broken_rule, "rule", "rental", rules={"rental": ("rental_date <= return_date",)}
     ),

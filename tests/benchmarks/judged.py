@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prefect_synth.expectations.copies import profile_copies
+from prefect_synth.expectations.freshness import check_freshness
 from prefect_synth.expectations.gate import Judgement, judge_snapshot, judge_table
 from prefect_synth.expectations.profile import profile_table
 from prefect_synth.expectations.settings import Gates
@@ -92,8 +94,9 @@ def judge(
     divided: Divided,
     gates: Gates | None = None,
     rules: Mapping[str, tuple[str, ...]] | None = None,
+    hours: float = 1.0,
 ) -> Judgement:
-    """Judge the synthetic tables as a refresh does."""
+    """Judge the synthetic tables as a refresh does, so many hours after the pull."""
     sides, gates = divided.sides, gates or Gates()
     tables, pii = {}, {}
     for name, meaning in sides.metadata.tables.items():
@@ -107,7 +110,11 @@ def judge(
             name, sides, replace(profile, copies=copies), gates, expected_rows=rows, kept=kept
         )
     declared = declared_rules(sides, rules or {})
-    return judge_snapshot(sides, gates, tables, rules=declared, pii=pii, kept=divided.shared)
+    now = datetime.now(UTC)
+    fresh = check_freshness(now - timedelta(hours=hours), now, gates.max_age_hours, None)
+    return judge_snapshot(
+        sides, gates, tables, rules=declared, pii=pii, kept=divided.shared, further=fresh
+    )
 
 
 def declared_rules(sides: Sides, lines: Mapping[str, tuple[str, ...]]) -> dict[str, TableRules]:
