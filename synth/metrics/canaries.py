@@ -9,7 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,7 @@ from prefect_synth.synth.metrics.sources import Ints, Source, read_batches, read
 Bools = npt.NDArray[np.bool_]
 
 _WORD = r"[\pL\pN_]"
+_BEYOND = 2**64  # what no integer column holds
 _TOGETHER = 200  # texts that one pattern looks for
 
 
@@ -29,7 +32,7 @@ _TOGETHER = 200  # texts that one pattern looks for
 class _Wanted:
     patterns: tuple[str, ...]
     texts: pa.Array
-    numbers: pa.Array
+    numbers: tuple[Decimal, ...]
     moments: pa.Array  # microseconds since 1970, without time zone
 
 
@@ -74,7 +77,7 @@ def _wanted(values: list[str]) -> _Wanted:
     return _Wanted(
         tuple(_pattern(chunk) for chunk in chunks),
         pa.array(values),
-        pa.array(numbers, pa.float64()),
+        tuple(numbers),
         pa.array(moments, pa.int64()),
     )
 
@@ -117,8 +120,11 @@ def _cells(values: pa.Array, wanted: _Wanted) -> Bools:
         plain = pc.local_timestamp(values) if getattr(kind, "tz", None) else values
         micros = plain.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
         found = pc.is_in(micros, wanted.moments)
-    elif pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind):
-        found = pc.is_in(values.cast(pa.float64(), safe=False), wanted.numbers)
+    elif pt.is_integer(kind) or pt.is_decimal(kind):
+        found = pc.is_in(values, _exactly(wanted.numbers, kind))
+    elif pt.is_floating(kind):
+        numbers = pa.array([float(number) for number in wanted.numbers], pa.float64())
+        found = pc.is_in(values.cast(pa.float64()), numbers)
     else:  # truth values, times of day
         texts = pc.replace_substring_regex(values.cast(pa.string()), r"\.0+$", "")
         found = pc.is_in(texts, wanted.texts)
@@ -136,11 +142,25 @@ def _bools(values: pa.Array) -> Bools:
     return np.asarray(values.fill_null(False).to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _number(value: str) -> float | None:
+def _exactly(numbers: tuple[Decimal, ...], kind: pa.DataType) -> pa.Array:
+    """The numbers that a type holds without rounding: floats skip integers from 2**53 on."""
+    fitting = []
+    for number in numbers:
+        if pt.is_decimal(kind):
+            with suppress(pa.ArrowInvalid):
+                fitting.append(pa.scalar(number, kind).as_py())
+        elif abs(number) < _BEYOND and number == int(number):
+            with suppress(pa.ArrowInvalid, OverflowError):
+                fitting.append(pa.scalar(int(number), kind).as_py())
+    return pa.array(fitting, kind)
+
+
+def _number(value: str) -> Decimal | None:
     try:
-        return float(value)
-    except ValueError:
+        number = Decimal(value)
+    except InvalidOperation:
         return None
+    return number if number.is_finite() else None
 
 
 def _moment(value: str) -> int | None:

@@ -8,6 +8,7 @@ among the hashes of the real ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,60 @@ def personal_hashes(values: pa.ChunkedArray) -> Hashes:
     return np.unique(np.concatenate([np.zeros(0, dtype=np.uint64), *parts]))
 
 
+def count_known(hashes: Hashes, known: Hashes) -> int:
+    """Count the hashes that are among sorted ones.
+
+    Args:
+        hashes: The hashes, one for each value.
+        known: Those that are looked for, sorted.
+    """
+    ordered = np.sort(hashes)  # neighbours are looked up near each other
+    at = np.searchsorted(known, ordered)
+    inside = at < len(known)
+    return int(np.count_nonzero(known[at[inside]] == ordered[inside]))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Hashes of several columns, merged once and sorted: sorting them for each batch takes longest.
+
+    Args:
+        hashes: All hashes, sorted; one that two columns have stands there twice.
+        owners: The number of the column of each.
+        names: The columns.
+    """
+
+    hashes: Hashes
+    owners: Ints
+    names: tuple[str, ...]
+
+    @classmethod
+    def merge(cls, real: Mapping[str, Hashes]) -> _Known:
+        """Merge the hashes of all columns, sorted or not."""
+        hashes = np.concatenate([np.zeros(0, dtype=np.uint64), *real.values()])
+        owners = np.repeat(np.arange(len(real)), [len(known) for known in real.values()])
+        order = np.argsort(hashes, kind="stable")  # sorted sets are merged in no time
+        hashes, owners = hashes[order], owners[order]
+        again = np.zeros(len(hashes), dtype=bool)
+        again[1:] = (hashes[1:] == hashes[:-1]) & (owners[1:] == owners[:-1])
+        return cls(hashes[~again], owners[~again], tuple(real))
+
+    def count(self, words: Hashes, rows: Ints) -> dict[str, int]:
+        """The rows with a word of each column, by column."""
+        order = np.argsort(words)  # neighbours are looked up near each other
+        words, rows = words[order], rows[order]
+        first = np.searchsorted(self.hashes, words)
+        inside = first < len(self.hashes)
+        inside[inside] = self.hashes[first[inside]] == words[inside]
+        words, rows, first = words[inside], rows[inside], first[inside]
+        lengths = np.searchsorted(self.hashes, words, side="right") - first
+        ends = np.cumsum(lengths)
+        at = np.arange(lengths.sum()) + np.repeat(first - ends + lengths, lengths)
+        pairs = np.unique(np.repeat(rows, lengths) * len(self.names) + self.owners[at])
+        found = np.bincount(pairs % max(len(self.names), 1), minlength=len(self.names))
+        return dict(zip(self.names, found.tolist(), strict=True))
+
+
 def find_hashes(source: Source, real: Mapping[str, Hashes]) -> dict[str, dict[str, int]]:
     """Count the cells of each text column in which a real personal value stands.
 
@@ -85,16 +140,17 @@ def find_hashes(source: Source, real: Mapping[str, Hashes]) -> dict[str, dict[st
     """
     schema = read_schema(source)
     columns = [name for name in schema.names if _holds_text(schema.field(name).type)]
+    known = _Known.merge(real)
     counts = {column: dict.fromkeys(real, 0) for column in columns}
     for batch in read_batches(source, columns):
         for column in columns:
-            for name, hits in _hits(batch.column(column), real).items():
+            for name, hits in _hits(batch.column(column), known).items():
                 counts[column][name] += hits
     found = {c: {name: hits for name, hits in by.items() if hits} for c, by in counts.items()}
     return {column: by for column, by in found.items() if by}
 
 
-def _hits(values: pa.Array, real: Mapping[str, Hashes]) -> dict[str, int]:
+def _hits(values: pa.Array, known: _Known) -> dict[str, int]:
     texts, rows = flat_texts(values)
     texts = pc.utf8_lower(pc.utf8_trim_whitespace(texts))
     words, owners = [hash_values(texts)], [rows]
@@ -102,8 +158,7 @@ def _hits(values: pa.Array, real: Mapping[str, Hashes]) -> dict[str, int]:
         matches, places = _matches(texts, pattern)
         words += [hash_values(matches), hash_values(_compact(matches))]
         owners += [rows[places], rows[places]]
-    word, owner = np.concatenate(words), np.concatenate(owners)
-    return {name: len(np.unique(owner[np.isin(word, known)])) for name, known in real.items()}
+    return known.count(np.concatenate(words), np.concatenate(owners))
 
 
 def flat_texts(values: pa.Array) -> tuple[pa.Array, Ints]:

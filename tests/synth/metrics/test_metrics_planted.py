@@ -3,12 +3,20 @@
 import datetime as dt
 import decimal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prefect_synth.synth.metrics.canaries import find_values
-from prefect_synth.synth.metrics.personal import find_hashes, personal_hashes, text_hashes
+from prefect_synth.synth.metrics.personal import (
+    count_known,
+    find_hashes,
+    personal_hashes,
+    text_hashes,
+)
 
 MAP = pa.map_(pa.string(), pa.string())
 PLACES = {
@@ -62,6 +70,21 @@ def test_numbers_and_dates_are_found_by_their_text(place):
     assert find_values(pa.table({place: values}), [wanted]) == {place: 1}
 
 
+@pytest.mark.parametrize(
+    ("wanted", "kind"),
+    [
+        (2**53 + 1, pa.int64()),
+        (2**64 - 1, pa.uint64()),
+        (2**53 + 1, pa.decimal128(20, 2)),
+    ],
+)
+def test_large_integers_are_told_apart(wanted, kind):
+    """Neighbours that are one float are two numbers: only the planted one counts."""
+    cells = [decimal.Decimal(wanted - 1), decimal.Decimal(wanted), None]
+    table = pa.table({"n": pa.array(cells, pa.decimal128(20, 0)).cast(kind)})
+    assert find_values(table, [str(wanted), "1e400", "-1", "0.5", "nan"]) == {"n": 1}
+
+
 def test_signs_are_taken_literally_and_blanks_alike():
     """A value full of signs is no pattern; several blanks are as good as one."""
     table = pa.table({"note": ["(a.b)*  c+", "(axb)* c+", ""]})
@@ -111,3 +134,24 @@ def test_text_hashes_ignore_case_and_blanks():
     """Values that differ in case or outer blanks hash alike; empty ones are left out."""
     left, right = text_hashes(pa.chunked_array([["  A b", "a B ", "", None]]))
     assert left == right
+
+
+WORDS = st.lists(st.sampled_from([f"word{i}@x.de" for i in range(6)]), max_size=6)
+
+
+@given(st.lists(WORDS, max_size=3), WORDS)
+def test_every_owner_is_counted(owners, words):
+    """A value that several real columns have counts for each of them, and once for each cell."""
+    real = {str(i): text_hashes(pa.chunked_array([pa.array(o, pa.string())])) for i, o in
+            enumerate(owners)}  # fmt: skip
+    expected = {str(i): n for i, o in enumerate(owners) if (n := sum(w in o for w in words))}
+    table = pa.table({"note": pa.array(words, pa.string())})
+    assert find_hashes(table, real) == ({"note": expected} if expected else {})
+
+
+@given(st.lists(st.integers(0, 9)), st.sets(st.integers(0, 9)))
+def test_known_hashes_are_counted(hashes, known):
+    """As often as they occur, and no others."""
+    ordered = np.array(sorted(known), dtype=np.uint64)
+    expected = sum(one in known for one in hashes)
+    assert count_known(np.array(hashes, dtype=np.uint64), ordered) == expected
