@@ -7,8 +7,9 @@ gate is strict: then there may be none at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -52,9 +53,9 @@ def check_rarity(
         places.append(list(quasi_identifiers))
     if not places:
         return checks
-    units = sides.families(sides.training, table)
+    families = cache(lambda: sides.families(sides.training, table))  # found by the first check
     alpha = gates.false_alarm / len(places)
-    return [*checks, *(_check(table, p, sides, gates, units, alpha) for p in places)]
+    return [*checks, *(_check(table, p, sides, gates, families, alpha) for p in places)]
 
 
 def _anonymity(table: str, sides: Sides, gates: Gates, columns: Sequence[str]) -> Check:
@@ -92,13 +93,15 @@ def _check(
     columns: list[str],
     sides: Sides,
     gates: Gates,
-    units: Ints | None,
+    families: Callable[[], Ints | None],
     alpha: float,
 ) -> Check:
     blank = Check("rare values", table, ", ".join(columns), "privacy", None, "", "passed")
 
     def observe() -> Check:
-        profile = RareProfile.fit(_values(sides.training[table], columns), units, gates.privacy.k)
+        profile = RareProfile.fit(
+            _values(sides.training[table], columns), families(), gates.privacy.k
+        )
         hits = profile.hits(_values(sides.synthetic[table], columns))
         allowed = _allowed(profile, count_rows(sides.synthetic[table]), gates, alpha)
         required = (

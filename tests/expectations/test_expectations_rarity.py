@@ -1,5 +1,7 @@
 """Rare values, rare combinations, canaries, and personal values outside their column."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,7 +11,7 @@ from prefect_synth.expectations.leaks import check_leaks_elsewhere, identifying_
 from prefect_synth.expectations.rarity import check_rarity
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.sides import Sides
-from prefect_synth.synth.metadata import Column, Metadata, Table
+from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
 
 ROWS = 4_000
 
@@ -103,3 +105,17 @@ def test_addresses_that_repeat_with_their_owner_still_identify() -> None:
     emails = [f"p{i}@mail.example" for i in range(50) for _ in range(8)] + ["none@x.example"] * 900
     hashes = identifying_hashes(pa.chunked_array([emails]), EMAIL)
     assert len(hashes) == 50
+
+
+def test_people_that_cannot_be_found_crash_the_check_alone(sides) -> None:
+    """The table of people is missing: the gate hears of it, and the run goes on."""
+    made = sides({}, {"town": RARE})
+    columns = {c: Column(c, "categorical") for c in ("town", "colour")}
+    people = Table("people", {"id": Column("id", "id")}, ("id",))
+    t = Table("t", {**columns, "note": Column("note", "id")})
+    metadata = Metadata(
+        {"t": t, "people": people}, (Relationship("t", ("note",), "people", ("id",)),)
+    )
+    broken = replace(made, metadata=metadata, units=("people",))
+    checks = check_rarity("t", broken, Gates())
+    assert {(c.column, c.status) for c in checks} == {("town", "crashed"), ("colour", "crashed")}
