@@ -92,23 +92,16 @@ class Disclosure:
 
     def name(self, text: str) -> str:
         """A text without the conditions of foreign keys that it names."""
-        for full, plain in self._conditional.items():
-            text = text.replace(full, plain)
+        for condition in self._conditions:
+            text = text.replace(condition, "")
         return text
 
     @cached_property
-    def _conditional(self) -> Mapping[str, str]:
-        """Names of foreign keys with a condition, the longest first, and without it."""
-        known = [r for r in self.schema.relationships if r.when is not None]
-        pairs = [
-            (write, plain)
-            for r in known
-            for write, plain in (
-                (r.name, replace(r, when=None).name),
-                (str(r), str(replace(r, when=None))),
-            )
-        ]
-        return dict(sorted(pairs, key=lambda pair: -len(pair[0])))
+    def _conditions(self) -> list[str]:
+        """` when owner_type = invoice`, of each foreign key that has one; the longest first."""
+        plain = {r: replace(r, when=None) for r in self.schema.relationships if r.when is not None}
+        found = {str(r).removeprefix(str(p)) for r, p in plain.items()}
+        return sorted(found, key=len, reverse=True)
 
     @cached_property
     def _words(self) -> frozenset[str]:
