@@ -6,7 +6,7 @@ The warehouse is never touched, and published snapshots hold no real row of a ge
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,8 @@ class Purged:
         rows: Rows deleted by table.
         profiles: Tables whose remembered hashes were deleted.
         reports: Private reports that were deleted.
+        samples: Runs whose sampled tables were deleted, published or refused: tables that are
+            published as they are hold real rows.
         models: Models that were deleted, of tables and of what parents know of their children.
         unfinished: Interrupted runs that were deleted whole.
     """
@@ -47,8 +49,14 @@ class Purged:
     rows: dict[str, int] = field(default_factory=dict)
     profiles: int = 0
     reports: int = 0
+    samples: int = 0
     models: int = 0
     unfinished: int = 0
+
+    @property
+    def touched(self) -> bool:
+        """Whether something was deleted that held the subject, or may have."""
+        return bool(self.rows or self.models or self.samples or self.reports)
 
     @property
     def retrain(self) -> bool:
@@ -92,41 +100,62 @@ def purge_subject(staging: Staging, table: str, key: tuple[str, ...]) -> Purged:
     """
     done = Purged()
     with staging.lock():
-        for run in staging.runs():
-            _purge_run(staging, run, table, key, done)
-        if done.rows or done.models:
-            _forget_what_outlives_runs(staging, done)
+        innocent = {
+            run.folder.name
+            for run in staging.runs()
+            if not _purge_run(staging, run, table, key, done)
+        }
+        _forget_refused(staging, innocent, done)
+        if done.touched:
+            done.profiles += int(_delete(staging.last_profiles))
     return done
 
 
-def _forget_what_outlives_runs(staging: Staging, done: Purged) -> None:
-    """Profiles of the last published snapshot, and reports of refused ones."""
-    done.profiles += int(_delete(staging.last_profiles))
-    for report in (staging.root / "quarantine").glob("*/report.html"):
-        done.reports += int(_delete(report))
+def _forget_refused(staging: Staging, innocent: Collection[str], done: Purged) -> None:
+    """Refused tables and their reports, but those of runs that are known not to hold the subject.
+
+    Tables that are published as they are hold real rows, and others may: that is why a gate
+    refuses them.
+    """
+    for folder in (staging.root / "quarantine").glob("*"):
+        if folder.name not in innocent:
+            done.samples += int(_delete(folder / "synthetic"))
+            done.reports += int(_delete(folder / "report.html"))
 
 
 def _purge_run(
     staging: Staging, run: StagedRun, table: str, key: tuple[str, ...], done: Purged
-) -> None:
+) -> bool:
+    """Purge one run; whether it held the subject, or may have."""
     done.runs += 1
     metadata_file = run.folder / "metadata.json"
     if not (run.folder / "real").is_dir() or not metadata_file.is_file():
-        _forget_models(staging, run, done)  # nobody can tell any more whose rows they saw
-        return
+        _forget_made(staging, run, done)  # nobody can tell any more whose rows it saw
+        return True
     metadata = read_metadata(metadata_file)
     files = {name: staged_files(run, name) for name in metadata.tables}
     family = family_of(metadata, files, table, key)
     if not family.size:
-        return
+        return False
     for name, rows in family.rows.items():
         done.rows[name] = done.rows.get(name, 0) + sum(len(at) for at in rows.values())
-    _forget_models(staging, run, done)
+    _forget_made(staging, run, done)  # first: without the rows nobody could tell that it must go
     if run.state.finished:
         _take_out(run, family, done)
     else:
         shutil.rmtree(run.folder)
         done.unfinished += 1
+    return True
+
+
+def _forget_made(staging: Staging, run: StagedRun, done: Purged) -> None:
+    """Delete what was made from a run's rows: models, the sample, the private report."""
+    for path in run.state.models:
+        done.models += int(_delete(staging.root / path))
+    if run.state.models:
+        run.update(models=())
+    done.samples += int(_delete(run.folder / "synthetic"))
+    done.reports += int(_delete(run.report))
 
 
 def _take_out(run: StagedRun, family: Family, done: Purged) -> None:
@@ -136,7 +165,6 @@ def _take_out(run: StagedRun, family: Family, done: Purged) -> None:
             without_rows(file, at)
         profile = run.folder / "profiles" / folder_name(name)
         done.profiles += int(_delete(profile))
-    done.reports += int(_delete(run.report))
     _delete(run.errors)
     state = run.state
     run.update(
@@ -150,13 +178,6 @@ def _changed(path: Path, family: Family) -> dict[str, object]:
     if path not in family.left:
         return {}
     return {"rows": family.left[path], "fingerprint": file_fingerprint(path)}
-
-
-def _forget_models(staging: Staging, run: StagedRun, done: Purged) -> None:
-    for path in run.state.models:
-        done.models += int(_delete(staging.root / path))
-    if run.state.models:
-        run.update(models=())
 
 
 def _delete(path: Path) -> bool:

@@ -91,7 +91,8 @@ def _show(console: Console, document: dict[str, Any], project: Path) -> None:
             console.print(f"          {escape(name):<24}{count:>12,}")
         console.print(
             f"          {found['profiles']} profiles, {found['reports']} private reports, "
-            f"{found['models']} models, {found['unfinished']} unfinished runs"
+            f"{found['samples']} samples, {found['models']} models, "
+            f"{found['unfinished']} unfinished runs"
         )
     for part in document.get("purged", {}).get("parts", ()):
         console.print(f"[green]purged[/]    {part}")

@@ -139,6 +139,46 @@ def test_what_outlives_its_run_is_forgotten_too(
     assert not (quarantined / "report.html").exists()
 
 
+def synthetic(run: StagedRun) -> Path:
+    """Sample a table that is published as it is, so that it holds the subject's row."""
+    file = run.synthetic("customers") / "part.parquet"
+    file.parent.mkdir(parents=True)
+    pq.write_table(tables()["customers"], file)
+    return file
+
+
+def test_copies_of_a_subject_go_with_it(shop: Any, staging: Staging, run: StagedRun) -> None:
+    """Tables with `model: copy` hold real rows, in a run's sample and in quarantine."""
+    synthetic(run)
+    quarantined = staging.quarantine(run)
+    synthetic(run)
+    found = purged(shop, "--subject", f"customers={SUBJECT}")
+    left = [*quarantined.rglob("*.parquet"), *run.folder.glob("synthetic/**/*.parquet")]
+    assert (left, found["subject"]["samples"]) == ([], 2)
+
+
+def test_samples_of_others_stay(shop: Any, staging: Staging, run: StagedRun) -> None:
+    """A run whose rows are there, without the subject, keeps what was made of them."""
+    synthetic(run)
+    quarantined = staging.quarantine(run)
+    sampled = synthetic(run)
+    purged(shop, "--subject", "customers=999")
+    assert [sampled.exists(), (quarantined / "synthetic").exists()] == [True, True]
+
+
+def test_what_is_left_of_runs_whose_rows_are_gone_goes(
+    shop: Any, staging: Staging, run: StagedRun
+) -> None:
+    """Nobody can tell whose rows their reports, samples and refused tables were made of."""
+    synthetic(run)
+    quarantined = staging.quarantine(run)
+    run.forget_real_rows()
+    run.update(models=())
+    assert purged(shop, "--subject", f"customers={SUBJECT}")["subject"]["rows"] == {}
+    left = [run.report.exists(), *(p.name for p in quarantined.iterdir())]
+    assert left == [False]
+
+
 def test_an_interrupted_run_that_holds_the_subject_is_given_up(shop: Any, run: StagedRun) -> None:
     """It would go on with rows that it no longer has."""
     run.update(outcome=None)
