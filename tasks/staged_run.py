@@ -78,11 +78,17 @@ class StagedRun:
         return state
 
     def resumable(self, plan: str) -> bool:
-        """Whether the rows are staged, whole and fresh, and were pulled for the same plan."""
+        """Whether the rows are staged, whole and fresh, and were pulled for the same plan.
+
+        Each table must lie in a folder of its own, which is the whole table to whoever reads it;
+        older versions staged all tables in one.
+        """
         state = self.state
         fresh = datetime.now(UTC) - state.started < RESUME_WITHIN
         refs = (*state.pulled, *state.held_out)
-        staged = bool(state.pulled) and all(ref.path.is_file() for ref in refs)
+        staged = bool(state.pulled) and all(
+            ref.path.is_file() and ref.path.parent == self.divided(ref.table) for ref in refs
+        )
         return state.plan == plan and fresh and staged
 
     def real(self, table: str) -> Path:

@@ -132,6 +132,8 @@ class Staging:
         _make_private(folder)
         for part in ("synthetic", "verdicts"):
             if (run.folder / part).is_dir():
+                # the run was killed while it was refused, and went on
+                shutil.rmtree(folder / part, ignore_errors=True)
                 os.replace(run.folder / part, folder / part)
         shutil.copy2(run.report, folder / run.report.name)
         kept = sorted(folder.parent.iterdir())[-_KEEP_QUARANTINED:]
@@ -149,9 +151,14 @@ class Staging:
         """Keep the profiles of a published run, for the next one to tell what moved."""
         with written_whole(self.last_profiles) as unfinished:
             shutil.copytree(run.folder / "profiles", unfinished, dirs_exist_ok=True)
+            with suppress(FileNotFoundError):
+                shutil.copy2(run.folder / "metadata.json", unfinished)
 
     def settle(self, published: Callable[[], Collection[str]]) -> None:
         """Finish the runs that were cut off after their snapshot had become visible.
+
+        Their profiles are remembered, where they are there: the next refresh tells what moved
+        since that snapshot, not since an older one.
 
         Args:
             published: Gives the runs whose snapshots are in the sandbox; asked only where needed.
@@ -160,6 +167,8 @@ class Staging:
         visible = published() if unfinished else ()
         for run in unfinished:
             if run.state.run_id in visible:
+                with suppress(OSError):  # as after publishing: it takes nothing from the snapshot
+                    self.remember(run)
                 run.update(outcome="published")
 
     def clean(self, keep_runs: int) -> None:

@@ -34,9 +34,28 @@ with listening(Killer()):
 """
 
 
+REFUSE_AND_DIE = """
+import os, signal, sys
+
+def look(event, arguments):
+    if event == "os.rename" and "/quarantine/" in str(arguments[1]):
+        if str(arguments[1]).endswith("verdicts"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+from prefect_synth.flows.refresh import refresh
+sys.addaudithook(look)
+refresh(sys.argv[1])
+"""
+
+
 def kill(shop: Any, environment: dict[str, str], moment: str, step: str) -> None:
     """Refresh in a process that is killed at a certain moment."""
-    arguments = [sys.executable, "-c", REFRESH_AND_DIE, str(shop.file), moment, step]
+    die(environment, REFRESH_AND_DIE, str(shop.file), moment, step)
+
+
+def die(environment: dict[str, str], *script: str) -> None:
+    """Run a script that kills itself."""
+    arguments = [sys.executable, "-c", *script]
     died = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
 
@@ -79,6 +98,18 @@ def test_a_killed_refresh_does_not_disturb_what_readers_see(
     before = shop.latest()
     kill(shop, prefect_environment, "begin", "publish")
     assert shop.latest() == before
+
+
+def test_a_refusal_that_was_killed_is_finished_by_the_next(
+    shop: Any, prefect_environment: dict[str, str]
+) -> None:
+    """A part of the tables was in quarantine already: they are sampled and refused again."""
+    shop.configure("gates: {quality: {min: 1.0}}\n")
+    die(prefect_environment, REFUSE_AND_DIE, str(shop.file))
+    assert len(list(shop.staging.glob("quarantine/*/synthetic"))) == 1
+    name, outcome = shop.refresh()
+    assert (name, outcome.resumed) == ("Rejected", True)
+    assert len(list(shop.staging.glob("quarantine/*/report.html"))) == 1
 
 
 def test_rows_of_another_warehouse_are_not_published(

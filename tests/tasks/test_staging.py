@@ -36,8 +36,10 @@ def staging(tmp_path: Path) -> Staging:
 def pulled(staging: Staging, plan: str = "plan") -> StagedRun:
     """A run that has staged its one table."""
     run = staging.begin(plan)
-    run.real("orders").write_bytes(b"real rows")
-    run.update(pulled=(table_ref("orders", run.real("orders"), 1),))
+    file = run.divided("orders") / "training.parquet"
+    file.parent.mkdir()
+    file.write_bytes(b"real rows")
+    run.update(pulled=(table_ref("orders", file, 1),))
     return run
 
 
@@ -144,7 +146,15 @@ def test_a_half_pulled_run_begins_anew(staging: Staging) -> None:
 def test_rows_that_are_gone_are_pulled_again(staging: Staging) -> None:
     """A run whose files somebody has deleted is not resumed."""
     interrupted = pulled(staging)
-    interrupted.real("orders").unlink()
+    interrupted.state.pulled[0].path.unlink()
+    assert staging.begin("plan").folder != interrupted.folder
+
+
+def test_rows_of_an_older_version_are_pulled_again(staging: Staging) -> None:
+    """It staged all tables in one folder, which is not the folder of any."""
+    interrupted = staging.begin("plan")
+    interrupted.real("orders").write_bytes(b"real rows")
+    interrupted.update(pulled=(table_ref("orders", interrupted.real("orders"), 1),))
     assert staging.begin("plan").folder != interrupted.folder
 
 
@@ -228,6 +238,35 @@ def test_a_run_whose_snapshot_is_visible_is_over(staging: Staging) -> None:
     interrupted = pulled(staging)
     staging.settle(lambda: [interrupted.state.run_id])
     assert staging.begin("plan").folder != interrupted.folder
+
+
+def test_a_run_whose_snapshot_is_visible_is_remembered(staging: Staging) -> None:
+    """What moves is told from the last snapshot, though its run was killed right after."""
+    interrupted = pulled(staging)
+    (interrupted.folder / "profiles" / "orders").mkdir(parents=True)
+    staging.settle(lambda: [interrupted.state.run_id])
+    assert (staging.last_profiles / "orders").is_dir()
+
+
+def test_what_was_remembered_stays_without_profiles(staging: Staging) -> None:
+    """A run that has none takes nothing from those of the snapshot before."""
+    (staging.last_profiles / "orders").mkdir(parents=True)
+    interrupted = pulled(staging)
+    staging.settle(lambda: [interrupted.state.run_id])
+    assert ((staging.last_profiles / "orders").is_dir(), interrupted.state.outcome) == (
+        True,
+        "published",
+    )
+
+
+def test_a_refusal_that_was_cut_off_is_done_again(staging: Staging) -> None:
+    """The run that goes on has sampled and judged anew; its tables replace those of before."""
+    run = pulled(staging)
+    run.report.write_text("report")
+    for part in ("synthetic", "verdicts", "synthetic"):
+        (run.folder / part / "orders").mkdir(parents=True)
+        folder = staging.quarantine(run)
+    assert sorted(p.name for p in folder.iterdir()) == ["report.html", "synthetic", "verdicts"]
 
 
 def test_models_of_the_last_runs_stay(staging: Staging) -> None:
