@@ -41,7 +41,8 @@ class ExpectedRows:
         """Fewest and most rows that are accepted."""
         most = max(_MOST_SLACK * self.rows, _ROW_ERRORS * self.rows**0.5)
         slack = max(tolerance * self.rows, min(_ROW_ERRORS * self.error, most))
-        return max(0, int(self.rows - slack)), int(self.rows + slack)
+        fewest = int(self.rows > slack)  # no row at all is out of what is tolerated
+        return max(fewest, int(self.rows - slack)), int(self.rows + slack)
 
 
 def check_structure(

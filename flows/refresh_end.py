@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from prefect import get_run_logger
 from prefect.events import emit_event
@@ -16,10 +14,11 @@ from prefect_synth import __version__
 from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.expectations.gate import Judgement
 from prefect_synth.expectations.settings import TableGates
-from prefect_synth.expectations.verdict import Verdict
+from prefect_synth.flows.judged import Judged, manifest
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.artifacts import announce_place, draw_schema, keep_models, keep_scorecard
+from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
 from prefect_synth.tasks.published import published_snapshots
@@ -27,39 +26,11 @@ from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fi
 from prefect_synth.tasks.snapshots.records import SnapshotRef
 from prefect_synth.tasks.steps import guard
 from prefect_synth.tasks.validate import (
-    Comparison,
     Reports,
     judge_tables,
     report_judgement,
     validate_table,
 )
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A refresh whose synthetic tables are judged.
-
-    Args:
-        work: The refresh.
-        comparison: What was judged.
-        judgement: What was found.
-        reports: The HTML report in its two editions.
-    """
-
-    work: Work
-    comparison: Comparison
-    judgement: Judgement
-    reports: Reports
-
-    @property
-    def told(self) -> Disclosure:
-        """What of it may leave private staging."""
-        return Disclosure(self.work.staged.metadata)
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict as the sandbox and Prefect may have it."""
-        return self.told.verdict(self.judgement.verdict)
 
 
 def judge(
@@ -105,7 +76,7 @@ def publish(judged: Judged, models: list[ModelRef]) -> SnapshotRef:
             patient,
             run_id=work.staged.run.state.run_id,
             tables=judged.comparison.synthetic,
-            manifest=_manifest(judged, models),
+            manifest=manifest(judged, models),
             report=judged.reports.public,
             sandbox=work.setup.sandbox,
         )
@@ -122,14 +93,14 @@ def follow_up(judged: Judged, snapshot: SnapshotRef) -> tuple[str, ...]:
     work, project = judged.work, judged.work.setup.project
     later = "The next refresh tries again."
     troubles: list[str] = []
+    with _tried("what moved until the next one cannot be told", later, troubles):
+        work.setup.staging.remember(work.staged.run)
     with _tried("the artifact that names its place was not made", later, troubles):
         announce_place(project.project, snapshot)
     with _tried(
         "the event 'snapshot.published' was not sent", "Start by hand what waits for it.", troubles
     ):
         _emit_published(project.project, snapshot, judged.comparison)
-    with _tried("what moved until the next one cannot be told", later, troubles):
-        work.setup.staging.remember(work.staged.run)
     with _tried("old snapshots were not deleted", later, troubles):
         work.do(retain_snapshots, sandbox=work.setup.sandbox, last=project.sandbox.retain.last)
     return tuple(troubles)
@@ -162,7 +133,9 @@ def _compare(
         synthetic={name: ref.path for name, ref in synthetic.items()},
         rows={name: (rows, synthetic[name].rows) for name, rows in staged.rows.items()},
         expected_rows={
-            name: rows if name in kept else max(round(rows * scales[name]), min(rows, 1))
+            name: rows
+            if name in kept
+            else max(round(rows * scales[name]), _fewest(work, name, rows))
             for name, rows in extensions.rows.items()
         },
         profiles=folder / "profiles",
@@ -180,6 +153,12 @@ def _compare(
         models=tuple(models),
         user_checks=user_checks(work.setup),
     )
+
+
+def _fewest(work: Work, table: str, trained: int) -> int:
+    """A table that has real rows must have synthetic ones, unless all were dropped as orphans."""
+    dropping = work.setup.project.defaults.on_orphan == "drop"
+    return min(trained if dropping else work.staged.rows[table], 1)
 
 
 def _what_is_judged(work: Work, table: str, synthetic: Mapping[str, TableRef]) -> str:
@@ -226,26 +205,6 @@ def _fingerprints(work: Work, comparison: Comparison) -> dict[str, str]:
     }
 
 
-def _manifest(judged: Judged, models: list[ModelRef]) -> dict[str, Any]:
-    """What the snapshot says of itself; aggregates only, since the sandbox reads it."""
-    work, quality, told = judged.work, judged.judgement.quality, judged.told
-    project = work.setup.project
-    return {
-        "project": project.project,
-        "created": work.staged.run.state.started,
-        "version": __version__,
-        "seed": project.run.seed,
-        "scale": project.defaults.scale,
-        "kept": list(judged.comparison.kept),
-        "models": {model.table: model.fingerprint for model in models},
-        "metadata": told.metadata.to_dict(),
-        "holdout": _held_out(judged),
-        "quality": told.quality(quality).to_dict() if quality else None,
-        "scores": [told.score(score).to_dict() for score in judged.judgement.scores],
-        "verdict": judged.verdict.to_dict(),
-    }
-
-
 def refuse(judged: Judged) -> Path:
     """Keep what was refused for inspection, and say so; what readers see stays as it is.
 
@@ -286,15 +245,6 @@ def _resource(project: str) -> dict[str, str]:
     return {
         "prefect.resource.id": f"prefect-synth.project.{project}",
         "prefect.resource.name": project,
-    }
-
-
-def _held_out(judged: Judged) -> dict[str, Any]:
-    """How many rows of which tables no model saw; counts only."""
-    staged = judged.work.staged
-    return {
-        "units": list(staged.units),
-        "rows": {ref.table: ref.rows for ref in staged.held_out},
     }
 
 

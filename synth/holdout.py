@@ -4,6 +4,11 @@ A root entity (a customer) is held out together with all rows that hang on it, s
 model has not seen is really unseen. The choice depends on the key alone: the same families stay
 held out from night to night, whatever else changes. Tables above and beside the families
 (products, regions) are *shared*: nothing of them is held out.
+
+A small table below the families could lose all its rows, and nothing could be trained. Then the
+family of one of its rows is spared, the one whose hash is lowest: sharing the table instead would
+leave its keys without parents, and to hold nothing out at all would leave no table judged by what
+the models have not seen.
 """
 
 from __future__ import annotations
@@ -72,7 +77,8 @@ def hold_out(
 
     Returns:
         The choice. A row of which any parent is held out is held out too, so no key dangles among
-        the rows that are left.
+        the rows that are left. Every table that has rows keeps one to train on: where all of them
+        were chosen, a family is spared.
     """
     rows = {name: count_rows(tables[name]) for name in metadata.tables}
     held: dict[str, Flags] = {}
@@ -137,17 +143,53 @@ def _families(
     below = _below(metadata, root, component)
     relations = [r for r in metadata.relationships if r.child in below and r.parent in below]
     links = {r: _link(r, tables) for r in relations}
-    held = {
+    chosen = {
         name: _drawn(_row_hashes(metadata, tables[name], name), fraction, salt)
         for name in component
         if name in below
     }
     for relation, link in links.items():  # a row that hangs on somebody does not choose itself
         if relation.child != root or relation.parent == root:
-            held[relation.child] &= link == NO_PARENT
+            chosen[relation.child] &= link == NO_PARENT
+    held = _with_below(chosen, links)
+    starved = [name for name, flags in held.items() if len(flags) and flags.all()]
+    if not starved:
+        return held
+    first = {name: int(_row_hashes(metadata, tables[name], name).argmin()) for name in starved}
+    return _with_below(_without_above(chosen, links, first), links)
+
+
+def _with_below(
+    chosen: Mapping[str, Flags], links: Mapping[Relationship, Ints]
+) -> dict[str, Flags]:
+    """The chosen rows, and all that hang on them."""
+    held = {name: flags.copy() for name, flags in chosen.items()}
     while _pass_down(held, links):
         pass
     return held
+
+
+def _without_above(
+    chosen: Mapping[str, Flags], links: Mapping[Relationship, Ints], rows: Mapping[str, int]
+) -> dict[str, Flags]:
+    """The chosen rows, but a row of some tables and all that it hangs on."""
+    spared = {name: np.zeros(len(flags), dtype=bool) for name, flags in chosen.items()}
+    for name, row in rows.items():
+        spared[name][row] = True
+    while _pass_up(spared, links):
+        pass
+    return {name: flags & ~spared[name] for name, flags in chosen.items()}
+
+
+def _pass_up(spared: Mapping[str, Flags], links: Mapping[Relationship, Ints]) -> bool:
+    """Spare what a spared row hangs on; whether anything changed."""
+    changed = False
+    for relation, link in links.items():
+        above = link[spared[relation.child] & (link != NO_PARENT)]
+        parent = spared[relation.parent]
+        changed |= not parent[above].all()
+        parent[above] = True
+    return changed
 
 
 def _pass_down(held: Mapping[str, Flags], links: Mapping[Relationship, Ints]) -> bool:

@@ -13,6 +13,7 @@ from prefect_synth.expectations.gate import TableJudgement, judge_snapshot, judg
 from prefect_synth.expectations.profile import profile_table
 from prefect_synth.expectations.settings import Gates, QualityGates
 from prefect_synth.expectations.sides import Sides
+from prefect_synth.expectations.structure import ExpectedRows
 from prefect_synth.expectations.suite import build_suite
 from prefect_synth.synth.metadata import Column, Metadata, Table
 
@@ -131,6 +132,14 @@ def test_the_rows_asked_for_are_the_measure(shop) -> None:
     """A table of half the size passes where half was asked for."""
     half = shop.table("orders").slice(0, 1_500)
     assert shop.judge_instead("orders", half, expected_rows=1_500).passed
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "expected"), [(1, 0.0, 1), (3, 0.0, 2), (3, 2.0, 0), (0, 0.0, 0)]
+)
+def test_no_row_is_less_than_was_asked_for(rows: int, error: float, expected: int) -> None:
+    """An empty table passes where none was asked for, or where chance explains it."""
+    assert ExpectedRows(rows, error).bounds(0.02)[0] == expected
 
 
 def test_a_constant_column_fails(shop, replace_column) -> None:

@@ -18,7 +18,8 @@ import pytest
 
 from prefect_synth.flows.project import load_project
 from prefect_synth.flows.refresh_setup import open_setup
-from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.holdout import hold_out
+from prefect_synth.synth.metadata import Column, Metadata, Table
 from prefect_synth.tasks.blocks import Sandbox, Warehouse
 from prefect_synth.tasks.connections import BlockNotFoundError, open_project_warehouse
 
@@ -221,6 +222,18 @@ def test_a_failed_gate_leaves_what_readers_see(shop: Any, published: Any) -> Non
     name, outcome = shop.refresh()
     assert (name, shop.latest(), outcome.snapshot_id) == ("Rejected", before, None)
     assert outcome.failures[0].startswith("snapshot: quality failed")
+
+
+def test_a_small_table_is_not_published_empty(shop: Any) -> None:
+    """All its three rows hang on customers who would be held out: one of them is spared."""
+    customers = pa.table({"customer_id": pa.array(range(120), pa.int32())})
+    key = Table("customers", {"customer_id": Column("customer_id", "id")}, ("customer_id",))
+    held = hold_out(Metadata({"customers": key}), {"customers": customers}, 0.49).held["customers"]
+    shop.execute("CREATE TABLE vips (customer_id INTEGER REFERENCES customers (customer_id))")
+    shop.execute(f"INSERT INTO vips VALUES {', '.join(f'({i})' for i in held.nonzero()[0][:3])}")
+    shop.configure("privacy: {unit: customers, holdout: 0.49}\n")
+    name, outcome = shop.refresh()
+    assert (name, outcome.tables["vips"].synthetic) == ("Published", 3), outcome.failures
 
 
 def test_settings_of_tables_and_columns_hold(shop: Any) -> None:

@@ -128,6 +128,28 @@ def test_nothing_is_held_out_where_nothing_was_asked() -> None:
     assert hold_out(metadata, tables, 0.0).held == {}
 
 
+@given(st.integers(0, 400), st.integers(1, 3))
+def test_every_table_keeps_a_row_to_train_on(salt: int, few: int) -> None:
+    """Of a small table some family is spared, whole, and the others stay held out."""
+    metadata, tables = shop(100)
+    tables = {**tables, "lines": tables["lines"].slice(0, few)}
+    held = hold_out(metadata, tables, 0.49, salt=salt).held
+    assert held["customers"].any()
+    assert not any(flags.all() for flags in held.values())
+    owner = tables["orders"]["customer_id"].to_numpy()
+    known = ~np.isnan(owner)
+    assert (held["orders"][known] == held["customers"][owner[known].astype(int)]).all()
+    assert (held["lines"] == held["orders"][tables["lines"]["order_id"].to_numpy()]).all()
+
+
+def test_an_empty_table_spares_nobody() -> None:
+    """There is nothing to train on anyway."""
+    metadata, tables = shop(100)
+    empty = {**tables, "lines": tables["lines"].slice(0, 0)}
+    first, second = (hold_out(metadata, t, 0.1).held["customers"] for t in (tables, empty))
+    assert (first == second).all()
+
+
 def staff(chiefs: int):
     """A tree of employees for each chief."""
     boss = np.r_[np.full(chiefs, np.nan), np.arange(990) % chiefs]
