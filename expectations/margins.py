@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from scipy.special import stdtrit
+from scipy.special import betainc, stdtrit
 
 
 def two_sample_margin(real: int, synthetic: int, alpha: float) -> float:
@@ -66,13 +66,22 @@ def mean_margin(real: int, synthetic: int, alpha: float) -> float:
     return float(stdtrit(real - 1, 1 - alpha / 2)) * math.sqrt(1 / real + 1 / synthetic)
 
 
-def absence(count: float, real: int, synthetic: int) -> float:
+def absence(count: float, real: int, synthetic: int, hidden: int = 0) -> float:
     """Chance that a category which `count` real rows have is in no synthetic row.
 
     If both samples come from one population, every arrangement of the rows is equally likely
     (Fisher's exact test): the chance that all `count` fall on the real side.
+
+    Args:
+        count: Real rows that have the category.
+        real: Rows of the real sample.
+        synthetic: Rows of the synthetic sample.
+        hidden: So many synthetic rows may have it and not be seen.
     """
-    return (real / (real + synthetic)) ** count if real else 1.0
+    if not real or not count:
+        return 1.0
+    # the binomial distribution function of `hidden`, for counts that are no whole numbers too
+    return float(betainc(count, hidden + 1, real / (real + synthetic)))
 
 
 def coverage_margin(

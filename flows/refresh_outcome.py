@@ -7,8 +7,8 @@ from pathlib import Path
 
 from prefect_synth.expectations.scorecard import PROPERTIES
 from prefect_synth.expectations.verdict import Verdict
+from prefect_synth.flows.judged import Judged
 from prefect_synth.flows.outcome import Outcome, TableOutcome
-from prefect_synth.flows.refresh_end import Judged
 from prefect_synth.synth.metrics.quality import QualityScore
 from prefect_synth.tasks.snapshots.records import SnapshotRef
 

@@ -14,11 +14,9 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from prefect_synth.expectations.copies import profile_copies
-from prefect_synth.expectations.drift import drift_lines
 from prefect_synth.expectations.freshness import check_freshness
 from prefect_synth.expectations.gate import (
     Judgement,
-    TableJudgement,
     judge_snapshot,
     judge_table,
 )
@@ -36,19 +34,10 @@ from prefect_synth.expectations.report_identity import run_identity
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.shapes import FEWEST_ROWS
 from prefect_synth.expectations.sides import Sides
-from prefect_synth.synth.hierarchy.links import OnOrphan
-from prefect_synth.synth.hierarchy.part import TablePart
-from prefect_synth.synth.metadata import Metadata
-from prefect_synth.synth.metrics.hashing import Hashes
-from prefect_synth.synth.rules.ruleset import TableRules
-from prefect_synth.synth.storage import folder_name
+from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.progress import progress
-from prefect_synth.tasks.published import PublishedSnapshots
-from prefect_synth.tasks.references import ModelRef
 from prefect_synth.tasks.steps import guarded, keyed_by
-from prefect_synth.tasks.suites import UserChecks
-from prefect_synth.tasks.synthesis import read_metadata
 
 STEP = "validate"
 
@@ -73,110 +62,6 @@ class Reports(BaseModel):
 
     private: Path
     public: Path
-
-
-class Comparison(BaseModel):
-    """Real and synthetic tables in staging, and where their judgement is kept.
-
-    Args:
-        metadata: JSON file of the schema.
-        real: The staged real tables, as far as models saw them.
-        holdout: What models never saw, of the tables that belong to families.
-        whole: Both parts of the real tables.
-        synthetic: The synthetic tables.
-        rows: Real and synthetic rows by table.
-        expected_rows: By table, how many rows were asked for.
-        profiles: Folder of what is remembered of the real tables.
-        verdicts: Folder of the verdicts.
-        kept: Tables that are published as they are.
-        excluded: Tables and columns that were left out by request.
-        on_orphan: What was done with foreign keys whose parent does not exist.
-        gates: What must hold.
-        table_gates: What must hold of tables that have gates of their own.
-        units: The tables whose rows are the root entities, such as people.
-        quasi_identifiers: By table, columns that together may single somebody out.
-        pulled: When the real rows were read.
-        last: The last published snapshots, and their figures.
-        last_profiles: Folder of what was remembered of the real tables at the last one.
-        models: The trained parts, which know the rules in force.
-        user_checks: Suites and checks of the user's own.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    metadata: Path
-    real: dict[str, Path]
-    holdout: dict[str, Path]
-    whole: dict[str, Path]
-    synthetic: dict[str, Path]
-    rows: dict[str, tuple[int, int]]
-    expected_rows: dict[str, int]
-    profiles: Path
-    verdicts: Path
-    kept: tuple[str, ...]
-    excluded: tuple[str, ...] = ()
-    on_orphan: OnOrphan = "error"
-    gates: Gates
-    table_gates: dict[str, Gates] = {}
-    units: tuple[str, ...] = ()
-    quasi_identifiers: dict[str, tuple[str, ...]] = {}
-    pulled: datetime
-    last: PublishedSnapshots = PublishedSnapshots()
-    last_profiles: Path
-    models: tuple[ModelRef, ...] = ()
-    user_checks: UserChecks
-
-    def rules(self) -> dict[str, TableRules]:
-        """The rules in force, by table."""
-        parts = (TablePart.load(model.path) for model in self.models)
-        return {part.name: part.rules for part in parts if part.rules.rules}
-
-    def read_metadata(self) -> Metadata:
-        """The schema."""
-        return read_metadata(self.metadata)
-
-    def sides(self) -> Sides:
-        """The tables, as the judgement takes them."""
-        metadata = self.read_metadata()
-        return Sides(metadata, self.real, self.synthetic, self.holdout, self.whole, self.units)
-
-    def gates_of(self, table: str) -> Gates:
-        """What must hold of one table."""
-        return self.table_gates.get(table, self.gates)
-
-    def personal_values(self) -> dict[str, Mapping[str, Hashes]]:
-        """By table and column, hashes of the real values that identify someone."""
-        return {
-            table: TableProfile.load(self.profile_folder(table)).pii
-            for table in self.synthetic
-            if table not in self.kept
-        }
-
-    def profiles_then_and_now(self) -> tuple[dict[str, TableProfile], dict[str, TableProfile]]:
-        """What is remembered of the real tables at the last published snapshot, and now.
-
-        Nothing of then where there is none, or where it was written by another version.
-        """
-        now = {table: TableProfile.load(self.profile_folder(table)) for table in self.synthetic}
-        folders = {table: self.last_profiles / folder_name(table) for table in now}
-        try:
-            then = {t: TableProfile.load(f) for t, f in folders.items() if f.is_dir()}
-        except (ValueError, TypeError, KeyError, OSError):
-            then = {}
-        return (then, now) if then else ({}, {})
-
-    def verdict_file(self, table: str) -> Path:
-        """Where the verdict on a table is kept."""
-        return self.verdicts / f"{folder_name(table)}.json"
-
-    def profile_folder(self, table: str) -> Path:
-        """Where it is kept what is remembered of a real table."""
-        return self.profiles / folder_name(table)
-
-    def judged(self, table: str) -> TableJudgement:
-        """What was said of one table."""
-        text = self.verdict_file(table).read_text(encoding="utf-8")
-        return TableJudgement.from_dict(json.loads(text))
 
 
 @task(
@@ -294,7 +179,7 @@ def report_judgement(
     )
     content = replace(
         content,
-        drift=drift_lines(*comparison.profiles_then_and_now()),
+        drift=comparison.drift(),
         history=comparison.last.past(),
     )
     write_report(reports.private, content, "private")

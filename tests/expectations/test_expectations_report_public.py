@@ -135,6 +135,13 @@ def test_an_unknown_kind_of_drift_is_not_told() -> None:
     assert line.what == "changed"
 
 
+def test_drift_that_few_rows_decide_is_not_told() -> None:
+    """A category of nineteen rows may be a family."""
+    lines = tuple(DriftLine("t", "c", "new categories", 0.1, rows=n) for n in (K - 1, K, None))
+    found = public(content(drift=lines)).drift
+    assert [(line.what, line.rows) for line in found] == [("new categories", None)] * 2
+
+
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

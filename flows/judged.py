@@ -1,0 +1,72 @@
+"""A judged refresh, and what its snapshot says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect_synth import __version__
+from prefect_synth.expectations.disclosure import Disclosure
+from prefect_synth.expectations.gate import Judgement
+from prefect_synth.expectations.verdict import Verdict
+from prefect_synth.flows.refresh_work import Work
+from prefect_synth.tasks.comparison import Comparison
+from prefect_synth.tasks.references import ModelRef
+from prefect_synth.tasks.validate import Reports
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A refresh whose synthetic tables are judged.
+
+    Args:
+        work: The refresh.
+        comparison: What was judged.
+        judgement: What was found.
+        reports: The HTML report in its two editions.
+    """
+
+    work: Work
+    comparison: Comparison
+    judgement: Judgement
+    reports: Reports
+
+    @property
+    def told(self) -> Disclosure:
+        """What of it may leave private staging."""
+        return Disclosure(self.work.staged.metadata)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict as the sandbox and Prefect may have it."""
+        return self.told.verdict(self.judgement.verdict)
+
+
+def manifest(judged: Judged, models: Sequence[ModelRef]) -> dict[str, Any]:
+    """What the snapshot says of itself; aggregates only, since the sandbox reads it."""
+    work, quality, told = judged.work, judged.judgement.quality, judged.told
+    project = work.setup.project
+    return {
+        "project": project.project,
+        "created": work.staged.run.state.started,
+        "version": __version__,
+        "seed": project.run.seed,
+        "scale": project.defaults.scale,
+        "kept": list(judged.comparison.kept),
+        "models": {model.table: model.fingerprint for model in models},
+        "metadata": told.metadata.to_dict(),
+        "holdout": _held_out(judged),
+        "quality": told.quality(quality).to_dict() if quality else None,
+        "scores": [told.score(score).to_dict() for score in judged.judgement.scores],
+        "verdict": judged.verdict.to_dict(),
+    }
+
+
+def _held_out(judged: Judged) -> dict[str, Any]:
+    """How many rows of which tables no model saw; counts only."""
+    staged = judged.work.staged
+    return {
+        "units": list(staged.units),
+        "rows": {ref.table: ref.rows for ref in staged.held_out},
+    }
