@@ -91,7 +91,7 @@ def coverage_margin(
     synthetic: int,
     alpha: float,
 ) -> float:
-    """Largest share of the real rows whose categories an honest sample lacks.
+    """Largest share of the real rows whose categories an honest sample lacks, of those counted.
 
     How likely a category is to come again is told by its other rows, without the one that brought
     it into the sample: one that occurs once may never come again. What is missing exceeds its mean
@@ -110,7 +110,11 @@ def coverage_margin(
         shares[name] * (1 - min(1.0, max(0.0, count - 1) / (real - 1))) ** synthetic
         for name, count in counts.items()
     )
-    return min(1.0, missing + math.sqrt(math.log(1 / alpha) * (1 / real + 1 / synthetic)))
+    counted = sum(shares[name] for name in counts)  # rare categories are neither real nor missing
+    if counted <= 0:
+        return 1.0
+    rows = 1 / (real * counted) + 1 / (synthetic * counted)
+    return min(1.0, missing / counted + math.sqrt(math.log(1 / alpha) * rows))
 
 
 def copies_margin(share: float, synthetic: int) -> float:

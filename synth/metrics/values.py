@@ -62,7 +62,8 @@ def codes(*sides: pa.ChunkedArray) -> tuple[list[Ints], int]:
     encoded = _are_encoded(sides)
     if not encoded:
         sides = tuple(_unified([plain(side) for side in sides]))
-    together = pa.chunked_array([chunk for side in sides for chunk in side.chunks])
+    chunks = [chunk for side in sides for chunk in side.chunks]
+    together = pa.chunked_array(chunks, None if chunks else sides[0].type)
     numbered, size = _number(together)
     if encoded:
         numbered, size = _used(numbered, size)

@@ -73,7 +73,13 @@ def test_a_category_that_came_once_may_never_come_again() -> None:
 
 def test_large_samples_cover_what_is_common() -> None:
     """Chance leaves no common category out of thousands of rows."""
-    assert coverage_margin({"a": 900.0}, {"a": 0.09}, 10_000, 10_000, 0.001) < 0.04
+    assert coverage_margin({"a": 9_000.0}, {"a": 0.9}, 10_000, 10_000, 0.001) < 0.04
+
+
+def test_what_may_be_missing_is_a_share_of_what_is_counted() -> None:
+    """Ten districts of six rows among 480: of sixty fresh rows most districts have none."""
+    shares = {str(i): 6 / 480 for i in range(10)}
+    assert coverage_margin(dict.fromkeys(shares, 6.0), shares, 480, 60, 0.001) > 0.5
 
 
 def test_what_is_absent_by_chance_is_counted_as_fisher_does() -> None:

@@ -69,3 +69,9 @@ def test_every_child_of_an_empty_parent_is_an_orphan():
     """Without parents every reference dangles."""
     parent = pa.table({"id": pa.array([], pa.int64())})
     assert orphans(pa.table({"fk": [1, 2, None]}), ["fk"], parent, ["id"]) == 2
+
+
+def test_empty_tables_have_neither_orphans_nor_duplicates():
+    """Tables without a single batch are tables all the same."""
+    empty = pa.table({"id": pa.chunked_array([], pa.int64())})
+    assert (orphans(empty, ["id"], empty, ["id"]), key_duplicates(empty, ["id"])) == (0, 0)
