@@ -179,6 +179,7 @@ def report_judgement(
     )
     content = replace(
         content,
+        notes=replace(content.notes, excluded=comparison.excluded),
         drift=comparison.drift(),
         history=comparison.last.past(),
     )

@@ -248,6 +248,15 @@ def test_a_run_whose_snapshot_is_visible_is_remembered(staging: Staging) -> None
     assert (staging.last_profiles / "orders").is_dir()
 
 
+def test_the_schema_is_remembered_beside_the_profiles(staging: Staging) -> None:
+    """So that the next refresh can tell of changed keys."""
+    run = pulled(staging)
+    (run.folder / "profiles").mkdir()
+    (run.folder / "metadata.json").write_text("{}")
+    staging.remember(run)
+    assert [path.name for path in staging.last_profiles.iterdir()] == ["metadata.json"]
+
+
 def test_what_was_remembered_stays_without_profiles(staging: Staging) -> None:
     """A run that has none takes nothing from those of the snapshot before."""
     (staging.last_profiles / "orders").mkdir(parents=True)
