@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from prefect_synth.synth.metrics.keys import NO_PARENT, key_codes, parent_rows
@@ -54,15 +55,25 @@ def key_duplicates(table: pa.Table, columns: Sequence[str]) -> int:
     return int(len(keys) - len(np.unique(keys)))
 
 
+def orphan_rows(
+    child: pa.Table,
+    child_columns: Sequence[str],
+    parent: pa.Table,
+    parent_columns: Sequence[str],
+) -> npt.NDArray[np.bool_]:
+    """Which child rows refer to a parent that does not exist, [n].
+
+    A key with a null refers to nothing and is no orphan (SQL's MATCH SIMPLE).
+    """
+    parents, referring = parent_rows(child, child_columns, parent, parent_columns)
+    return (parents == NO_PARENT) & referring
+
+
 def orphans(
     child: pa.Table,
     child_columns: Sequence[str],
     parent: pa.Table,
     parent_columns: Sequence[str],
 ) -> int:
-    """Count the child rows that refer to a parent which does not exist.
-
-    A key with a null refers to nothing and is no orphan (SQL's MATCH SIMPLE).
-    """
-    parents, referring = parent_rows(child, child_columns, parent, parent_columns)
-    return int(np.count_nonzero((parents == NO_PARENT) & referring))
+    """Count the child rows that refer to a parent which does not exist, as `orphan_rows` finds."""
+    return int(np.count_nonzero(orphan_rows(child, child_columns, parent, parent_columns)))
