@@ -82,6 +82,12 @@ def merge_suites(file: Suite | None, fresh: Suite, tables: Collection[str]) -> M
     return replace(merge, suite=suite, added=tuple(shown(e) for e in new))
 
 
+def orphaned(merge: Merge) -> list[Expectation]:
+    """A person's expectations that are disabled because a column or table is not there."""
+    found = merge.suite["expectations"]
+    return [one for one in found if ours(one).get("disabled") == COLUMN_GONE]
+
+
 def shown(expectation: Expectation) -> str:
     """An expectation as people read it: its type and columns."""
     columns = ", ".join(sorted(columns_of(expectation)))

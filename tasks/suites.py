@@ -11,8 +11,14 @@ from prefect_synth.expectations.profile import TableProfile
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.sides import Sides
 from prefect_synth.expectations.suite import Suite, bind
-from prefect_synth.expectations.suite_files import load_suite, read_suite, suite_file
-from prefect_synth.expectations.suite_merge import Merge
+from prefect_synth.expectations.suite_files import (
+    load_suite,
+    read_suite,
+    stray_files,
+    suite_file,
+)
+from prefect_synth.expectations.suite_form import Expectation, columns_of
+from prefect_synth.expectations.suite_merge import Merge, orphaned
 from prefect_synth.expectations.suite_modules import import_modules
 from prefect_synth.expectations.suite_settings import SqlCheck
 from prefect_synth.expectations.verdict import Check
@@ -75,7 +81,9 @@ class UserChecks(BaseModel):
         """
         broken = import_modules(self.modules, self.base)
         lags = [c for table in sides.metadata.tables for c in self._lag(table, sides, gates_of)]
-        return (*broken, *lags, *run_sql_checks(self.checks, sides.synthetic, self.memory))
+        strays = [_stray(path) for path in stray_files(self.folder, sides.metadata.tables)]
+        sql = run_sql_checks(self.checks, sides.synthetic, self.memory)
+        return (*broken, *lags, *strays, *sql)
 
     def fingerprint(self, table: str) -> str:
         """Of all that the verdict on one table depends on."""
@@ -91,3 +99,28 @@ class UserChecks(BaseModel):
             cure = "what it lacks was generated for this run: run prefect-synth suites generate"
             found = f"{merge.behind} expectations behind"
             yield Check("suite file", table, None, "expectation", found, required, "warned", cure)
+        for lost in orphaned(merge):
+            yield _lost(table, lost, sides.metadata)
+
+
+def _lost(table: str, expectation: Expectation, metadata: Metadata) -> Check:
+    """A person's expectation that does not run any more, or never did: nobody may miss it."""
+    gone = sorted(columns_of(expectation) - set(metadata.tables[table].columns))
+    parent = expectation["kwargs"].get("parent_table")
+    missing = ", ".join(gone) if gone else f"the table {parent}"
+    return Check(
+        "lost expectation",
+        table,
+        ", ".join(gone) or None,
+        "expectation",
+        f"{expectation['type']} is not run",
+        "it is about columns that are there",
+        "warned",
+        f"there is no {missing}: correct or delete the expectation in the suite file",
+    )
+
+
+def _stray(path: Path) -> Check:
+    cure = "nothing in it is run: give it the name of a table, or delete it"
+    required = "the file of a table of the schema"
+    return Check("suite file", None, None, "expectation", path.name, required, "warned", cure)

@@ -55,9 +55,15 @@ def edit(shop: Any, table: str, *own: dict[str, Any]) -> None:
 
 def checks(shop: Any) -> dict[str, str]:
     """Status by name of the checks of the published snapshot."""
+    return {check["name"]: check["status"] for check in notes(shop)}
+
+
+def notes(shop: Any) -> list[dict[str, Any]]:
+    """The checks of the published snapshot."""
     folder = sorted((shop.sandbox / "snapshots").iterdir())[-1]
     manifest = json.loads((folder / "manifest.json").read_text())
-    return {check["name"]: check["status"] for check in manifest["verdict"]["checks"]}
+    found: list[dict[str, Any]] = manifest["verdict"]["checks"]
+    return found
 
 
 def test_every_table_gets_a_file_from_the_catalogue_alone(shop: Any) -> None:
@@ -124,6 +130,9 @@ def refreshed(shop: Any, prefect_url: str) -> Any:
     )
     generate(shop)
     edit(shop, "products", OWN)
+    typo = {"type": "expect_column_max_to_be_between", "kwargs": {"column": "quantty"}}
+    edit(shop, "order_items", typo)
+    (shop.folder / "suites" / "clients.json").write_text('{"expectations": []}')
     shop.execute("ALTER TABLE customers ADD points INTEGER")
     name, outcome = shop.refresh()
     assert name == "Published", outcome.failures
@@ -140,6 +149,16 @@ def test_a_refresh_judges_by_files_classes_and_sql(refreshed: Any, tmp_path: Pat
     generate(refreshed)
     _no_real_value(refreshed)
     _data_docs(refreshed, tmp_path / "docs")
+
+
+def test_no_expectation_of_a_persons_own_vanishes_quietly(refreshed: Any) -> None:
+    """One with a mistyped column, and the file of a table that was renamed, are told each."""
+    told = {
+        (c["name"], c["table"], c["column"], c["observed"], c["status"]) for c in notes(refreshed)
+    }
+    lost = "expect_column_max_to_be_between is not run"
+    assert ("lost expectation", "order_items", "quantty", lost, "warned") in told
+    assert ("suite file", None, None, "clients.json", "warned") in told
 
 
 def _no_real_value(shop: Any) -> None:
