@@ -7,7 +7,7 @@ nothing else and write nothing, and all that is told of their results is how man
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from prefect_synth.synth.hierarchy.spill import parse_size
 _SECONDS = 300.0
 _MEMORY = "1GB"
 _SOURCE = "synthetic source "
+_RESERVED = frozenset({"information_schema", "pg_catalog", "memory", "system", "temp"})
 _SETTINGS = (
     "threads = 2",
     "temp_directory = ''",  # nothing is written, not even to spill
@@ -50,19 +51,30 @@ def run_sql_checks(
 
     Returns:
         A check for each query with the number of rows that it returned, never a value of them. A
-        query that broke is `crashed`, by the kind of its error.
+        query that broke is `crashed`, by the kind of its error; one that names a table that SQL
+        cannot reach says so.
     """
-    return [_run(name, check, synthetic, memory, seconds) for name, check in checks.items()]
+    barred = _barred(synthetic)
+    return [_run(name, check, synthetic, barred, memory, seconds) for name, check in checks.items()]
 
 
 def _run(
-    name: str, check: SqlCheck, synthetic: Mapping[str, Path], memory: str | None, seconds: float
+    name: str,
+    check: SqlCheck,
+    synthetic: Mapping[str, Path],
+    barred: Mapping[str, str],
+    memory: str | None,
+    seconds: float,
 ) -> Check:
     found = Check(name, None, None, "expectation", None, "the query returns no row", "passed")
     try:
         # a connection for each: a query that was interrupted or ran out of memory harms no other
-        with closing(_confined(synthetic, memory)) as database:
+        tables = {table: path for table, path in synthetic.items() if table not in barred}
+        with closing(_confined(tables, memory)) as database:
+            _refuse_barred(database, check.sql, barred)
             rows = _count(database, check.sql, seconds)
+    except UnreachableTableError as error:
+        return replace(found, status="crashed", detail=str(error))
     except Exception as error:
         kind = type(error).__name__
         detail = f"the check itself broke ({kind}); the data may be good"
@@ -74,6 +86,49 @@ def _run(
 
 class NotOneQueryError(ValueError):
     """The text of a check is not one SELECT."""
+
+
+class UnreachableTableError(ValueError):
+    """A check names a table that SQL cannot reach; the message names tables, reason and cure."""
+
+
+def _barred(tables: Iterable[str]) -> dict[str, str]:
+    """Why some tables cannot be reached in SQL, by table."""
+    alike: dict[str, list[str]] = {}
+    for table in tables:
+        alike.setdefault(_folded(table), []).append(table)
+    found: dict[str, str] = {}
+    for folded, named in alike.items():
+        shown = ", ".join(f"'{table}'" for table in named)
+        if len(named) > 1:
+            reason = f"the tables {shown} are one to SQL, which does not tell cases apart"
+            found |= dict.fromkeys(named, reason)
+        elif folded.rpartition(".")[0] in _RESERVED:
+            found |= {named[0]: f"the table {shown} lies in a schema that DuckDB keeps for itself"}
+    return found
+
+
+def _refuse_barred(
+    database: duckdb.DuckDBPyConnection, sql: str, barred: Mapping[str, str]
+) -> None:
+    try:
+        named = database.get_table_names(sql, qualified=True) if barred else ()
+    except duckdb.Error:  # of a query that is wrong; running it tells how
+        named = ()
+    asked = {_folded(name.replace('"', "")) for name in named}
+    # DuckDB has views of its own in its schemas, and names what these read instead
+    text = sql.lower().replace('"', "")
+    asked |= {table.lower() for table in barred if "." in table and table.lower() in text}
+    reasons = [why for table, why in barred.items() if _folded(table.replace('"', "")) in asked]
+    if reasons:
+        raise UnreachableTableError(
+            f"{'; '.join(dict.fromkeys(reasons))}: write this check as an expectation of a suite"
+        )
+
+
+def _folded(table: str) -> str:
+    """A name as DuckDB compares it; its own schema and database need not be said."""
+    return table.lower().removeprefix("memory.").removeprefix("main.")
 
 
 def _count(database: duckdb.DuckDBPyConnection, sql: str, seconds: float) -> int:

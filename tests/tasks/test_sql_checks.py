@@ -140,6 +140,27 @@ def test_a_check_has_its_memory(synthetic: dict) -> None:
     assert "OutOfMemoryException" in run(sql, synthetic, memory="20MB").detail
 
 
+@pytest.mark.parametrize(
+    ("table", "sql", "reason"),
+    [
+        ("ORDERS", "SELECT * FROM orders", "'orders', 'ORDERS' are one to SQL"),
+        ("main.Orders", 'SELECT * FROM "Orders"', "'orders', 'main.Orders' are one to SQL"),
+        ("CRM.Customers", "SELECT * FROM crm.customers", "'crm.customers', 'CRM.Customers' are"),
+        ("pg_catalog.x", "SELECT * FROM pg_catalog.x", "'pg_catalog.x' lies in a schema that"),
+        ("temp.x", "SELECT 1 FROM temp.x", "'temp.x' lies in a schema that"),
+        ("information_schema.tables", "FROM Information_Schema.tables", "DuckDB keeps for itself"),
+    ],
+)
+def test_a_table_that_sql_cannot_reach_is_named(
+    table: str, sql: str, reason: str, synthetic: dict
+) -> None:
+    """The check that asks for it says why; the others run."""
+    checks = {"bad": SqlCheck(sql=sql), "good": SqlCheck(sql='SELECT * FROM "o""d" WHERE x > 1')}
+    bad, good = run_sql_checks(checks, {**synthetic, table: synthetic["orders"]})
+    assert (bad.status, reason in bad.detail) == ("crashed", True)
+    assert good.status == "passed"
+
+
 def test_checks_do_not_disturb_each_other(synthetic: dict) -> None:
     """After one that broke the next runs."""
     checks = {"bad": SqlCheck(sql="SELECT x"), "good": SqlCheck(sql="SELECT 1 WHERE false")}
