@@ -12,8 +12,9 @@ import pyarrow.types as pt
 
 from prefect_synth.synth.encoding.layout import RARE as RARE
 from prefect_synth.synth.metadata import Column, Metadata, Table
-from prefect_synth.synth.metrics.hashing import Hashes, hash_values
+from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.metrics.sources import Ints
+from prefect_synth.synth.metrics.values import value_hashes
 
 ColumnKind = Literal["number", "category", "generated", "opaque"]
 """`generated` values are made up (keys, ids, personal data, text); `opaque` ones, such as lists,
@@ -153,12 +154,6 @@ def coverage(reference: Mapping[str, float], hashes: Hashes) -> float:
     present = set(np.unique(hashes).astype(str))
     total = sum(shares.values())
     return sum(share for name, share in shares.items() if name in present) / total if total else 1.0
-
-
-def value_hashes(values: pa.ChunkedArray) -> Hashes:
-    """One hash for each value, chunk by chunk."""
-    empty = np.zeros(0, dtype=np.uint64)
-    return np.concatenate([empty, *(hash_values(chunk) for chunk in values.chunks)])
 
 
 def _is_ordered(type_: pa.DataType, column: Column) -> bool:

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from prefect_synth.expectations.columns import value_hashes
 from prefect_synth.synth.metadata import Column
 from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.metrics.sources import Floats
-from prefect_synth.synth.metrics.values import numbers, plain
+from prefect_synth.synth.metrics.values import numbers, plain, value_hashes
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,8 @@ import pyarrow.types as pt
 
 from prefect_synth.synth.metadata import Column
 from prefect_synth.synth.metrics.compared import CONTINUOUS, is_scored
-from prefect_synth.synth.metrics.hashing import hash_values
 from prefect_synth.synth.metrics.sources import Floats, Ints
-from prefect_synth.synth.metrics.values import numbers, plain
+from prefect_synth.synth.metrics.values import numbers, value_hashes
 
 Float32s = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int32]
@@ -250,8 +249,7 @@ def _scale(values: Floats) -> tuple[float, float]:
 
 
 def _codes(values: pa.ChunkedArray) -> Codes:
-    chunks = [hash_values(chunk) for chunk in plain(values).chunks]
-    hashes = np.concatenate([np.zeros(0, dtype=np.uint64), *chunks])
+    hashes = value_hashes(values)
     # The upper half of a hash is a hash: two of a thousand categories share it once in 8,000 times.
     return (hashes >> np.uint64(32)).astype(np.uint32).view(np.int32)
 

@@ -15,9 +15,9 @@ import pyarrow as pa
 from scipy.special import gammaincinv
 from scipy.stats import poisson
 
-from prefect_synth.synth.metrics.hashing import Hashes, combine, hash_values, mix
+from prefect_synth.synth.metrics.hashing import Hashes, combine, mix
 from prefect_synth.synth.metrics.sources import Floats, Ints
-from prefect_synth.synth.metrics.values import plain
+from prefect_synth.synth.metrics.values import value_hashes
 
 K = 5
 """A value that fewer units have is rare."""
@@ -86,12 +86,6 @@ class RareProfile:
             return 0
         expected = rows * self.natural / self.together
         return min(rows, int(np.ceil(self.together * poisson.isf(alpha, expected))))
-
-
-def value_hashes(values: pa.ChunkedArray) -> Hashes:
-    """One hash for each value, blind to the storage type; nulls and NaN have one of their own."""
-    chunks = [hash_values(chunk) for chunk in plain(values).chunks]
-    return np.concatenate([np.zeros(0, dtype=np.uint64), *chunks])
 
 
 def _pairs(hashes: Hashes, owners: Ints) -> tuple[Ints, Ints]:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from prefect_synth.synth.metadata import Column
-from prefect_synth.synth.metrics.hashing import hash_values
+from prefect_synth.synth.metrics.hashing import Hashes, hash_values
 from prefect_synth.synth.metrics.sources import Floats, Ints
 
 NULL = -1
@@ -30,6 +30,12 @@ def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
         values = pc.add(values, pa.scalar(0.0, values.type))
         values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
     return values
+
+
+def value_hashes(values: pa.ChunkedArray) -> Hashes:
+    """One hash for each value, blind to the storage type; nulls and NaN have one of their own."""
+    chunks = [hash_values(chunk) for chunk in plain(values).chunks]
+    return np.concatenate([np.zeros(0, dtype=np.uint64), *chunks])
 
 
 def numbers(values: pa.ChunkedArray, column: Column) -> Floats:
