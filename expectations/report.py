@@ -45,7 +45,6 @@ _KINDS = {
     "expectation": "Expectations of the suite",
 }
 _ORDER = {"crashed": 0, "failed": 1, "warned": 2, "passed": 3}
-_TABLE_QUALITY = ("per_table", "quality")
 _FEW_TABLES = 3  # so many are shown unfolded
 _MANY_TABLES = 25  # above so many the drawing has an index
 
@@ -179,7 +178,7 @@ def _sections(content: ReportContent) -> list[TableSection]:
 def _section(content: ReportContent, table: str, anchor: str, *, few: bool) -> TableSection:
     verdict, views = content.verdict.of(table), content.columns.get(table, ())
     own = [s for s in content.scores if s.table == table]
-    quality = next((score_line(s) for s in own if s.name in _TABLE_QUALITY), None)
+    quality = next((score_line(s) for s in own if s.name == "quality"), None)
     failed, privacy = bool(verdict.failures), content.privacy.get(table)
     return TableSection(
         table,

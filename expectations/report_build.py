@@ -10,6 +10,7 @@ from pathlib import Path
 from prefect_synth.expectations.column_views import column_views, view_of_shape
 from prefect_synth.expectations.degrees import degree_views
 from prefect_synth.expectations.distance_views import distance_view
+from prefect_synth.expectations.fidelity_scores import Covered, quality_figures
 from prefect_synth.expectations.pairs import pair_view
 from prefect_synth.expectations.profile import TableProfile
 from prefect_synth.expectations.report_content import (
@@ -20,7 +21,6 @@ from prefect_synth.expectations.report_content import (
     PrivacyView,
     ReportContent,
 )
-from prefect_synth.expectations.scorecard import PROPERTIES
 from prefect_synth.expectations.scores import Score
 from prefect_synth.expectations.shapes import FEWEST_ROWS, table_shapes
 from prefect_synth.expectations.verdict import Verdict
@@ -81,7 +81,7 @@ def report_content(
         verdict,
         metadata,
         rows=rows,
-        scores=quality_scores(quality) if scores is None else tuple(scores),
+        scores=_figures(metadata, quality) if scores is None else tuple(scores),
         columns=columns or {},
         pairs=pairs or {},
         degrees=tuple(degrees),
@@ -185,28 +185,9 @@ def all_distances(
     }
 
 
-def quality_scores(
-    quality: QualityScore | None, ceiling: QualityScore | None = None
-) -> tuple[Score, ...]:
-    """The parts of the quality as figures: of the snapshot, then of each table.
-
-    Args:
-        quality: What the synthetic tables reach.
-        ceiling: What the holdout reaches in their place.
-    """
-    if quality is None:
-        return ()
-    found = [
-        Score(name, "fidelity", value, ceiling=getattr(ceiling, name, None))
-        for name in PROPERTIES
-        if (value := getattr(quality, name)) is not None
-    ]
-    best = ceiling.per_table if ceiling else {}
-    found += [
-        Score("per_table", "fidelity", value, table, ceiling=best.get(table))
-        for table, value in quality.per_table.items()
-    ]
-    return tuple(found)
+def _figures(metadata: Metadata, quality: QualityScore | None) -> tuple[Score, ...]:
+    covered = Covered(metadata, (), ())
+    return () if quality is None else tuple(quality_figures(quality, None, covered))
 
 
 def report_notes(

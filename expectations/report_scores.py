@@ -2,42 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from prefect_synth.expectations.report_content import PastScores
-from prefect_synth.expectations.scores import Score
-
-TITLES: Mapping[str, str] = {
-    "min": "Quality",
-    "overall": "Quality",
-    "quality": "Quality",
-    "per_table": "Quality of the table",
-    "column_shapes": "Column shapes",
-    "column_pair_trends": "Column pair trends",
-    "cardinality": "Children per parent",
-    "intertable": "Trends between tables",
-    "intertable_trends": "Trends between tables",
-    "data_validity": "Data validity",
-    "relationship_validity": "Relationship validity",
-    "khop": "Trends with grandparents",
-    "dependence": "Dependence kept within tables",
-    "relations": "Dependence kept on parents",
-    "sequences": "Sequences: memory and gaps",
-    "c2st": "Classifier telling synthetic from real (AUC)",
-    "c2st_relations": "Classifier on rows joined with relatives (AUC)",
-    "tstr": "Trained on synthetic, tested on real",
-    "copied_rows": "Copied rows",
-    "pii_values": "Real personal values",
-    "rare_values": "Rare real values",
-    "nearer_to_training": "Nearer to training than to holdout",
-    "membership": "Membership inference (AUC)",
-    "attribute_inference": "Attribute inference, excess",
-    "singling_out": "Singling-out risk",
-    "linkability": "Linkability risk",
-    "inference": "Inference risk",
-}
-"""Figures in plain words, by the name of their gates."""
+from prefect_synth.expectations.scores import Score, score_title
 
 _SAME = 0.0005
 _THIN = 0.6  # percent: the least width of a bar that can be seen
@@ -93,11 +62,6 @@ class Tile:
     value: str
     note: str
     history: tuple[float, ...] = ()
-
-
-def score_title(name: str) -> str:
-    """A figure's name in plain words."""
-    return TITLES.get(name, name.replace("_", " ").capitalize())
 
 
 def score_line(score: Score) -> ScoreLine:

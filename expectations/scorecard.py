@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from prefect_synth.expectations.report_scores import score_change, score_title
-from prefect_synth.expectations.scores import Score
+from prefect_synth.expectations.report_scores import score_change
+from prefect_synth.expectations.scores import Score, score_title
 from prefect_synth.expectations.verdict import Check, Verdict
 from prefect_synth.synth.metrics.quality import QualityScore
-
-PROPERTIES = {
-    "overall": "Quality",
-    "column_shapes": "Column shapes",
-    "column_pair_trends": "Column pair trends",
-    "cardinality": "Cardinality",
-    "intertable_trends": "Intertable trends",
-}
 
 _MOST = 20
 
@@ -33,11 +25,11 @@ def scorecard_markdown(
 
     Args:
         verdict: What was found.
-        quality: The scores, where they were computed.
+        quality: Where the quality of each table stands, where it was computed.
         rows: Real and synthetic rows by table.
         title: The heading.
         kept: Tables published as they are.
-        scores: All figures; those of the whole snapshot stand in the place of the quality's.
+        scores: All figures, of which those of the whole snapshot are shown.
 
     Returns:
         Markdown that Prefect's UI renders.
@@ -48,8 +40,6 @@ def scorecard_markdown(
     whole = [score for score in scores if score.table is None]
     if whole:
         parts.append(_figures(whole))
-    elif quality is not None:
-        parts.append(_scores(quality))
     if rows:
         parts.append(_tables(verdict, quality, rows))
     if kept:
@@ -91,15 +81,6 @@ def _checks(title: str, checks: tuple[Check, ...]) -> str:
     ]
     if len(checks) > _MOST:
         lines.append(markdown_row(f"and {len(checks) - _MOST} more, in the report", "", "", "", ""))
-    return "\n".join(lines)
-
-
-def _scores(quality: QualityScore) -> str:
-    scores = {title: getattr(quality, name) for name, title in PROPERTIES.items()}
-    lines = ["## Scores", "", "| score | of 1 |", "|---|---|"]
-    lines += [
-        markdown_row(title, f"{score:.3f}") for title, score in scores.items() if score is not None
-    ]
     return "\n".join(lines)
 
 

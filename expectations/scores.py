@@ -33,7 +33,13 @@ TITLES = {
     "inference": "inference",
     "rare_values": "rare values",
 }
-"""What people read for each figure."""
+"""What people read for each figure: the names of checks; titles begin with a capital letter."""
+
+
+def score_title(name: str) -> str:
+    """A figure's name in plain words, as a title."""
+    words = TITLES.get(name, name.replace("_", " "))
+    return words[:1].upper() + words[1:]
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from prefect_synth.expectations.scorecard import PROPERTIES
 from prefect_synth.expectations.verdict import Verdict
 from prefect_synth.flows.judged import Judged
 from prefect_synth.flows.outcome import Outcome, TableOutcome
 from prefect_synth.synth.metrics.quality import QualityScore
 from prefect_synth.tasks.snapshots.records import SnapshotRef
+
+_PARTS = ("overall", "column_shapes", "column_pair_trends", "cardinality", "intertable_trends")
 
 
 def outcome_of(
@@ -73,5 +74,5 @@ def _passed(verdict: Verdict) -> int:
 
 
 def _scores(quality: QualityScore | None) -> dict[str, float]:
-    found = {name: getattr(quality, name, None) for name in PROPERTIES}
+    found = {name: getattr(quality, name, None) for name in _PARTS}
     return {name: score for name, score in found.items() if score is not None}

@@ -129,14 +129,14 @@ def test_a_refused_snapshot_shows_failures_first(write: Write) -> None:
 def test_scores_stand_beside_ceiling_and_last(write: Write) -> None:
     """A figure's line has what the holdout reaches, and whether it rose since last time."""
     text = write(scores=(Score("c2st", "fidelity", 0.61, ceiling=0.52, last=0.74, best=0.5),))
-    line = text[text.index("Classifier telling") :]
+    line = text[text.index("Classifier two-sample") :]
     assert '<span class="n" role="cell" data-name="ceiling">0.520</span>' in line
     assert "▲ −0.130 better" in line  # noqa: RUF001  a minus sign
 
 
 def test_the_past_is_drawn(write: Write) -> None:
     """A key figure has a line through the last snapshots."""
-    past = tuple(PastScores(f"s{i}", CREATED, {"overall": 0.9}) for i in range(3))
+    past = tuple(PastScores(f"s{i}", CREATED, {"quality": 0.9}) for i in range(3))
     assert "The last 4 snapshots, from 0.900" in write(history=past)
 
 
@@ -164,7 +164,7 @@ def test_nearness_has_a_panel(write: Write) -> None:
     view = PrivacyView("orders", (0.0, 0.1, 0.2, 0.3), (30, 40, 30), (25, 45, 30), figures)
     text = write("public", privacy={"orders": view})
     assert "Distance to the closest training row, orders" in text
-    assert "Membership inference (AUC)" in text
+    assert "Membership inference" in text
     assert "± 0.030" in text
 
 

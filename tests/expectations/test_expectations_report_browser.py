@@ -96,9 +96,9 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> ReportContent:
         for name in metadata.tables
     ]
     checks.append(Check("foreign key", "wide", "id", "structure", 3, "0 orphans", "failed"))
-    quality = [Score("per_table", "fidelity", 0.9, name, ceiling=0.95) for name in metadata.tables]
+    quality = [Score("quality", "fidelity", 0.9, name, ceiling=0.95) for name in metadata.tables]
     scores = [
-        Score("min", "fidelity", 0.912, ceiling=0.95, last=0.9),
+        Score("quality", "fidelity", 0.912, ceiling=0.95, last=0.9),
         Score("membership", "privacy", 0.52, best=0.5, error=0.02),
         *quality,
     ]

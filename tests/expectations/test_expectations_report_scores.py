@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 import pytest
 
+from prefect_synth.expectations.bounds import AtLeast
 from prefect_synth.expectations.models import models_markdown
 from prefect_synth.expectations.report_identity import run_identity
 from prefect_synth.expectations.report_scores import (
@@ -11,11 +12,11 @@ from prefect_synth.expectations.report_scores import (
     score_change,
     score_groups,
     score_line,
-    score_title,
     table_scores,
 )
 from prefect_synth.expectations.scorecard import scorecard_markdown
-from prefect_synth.expectations.scores import Score
+from prefect_synth.expectations.scores import TITLES, Score, score_title
+from prefect_synth.expectations.thresholds import judge_score
 from prefect_synth.expectations.verdict import Check, Verdict
 from prefect_synth.synth.hierarchy.summary import PartSummary
 from prefect_synth.synth.metrics.quality import QualityScore
@@ -44,7 +45,7 @@ def test_a_change_is_judged_by_the_ideal(
 def test_a_bar_starts_at_the_ideal_half() -> None:
     """An AUC is drawn from the middle, a score from the left; both stay on the bar."""
     assert score_line(Score("c2st", "fidelity", 0.4, best=0.5)).bar == pytest.approx((40, 10))
-    assert score_line(Score("min", "fidelity", 1.2)).bar == pytest.approx((0, 100))
+    assert score_line(Score("quality", "fidelity", 1.2)).bar == pytest.approx((0, 100))
     assert score_line(Score("x", "privacy", -0.1, best=0.0, error=0.05)).band[0] == 0
 
 
@@ -52,7 +53,7 @@ def test_figures_are_grouped() -> None:
     """Fidelity comes before privacy; figures of tables and columns stand with their table."""
     scores = [
         Score("membership", "privacy", 0.5, best=0.5),
-        Score("min", "fidelity", 0.9),
+        Score("quality", "fidelity", 0.9),
         Score("c2st", "fidelity", 0.6, "orders"),
         Score("linkability", "privacy", 0.01, "orders", best=0.0),
     ]
@@ -81,11 +82,24 @@ def test_an_unknown_figure_has_a_readable_title() -> None:
     assert score_title("some_new_gate") == "Some new gate"
 
 
+@pytest.mark.parametrize("name", TITLES)
+def test_a_figure_has_one_name_in_checks_report_and_scorecard(name: str) -> None:
+    """It only begins with a capital letter where it is a title."""
+    score = Score(name, "fidelity", 0.9)
+    check = judge_score(score, AtLeast(min=0.5)).name
+    title = check[0].upper() + check[1:]
+    assert score_line(score).title == title
+    assert f"| {title} | 0.900 |" in scorecard_markdown(Verdict((PASSED,)), scores=[score])
+
+
 def test_a_scorecard_has_headline_scores_and_tables() -> None:
     """The artifact in Prefect's UI holds the essence."""
     quality = QualityScore(0.912, 0.9, 0.9, per_table={"orders": 0.95})
     rows = {"orders": (3_000, 3_000)}
-    text = scorecard_markdown(Verdict((PASSED,)), quality, rows, title="Refresh", kept=["reviews"])
+    scores = [Score("quality", "fidelity", 0.912)]
+    text = scorecard_markdown(
+        Verdict((PASSED,)), quality, rows, title="Refresh", kept=["reviews"], scores=scores
+    )
     assert text.startswith("# Refresh\n\n**Passed: ")
     assert "| Quality | 0.912 |" in text
     assert "| orders | 3,000 | 3,000 | 0.950 | 1 of 1 |" in text
@@ -95,13 +109,13 @@ def test_a_scorecard_has_headline_scores_and_tables() -> None:
 def test_a_scorecard_has_ceiling_and_last() -> None:
     """Figures of the snapshot stand beside what could be and what was; those of tables do not."""
     scores = [
-        Score("min", "fidelity", 0.912, ceiling=0.95, last=0.9),
+        Score("quality", "fidelity", 0.912, ceiling=0.95, last=0.9),
         Score("membership", "privacy", 0.52, best=0.5, error=0.02),
         Score("c2st", "fidelity", 0.777, "orders", best=0.5),
     ]
     text = scorecard_markdown(Verdict((PASSED,)), scores=scores)
     assert "| Quality | 0.912 | 0.950 | 0.900 (+0.012, better) | 1 |" in text
-    assert "| Membership inference (AUC) | 0.520 ± 0.020 | - | - | 0.5 |" in text
+    assert "| Membership inference | 0.520 ± 0.020 | - | - | 0.5 |" in text
     assert "0.777" not in text
 
 
