@@ -49,6 +49,7 @@ class ColumnProfile:
         carriers: How many parents have a category among their rows, by its hash; where there is
             no parent, how many rows.
         design_effect: How many rows are worth one independent row.
+        null_effect: The same where it is asked whether there is a value at all.
         mean: Mean of the numbers, points in time in microseconds.
         std: Their standard deviation.
         mean_effect: How many rows are worth one independent row where the mean is concerned.
@@ -64,6 +65,7 @@ class ColumnProfile:
     shares: Mapping[str, float] = field(default_factory=dict)
     carriers: Mapping[str, int] = field(default_factory=dict)
     design_effect: float = 1.0
+    null_effect: float = 1.0
     mean: float = 0.0
     std: float = 0.0
     mean_effect: float = 1.0
@@ -97,6 +99,9 @@ def profile_column(
     """
     rows = len(values) - values.null_count
     profile = ColumnProfile(kind, rows, values.null_count / len(values) if len(values) else 0.0)
+    if 0 < values.null_count < len(values):
+        present = values.is_valid().to_numpy().astype(np.int64)
+        profile = replace(profile, null_effect=design_effect(present, parents))
     if rows == 0 or kind not in {"number", "category"}:
         return profile
     found = count_categories(values)

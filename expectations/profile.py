@@ -30,6 +30,7 @@ from prefect_synth.expectations.leaks import identifying_hashes
 from prefect_synth.synth.metadata import Metadata, Table
 from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.metrics.sources import (
+    Ints,
     count_rows,
     read_columns,
     read_schema,
@@ -98,7 +99,12 @@ class TableProfile:
 
 
 def profile_table(
-    path: Path, table: Table, metadata: Metadata | None = None, *, seed: int = 0
+    path: Path,
+    table: Table,
+    metadata: Metadata | None = None,
+    *,
+    seed: int = 0,
+    families: Ints | None = None,
 ) -> TableProfile:
     """Profile a staged real table, one column in memory at a time.
 
@@ -107,6 +113,7 @@ def profile_table(
         table: What the table means.
         metadata: The schema, whose foreign keys are then known to be keys.
         seed: Seed of the sample from which the natural rate of copies is told.
+        families: The root entity of each row, which may lie several foreign keys up.
 
     Returns:
         The profile, for private staging only.
@@ -114,6 +121,8 @@ def profile_table(
     schema = read_schema(path)
     kinds = table_kinds(table, schema, metadata)
     parents = parent_codes(path, table, metadata)
+    if families is not None:
+        parents.append(np.unique(families, return_inverse=True)[1])
     columns, pii = {}, {}
     for name, kind in kinds.items():
         values = plain(read_columns(path, [name])[name])  # NaN is null, as pandas has it

@@ -110,8 +110,8 @@ def _identified(expectation: Expectation, place: int) -> Expectation:
 
 
 def _nulls(arguments: dict[str, Any], column: ColumnProfile, gates: Gates, rows: int) -> _Allowed:
-    share, effect = 1 - column.nulls, column.design_effect
-    real = round(column.independent_rows / share) if share else rows
+    share, effect = 1 - column.nulls, column.null_effect
+    real = max(1, round(column.rows / share / effect)) if share else rows
     synthetic = max(1, round(rows / effect)) if rows else 0
     tolerance = arguments["tolerance"] + two_sample_margin(real, synthetic, gates.false_alarm)
     required = f"within {tolerance:.3g} of the real {share:.3g}"

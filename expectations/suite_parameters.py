@@ -40,6 +40,9 @@ def parameters(profile: TableProfile, gates: Gates, rows: int) -> dict[str, Any]
     return found
 
 
+_FEWEST = 20  # independent rows: of fewer, few families decide the mean
+
+
 def judged(column: ColumnProfile, rows: int, effect: float) -> int:
     """Values among the judged rows that are not null, counted as independent ones."""
     values = rows * (1 - column.nulls)
@@ -48,12 +51,13 @@ def judged(column: ColumnProfile, rows: int, effect: float) -> int:
 
 def _figures(column: ColumnProfile, gates: Gates, rows: int) -> dict[str, Any]:
     values = judged(column, rows, column.design_effect)
+    of_mean = judged(column, rows, max(column.design_effect, column.mean_effect))
     may_be_constant = not values or column.top_share**values >= _SURE
     ends = column.quantiles or (None, None)
     is_category = bool(set(column.shares) - {OTHER}) and values
     return {
         "nulls": column.nulls,
-        "mean": column.mean if column.std > 0 else None,
+        "mean": column.mean if column.std > 0 and of_mean >= _FEWEST else None,
         "std": column.std if column.std > 0 else None,
         "lowest": ends[0],
         "highest": ends[-1],

@@ -108,7 +108,8 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
 def _profiled(table: str, sides: Sides, gates: Gates) -> TableProfile:
     """What is remembered of the whole real table; only rows that models saw can be copied."""
     meaning, whole, seen = sides.metadata.tables[table], sides.whole[table], sides.training[table]
-    profile = profile_table(whole, meaning, sides.metadata, seed=gates.seed)
+    families = sides.families(sides.whole, table)
+    profile = profile_table(whole, meaning, sides.metadata, seed=gates.seed, families=families)
     if table not in sides.holdout:
         return profile
     copies = profile_copies(seen, profile.copies.columns, gates.seed)

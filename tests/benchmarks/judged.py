@@ -100,7 +100,8 @@ def judge(
     sides, gates = divided.sides, gates or Gates()
     tables, pii = {}, {}
     for name, meaning in sides.metadata.tables.items():
-        profile = profile_table(sides.whole[name], meaning, sides.metadata)
+        families = sides.families(sides.whole, name)
+        profile = profile_table(sides.whole[name], meaning, sides.metadata, families=families)
         copies = profile_copies(sides.training[name], profile.copies.columns, 0)
         if name in sides.holdout:
             copies = copies.beside(sides.holdout[name])

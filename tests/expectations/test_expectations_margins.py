@@ -1,8 +1,11 @@
 """Sampling error."""
 
 import math
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from prefect_synth.expectations.families import count_error, design_effect
@@ -13,6 +16,8 @@ from prefect_synth.expectations.margins import (
     mean_margin,
     two_sample_margin,
 )
+from prefect_synth.expectations.profile import profile_table
+from prefect_synth.synth.metadata import Column, Table
 from prefect_synth.synth.metrics.shapes import ks_complement, tv_complement
 
 
@@ -111,3 +116,14 @@ def test_chance_stays_within_the_margin_of_the_mean(rows: int) -> None:
     real, synthetic = np.random.default_rng(rows).normal(size=(2, 300, rows))
     shifts = np.abs(real.mean(axis=1) - synthetic.mean(axis=1)) / real.std(axis=1)
     assert shifts.max() <= mean_margin(rows, rows, 1e-4)
+
+
+def test_nulls_that_come_with_their_family_count_by_families(tmp_path: Path) -> None:
+    """A hundred rows of an artist who is never null are one artist, two foreign keys up."""
+    artists = np.repeat(np.arange(20), 100)
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"x": pa.array(np.ones(2_000), mask=artists % 2 == 0)}), path)
+    table = Table("t", {"x": Column("x", "numerical")})
+    alone, related = (profile_table(path, table, families=f) for f in (None, artists))
+    assert alone.columns["x"].null_effect == 1.0
+    assert related.columns["x"].null_effect == pytest.approx(100, rel=0.1)
