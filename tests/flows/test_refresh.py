@@ -262,22 +262,6 @@ def test_settings_of_tables_and_columns_hold(shop: Any) -> None:
     )
 
 
-def test_the_report_tells_what_was_left_out_and_which_keys_changed(
-    shop: Any, published: Any
-) -> None:
-    """On both editions; a table that is left out takes a foreign key with it."""
-    shop.configure("tables: {customers: {columns: {city: {exclude: true}}}}\n")
-    text = shop.file.read_text()
-    wanted = "warehouse: {url: 'duckdb:///shop.duckdb', exclude: [products]}"
-    shop.file.write_text(text.replace("warehouse: {url: 'duckdb:///shop.duckdb'}", wanted))
-    name, outcome = shop.refresh()
-    assert name == "Published", outcome.failures
-    public = shop.sandbox / "snapshots" / outcome.snapshot_id / "report.html"
-    for page in (outcome.report.read_text(), public.read_text()):
-        assert "<b>Left out by request:</b> products, customers.city." in page
-        assert '<td class="place">order_items</td><td>key changed' in page
-
-
 def test_a_part_of_the_warehouse_is_whole_families(shop: Any) -> None:
     """A row limit reads the chosen customers with all that hang on them, and no key dangles."""
     shop.file.write_text(
