@@ -8,8 +8,9 @@ import numpy as np
 
 from prefect_synth.expectations.report_content import DegreeView
 from prefect_synth.synth.metadata import Metadata, Relationship
-from prefect_synth.synth.metrics.keys import child_counts, parent_rows, read_references
-from prefect_synth.synth.metrics.sources import Ints, Source, count_rows, read_columns
+from prefect_synth.synth.metrics.keys import child_counts
+from prefect_synth.synth.metrics.side import read_parents
+from prefect_synth.synth.metrics.sources import Ints, Source, count_rows
 
 _STARTS = np.array([0, 1, 2, *(2**power + 1 for power in range(1, 40))])  # 0, 1, 2, 3-4, 5-8, ...
 
@@ -61,10 +62,5 @@ def degree_view(
 
 
 def _degrees(relationship: Relationship, sources: Mapping[str, Source]) -> Ints:
-    child = read_references(sources[relationship.child], relationship)
-    source = sources[relationship.parent]
-    parent = read_columns(source, relationship.parent_columns)
-    positions, _ = parent_rows(
-        child, relationship.child_columns, parent, relationship.parent_columns
-    )
-    return child_counts(positions, count_rows(source))
+    parents = count_rows(sources[relationship.parent])
+    return child_counts(read_parents(relationship, sources), parents)

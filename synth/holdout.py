@@ -19,16 +19,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from prefect_synth.synth.descent import tables_below
 from prefect_synth.synth.hierarchy.units import people_of
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.metrics.hashing import Hashes, combine, hash_values, mix
-from prefect_synth.synth.metrics.keys import NO_PARENT, parent_rows, read_references
+from prefect_synth.synth.metrics.keys import NO_PARENT
+from prefect_synth.synth.metrics.side import read_parents
 from prefect_synth.synth.metrics.sources import (
     Ints,
     Source,
     count_rows,
     read_batches,
-    read_columns,
     read_schema,
 )
 
@@ -127,7 +128,11 @@ def _root(
     ]
     return max(
         roots,
-        key=lambda name: (len(_below(metadata, name, component)) > 1, rows[name], name),
+        key=lambda name: (
+            len(tables_below(metadata.subset(component), name)) > 1,
+            rows[name],
+            name,
+        ),
         default=None,
     )
 
@@ -140,9 +145,9 @@ def _families(
     fraction: float,
     salt: int,
 ) -> dict[str, Flags]:
-    below = _below(metadata, root, component)
+    below = tables_below(metadata.subset(component), root)
     relations = [r for r in metadata.relationships if r.child in below and r.parent in below]
-    links = {r: _link(r, tables) for r in relations}
+    links = {r: read_parents(r, tables) for r in relations}
     chosen = {
         name: _drawn(_row_hashes(metadata, tables[name], name), fraction, salt)
         for name in component
@@ -205,12 +210,6 @@ def _pass_down(held: Mapping[str, Flags], links: Mapping[Relationship, Ints]) ->
     return changed
 
 
-def _link(relation: Relationship, tables: Mapping[str, Source]) -> Ints:
-    child = read_references(tables[relation.child], relation)
-    parent = read_columns(tables[relation.parent], relation.parent_columns)
-    return parent_rows(child, relation.child_columns, parent, relation.parent_columns)[0]
-
-
 def _drawn(hashes: Hashes, fraction: float, salt: int) -> Flags:
     key = mix(np.array([salt], dtype=np.uint64) + _SALT)
     return mix(combine(hashes, np.broadcast_to(key, hashes.shape))) < np.uint64(fraction * 2**64)
@@ -246,13 +245,3 @@ def _numbered(hashes: Hashes) -> Hashes:
 
 def _parents_within(metadata: Metadata, table: str, component: Collection[str]) -> set[str]:
     return {r.parent for r in metadata.parents(table)} & set(component) - {table}
-
-
-def _below(metadata: Metadata, root: str, component: Collection[str]) -> set[str]:
-    """A table and all that hang on it."""
-    found, border = {root}, [root]
-    while border:
-        near = {r.child for r in metadata.children(border.pop())} & set(component)
-        border += sorted(near - found)
-        found |= near
-    return found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from prefect_synth.synth.descent import tables_above
 from prefect_synth.synth.hierarchy.plan import make_plan
 from prefect_synth.synth.hierarchy.units import units_of
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.synth.metrics.keys import parent_rows, read_references
-from prefect_synth.synth.metrics.sources import Ints, Source, count_rows, read_columns
+from prefect_synth.synth.metrics.side import read_parents
+from prefect_synth.synth.metrics.sources import Ints, Source, count_rows
 
 
 def unit_codes(
@@ -26,25 +27,10 @@ def unit_codes(
         A number for each row, equal for rows of one entity; a row that hangs on none has a number
         of its own. None where the table hangs on no such table.
     """
-    above = metadata.subset(_with_above(metadata, table))
+    above = metadata.subset(tables_above(metadata, table))
     unit = next((name for name in units if name in above.tables), None)
     if unit is None:
         return None
     rows = {name: count_rows(tables[name]) for name in above.tables}
-    links = {}
-    for relation in above.relationships:
-        child = read_references(tables[relation.child], relation)
-        parent = read_columns(tables[relation.parent], relation.parent_columns)
-        columns = relation.child_columns, relation.parent_columns
-        links[relation.name] = parent_rows(child, columns[0], parent, columns[1])[0]
+    links = {r.name: read_parents(r, tables) for r in above.relationships}
     return units_of(above, make_plan(above, rows).order, rows, links, unit).get(table)
-
-
-def _with_above(metadata: Metadata, table: str) -> set[str]:
-    """A table and all that it hangs on."""
-    found, border = {table}, [table]
-    while border:
-        near = {r.parent for r in metadata.parents(border.pop())}
-        border += sorted(near - found)
-        found |= near
-    return found

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from prefect_synth.synth.descent import tables_below
 from prefect_synth.synth.encoding.layout import RARE, Ints
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.metadata import Metadata
@@ -84,7 +85,7 @@ def people_of(metadata: Metadata, rows: Mapping[str, int]) -> str | None:
     people = [t for t in metadata.tables if rows[t] >= _FEWEST and _are_people(metadata, t)]
     return max(
         people,
-        key=lambda t: (is_person_table(t), len(_below(metadata, t)), t),
+        key=lambda t: (is_person_table(t), len(tables_below(metadata, t)), t),
         default=None,
     )
 
@@ -92,13 +93,3 @@ def people_of(metadata: Metadata, rows: Mapping[str, int]) -> str | None:
 def _are_people(metadata: Metadata, table: str) -> bool:
     columns = metadata.tables[table].columns.values()
     return is_person_table(table) or any(c.is_generated for c in columns)
-
-
-def _below(metadata: Metadata, table: str) -> set[str]:
-    """The tables that hang on a table, itself included."""
-    found, waiting = {table}, [table]
-    while waiting:
-        below = {r.child for r in metadata.children(waiting.pop())} - found
-        found |= below
-        waiting += sorted(below)
-    return found
