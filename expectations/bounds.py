@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
@@ -20,6 +20,16 @@ class Strict(BaseModel):
 class Bound(Strict):
     """A bound that may be written as a number."""
 
+    number: ClassVar[str] = "max"
+    """The key that a number stands for."""
+
+    on_fail: OnFail = Field(default="block", description="Whether to block, or only to warn.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: Any) -> Any:
+        return {cls.number: value} if isinstance(value, int | float) else value
+
     @classmethod
     def __get_pydantic_json_schema__(
         cls, core: CoreSchema, handler: GetJsonSchemaHandler
@@ -31,16 +41,12 @@ class Bound(Strict):
 class AtLeast(Bound):
     """A score of which more is better; written as a number, it is `min`."""
 
+    number: ClassVar[str] = "min"
+
     min: Share | None = Field(default=None, description="Smallest accepted score.")
     below_ceiling: Share | None = Field(
         default=None, description="How far below the holdout's own score it may lie."
     )
-    on_fail: OnFail = Field(default="block", description="Whether to block, or only to warn.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_number(cls, value: Any) -> Any:
-        return {"min": value} if isinstance(value, int | float) else value
 
 
 class AtMost(Bound):
@@ -50,21 +56,9 @@ class AtMost(Bound):
     above_ceiling: Share | None = Field(
         default=None, description="How far above the holdout's own score it may lie."
     )
-    on_fail: OnFail = Field(default="block", description="Whether to block, or only to warn.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_number(cls, value: Any) -> Any:
-        return {"max": value} if isinstance(value, int | float) else value
 
 
 class Risk(Bound):
     """A risk that holds at most; it is measured against the holdout already."""
 
     max: Share | None = Field(default=None, description="Largest accepted figure.")
-    on_fail: OnFail = Field(default="block", description="Whether to block, or only to warn.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_number(cls, value: Any) -> Any:
-        return {"max": value} if isinstance(value, int | float) else value
