@@ -128,15 +128,18 @@ def test_no_real_value_is_in_what_prefect_keeps(seen: Seen, prefect_home: Path) 
     assert b"person1@example.com" not in text
 
 
+def events_of(url: str, name: str, **payload: str) -> list[dict[str, Any]]:
+    """The events of a name whose payload says this."""
+    answer = httpx.post(
+        f"{url}/events/filter", json={"filter": {"event": {"name": [name]}}}, timeout=30
+    ).json()
+    return [e for e in answer["events"] if payload.items() <= e["payload"].items()]
+
+
 def test_a_published_snapshot_is_an_event(seen: Seen, prefect_url: str, wait: Any) -> None:
     """Others may start from it: it names project, snapshot and place."""
-
-    def events() -> list[dict[str, Any]]:
-        asked = {"filter": {"event": {"name": ["snapshot.published"]}}}
-        answer = httpx.post(f"{prefect_url}/events/filter", json=asked).json()
-        return [e for e in answer["events"] if e["payload"]["url"] == seen.outcome.url]
-
-    found = wait(events, 60)
+    url = seen.outcome.url
+    found = wait(lambda: events_of(prefect_url, "snapshot.published", url=url), 60)
     assert found[0]["resource"]["prefect.resource.id"] == "prefect-synth.project.shop"
     assert found[0]["payload"]["snapshot_id"] == seen.outcome.snapshot_id
 
@@ -215,13 +218,22 @@ def test_staged_rows_of_older_runs_are_deleted(shop: Any, published: Any) -> Non
     assert len(list(shop.staging.glob("runs/*/real"))) == 1
 
 
-def test_a_failed_gate_leaves_what_readers_see(shop: Any, published: Any) -> None:
-    """Nothing of a refused snapshot becomes visible, and the refusal names the check."""
+def test_a_failed_gate_leaves_what_readers_see(
+    shop: Any, published: Any, prefect_url: str, wait: Any
+) -> None:
+    """Nothing of a refused snapshot becomes visible; the refusal is an event that names the check.
+
+    Its tables are kept for inspection.
+    """
     before = shop.latest()
     shop.configure("gates: {quality: {min: 1.0}}\n")
     name, outcome = shop.refresh()
     assert (name, shop.latest(), outcome.snapshot_id) == ("Rejected", before, None)
     assert outcome.failures[0].startswith("snapshot: quality failed")
+    assert len(pq.read_table(outcome.quarantine / "synthetic" / "orders")) == 500
+    run = outcome.run_id
+    [event] = wait(lambda: events_of(prefect_url, "snapshot.rejected", run_id=run), 60)
+    assert event["payload"]["failures"][0].startswith("snapshot: quality failed")
 
 
 def test_a_small_table_is_not_published_empty(shop: Any) -> None:
