@@ -128,10 +128,10 @@ def test_no_real_value_is_in_what_prefect_keeps(seen: Seen, prefect_home: Path) 
     assert b"person1@example.com" not in text
 
 
-def events_of(url: str, name: str, **payload: str) -> list[dict[str, Any]]:
+def events_of(server: str, name: str, **payload: str) -> list[dict[str, Any]]:
     """The events of a name whose payload says this."""
     answer = httpx.post(
-        f"{url}/events/filter", json={"filter": {"event": {"name": [name]}}}, timeout=30
+        f"{server}/events/filter", json={"filter": {"event": {"name": [name]}}}, timeout=30
     ).json()
     return [e for e in answer["events"] if payload.items() <= e["payload"].items()]
 
