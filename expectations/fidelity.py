@@ -27,7 +27,7 @@ from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.sides import Sides
 from prefect_synth.expectations.structure import guarded
 from prefect_synth.expectations.verdict import Check
-from prefect_synth.synth.metrics.c2st import C2STScore, c2st
+from prefect_synth.synth.metrics.c2st import SIDES, C2STScore, c2st
 from prefect_synth.synth.metrics.classifier import one_thread
 from prefect_synth.synth.metrics.dependence import DependenceScore, dependence
 from prefect_synth.synth.metrics.diagnostic import DiagnosticScore, diagnostic
@@ -86,25 +86,29 @@ class Fidelity:
         )
 
 
-def measure_fidelity(sides: Sides, gates: Gates, kept: frozenset[str] = frozenset()) -> Fidelity:
+def measure_fidelity(
+    sides: Sides, gates: Gates, kept: frozenset[str] = frozenset(), *, related: bool = False
+) -> Fidelity:
     """Measure the fidelity of all tables together.
 
     Args:
         sides: The tables.
         gates: How many rows are compared, and for which targets predictors are trained.
         kept: Tables that are published as they are: they are not told from the real ones.
+        related: Whether classifiers also see rows joined with their parents and children; it takes
+            as long as all the rest.
 
     Returns:
         The measurements; one that broke is among `crashed`, and takes none of the others with it.
     """
-    found = Fidelity()
+    found, asked = Fidelity(), SIDES if related else SIDES[:1]
     steps: dict[str, Callable[[], None]] = {
         "quality": lambda: _measure_quality(found, sides, gates),
         "validity": lambda: _measure_diagnostic(found, sides),
         "trends with grandparents": lambda: _measure_khop(found, sides, gates),
         "dependence": lambda: _measure_dependence(found, sides, gates),
         "sequences": lambda: _measure_sequences(found, sides, gates),
-        "classifier two-sample test": lambda: _measure_c2st(found, sides, gates, kept),
+        "classifier two-sample test": lambda: _measure_c2st(found, sides, gates, kept, asked),
         "trained on synthetic, tested on real": lambda: _measure_tstr(found, sides, gates),
     }
     with one_blas_thread, one_thread:  # once for all: looking the libraries up takes its time
@@ -167,11 +171,11 @@ def _measure_sequences(found: Fidelity, sides: Sides, gates: Gates) -> None:
 
 
 def _measure_c2st(
-    found: Fidelity, sides: Sides, gates: Gates, kept: frozenset[str] = frozenset()
+    found: Fidelity, sides: Sides, gates: Gates, kept: frozenset[str], asked: Collection[str]
 ) -> None:
     def ask(side: Mapping[str, Path], tables: Collection[str]) -> C2STScore:
         rows, seed = gates.classified_rows, gates.seed
-        measure = partial(c2st, tables=tables, rounds=_TREES)
+        measure = partial(c2st, tables=tables, sides=asked, rounds=_TREES)
         return measure(sides.training, side, sides.metadata, rows, seed)
 
     made = [name for name in sides.metadata.tables if name not in kept]

@@ -165,7 +165,9 @@ def judge_snapshot(
     """
     metadata = sides.metadata
     missing = [_missing(t) for t in metadata.tables if t not in tables]
-    fidelity = measure_fidelity(sides, gates, kept)
+    asked = [gates, *(by_table or {}).values()]
+    related = any(g.quality.c2st_relations is not None for g in asked)
+    fidelity = measure_fidelity(sides, gates, kept, related=related)
     scores = fidelity.scores(sides)
     margins = _margins(sides, gates) if fidelity.quality else {}
     checks = (

@@ -265,3 +265,13 @@ def test_scores_that_crash_block(shop, tmp_path: Path) -> None:
     assert judged.quality is None
     assert ("quality", "crashed") in {(c.name, c.status) for c in judged.verdict.failures}
     assert {c.status for c in judged.verdict.failures} == {"crashed"}
+
+
+def test_classifiers_see_relatives_only_where_it_is_asked_for(shop) -> None:
+    """It takes as long as all the rest; a table's own gate asks for it as well."""
+    asked = Gates.model_validate({"quality": {"c2st_relations": 1.0}})
+    names = [
+        {s.name for s in judge_snapshot(shop.sides, Gates(), whole(shop), by_table=own).scores}
+        for own in ({}, {"orders": asked})
+    ]
+    assert ["c2st_relations" in found for found in names] == [False, True]
