@@ -47,6 +47,7 @@ EXIT_CODES = {
     "tasks.snapshots.errors.SandboxUrlError": CONFIGURATION,
     "tasks.snapshots.errors.SnapshotNotFoundError": CONFIGURATION,
     "tasks.sql_checks.NotOneQueryError": CONFIGURATION,
+    "tasks.sql_checks.UnreachableTableError": CONFIGURATION,
     "tasks.staging.RefreshRunningError": CONFIGURATION,
     "tasks.staging.StagingError": CONFIGURATION,
     "tasks.steps.StepError": ENGINE,
