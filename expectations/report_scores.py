@@ -82,12 +82,19 @@ def score_line(score: Score) -> ScoreLine:
         _figure(score.last),
         change,
         moved,
-        f"{score.best:g} is ideal",
+        f"{score.best:g} is ideal{_on_part(score)}",
         (100 * low, max(100 * (high - low), _THIN)),
         band,
         None if score.ceiling is None else 100 * _inside(score.ceiling),
         100 * score.best,
     )
+
+
+def _on_part(score: Score) -> str:
+    """What the tables reach that the ceiling is about, where it is not about all of them."""
+    if score.like is None or abs(score.like - score.found) < _SAME:
+        return ""
+    return f"; {score.like:.3f} on what it covers"
 
 
 def score_change(score: Score) -> tuple[str, str]:
@@ -161,7 +168,7 @@ def score_tiles(
         Tile(
             score_title(score.name),
             f"{score.found:.3f}",
-            f"ceiling {score.ceiling:.3f}"
+            f"ceiling {score.ceiling:.3f}{_on_part(score)}"
             if score.ceiling is not None
             else f"{score.best:g} is ideal",
             _past(score, history),

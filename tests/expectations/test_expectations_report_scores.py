@@ -150,3 +150,9 @@ def test_a_run_is_identified_by_seed_fingerprints_and_versions() -> None:
     assert list(identity.items())[:2] == [("seed", "17"), ("schema", "f00d")]
     assert identity["numpy"] == version("numpy")
     assert {"Python", "prefect", "great-expectations", "prefect-synth"} <= identity.keys()
+
+
+def test_a_ceiling_of_a_part_is_compared_with_that_part() -> None:
+    """Shared tables have no ceiling, so the figure of the whole is not beside its like."""
+    line = score_line(Score("intertable", "fidelity", 0.393, ceiling=0.159, like=0.15))
+    assert line.ideal == "1 is ideal; 0.150 on what it covers"
