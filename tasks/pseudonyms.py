@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 _BYTES = 32
-_PRIVATE = 0o600
 
 
 def pseudonym_key(file: Path) -> bytes:
@@ -18,8 +18,8 @@ def pseudonym_key(file: Path) -> bytes:
         file: `Staging.pseudonyms`.
     """
     if not file.exists():
-        unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
+        # A name of its own, for tasks are threads too; mkstemp opens it for its owner only.
+        descriptor, unfinished = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
         with os.fdopen(descriptor, "wb") as made:
             made.write(secrets.token_bytes(_BYTES))
         try:
@@ -27,7 +27,7 @@ def pseudonym_key(file: Path) -> bytes:
         except FileExistsError:
             pass
         finally:
-            unfinished.unlink()
+            os.unlink(unfinished)
     return file.read_bytes()
 
 

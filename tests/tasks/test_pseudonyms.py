@@ -17,11 +17,12 @@ def test_the_key_is_made_once(tmp_path: Path) -> None:
 
 
 def test_who_comes_second_takes_the_same_key(tmp_path: Path) -> None:
-    """Processes that start together agree."""
-    file = tmp_path / "pseudonyms.key"
+    """Tasks that start together, threads of one process, agree: each of fifty times."""
+    files = [tmp_path / f"{number}.key" for number in range(50)]
     with ThreadPoolExecutor(8) as pool:
-        keys = set(pool.map(pseudonym_key, [file] * 32))
-    assert keys == {file.read_bytes()}
+        for file in files:
+            assert set(pool.map(pseudonym_key, [file] * 32)) == {file.read_bytes()}
+    assert sorted(tmp_path.iterdir()) == sorted(files)
 
 
 def test_its_print_changes_with_it(tmp_path: Path) -> None:
