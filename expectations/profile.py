@@ -105,6 +105,8 @@ def profile_table(
     *,
     seed: int = 0,
     families: Ints | None = None,
+    training: Path | None = None,
+    holdout: Path | None = None,
 ) -> TableProfile:
     """Profile a staged real table, one column in memory at a time.
 
@@ -114,6 +116,8 @@ def profile_table(
         metadata: The schema, whose foreign keys are then known to be keys.
         seed: Seed of the sample from which the natural rate of copies is told.
         families: The root entity of each row, which may lie several foreign keys up.
+        training: Its rows that models saw, for only those can be copied; all of `path` by default.
+        holdout: Its rows that no model saw, which tell how often rows recur by themselves.
 
     Returns:
         The profile, for private staging only.
@@ -130,7 +134,9 @@ def profile_table(
         hashes = identifying_hashes(values, table.columns[name])
         if hashes is not None:
             pii[name] = hashes
-    copies = profile_copies(path, compared_columns(kinds), seed)
+    copies = profile_copies(training or path, compared_columns(kinds), seed)
+    if holdout is not None:
+        copies = copies.beside(holdout)
     return TableProfile(table.name, count_rows(path), count_error(parents), columns, copies, pii)
 
 

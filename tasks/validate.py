@@ -13,7 +13,6 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
-from prefect_synth.expectations.copies import profile_copies
 from prefect_synth.expectations.freshness import check_freshness
 from prefect_synth.expectations.gate import (
     Judgement,
@@ -21,7 +20,7 @@ from prefect_synth.expectations.gate import (
     judge_table,
 )
 from prefect_synth.expectations.orphaned import with_cleared_orphans
-from prefect_synth.expectations.profile import TableProfile, profile_table
+from prefect_synth.expectations.profile import profile_table
 from prefect_synth.expectations.report import write_report
 from prefect_synth.expectations.report_build import (
     all_columns,
@@ -31,9 +30,7 @@ from prefect_synth.expectations.report_build import (
     report_content,
 )
 from prefect_synth.expectations.report_identity import run_identity
-from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.shapes import FEWEST_ROWS
-from prefect_synth.expectations.sides import Sides
 from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.progress import progress
@@ -84,7 +81,15 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
         The file of the verdict.
     """
     sides, gates = comparison.sides(), comparison.gates_of(table)
-    profile = _profiled(table, sides, gates)
+    profile = profile_table(
+        sides.whole[table],
+        sides.metadata.tables[table],
+        sides.metadata,
+        seed=gates.seed,
+        families=sides.families(sides.whole, table),
+        training=sides.training[table],
+        holdout=sides.holdout.get(table),
+    )
     if comparison.on_orphan == "null":
         profile = with_cleared_orphans(profile, sides)
     profile.save(comparison.profile_folder(table))
@@ -103,17 +108,6 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
     write_atomically(file, json.dumps(judged.to_dict(), indent=1))
     progress().advance(STEP, 1, table)
     return file
-
-
-def _profiled(table: str, sides: Sides, gates: Gates) -> TableProfile:
-    """What is remembered of the whole real table; only rows that models saw can be copied."""
-    meaning, whole, seen = sides.metadata.tables[table], sides.whole[table], sides.training[table]
-    families = sides.families(sides.whole, table)
-    profile = profile_table(whole, meaning, sides.metadata, seed=gates.seed, families=families)
-    if table not in sides.holdout:
-        return profile
-    copies = profile_copies(seen, profile.copies.columns, gates.seed)
-    return replace(profile, copies=copies.beside(sides.holdout[table]))
 
 
 @task(name="judge", task_run_name="validate[all]", cache_policy=NO_CACHE, persist_result=False)

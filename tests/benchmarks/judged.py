@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prefect_synth.expectations.copies import profile_copies
 from prefect_synth.expectations.freshness import check_freshness
 from prefect_synth.expectations.gate import Judgement, judge_snapshot, judge_table
 from prefect_synth.expectations.profile import profile_table
@@ -101,15 +100,17 @@ def judge(
     tables, pii = {}, {}
     for name, meaning in sides.metadata.tables.items():
         families = sides.families(sides.whole, name)
-        profile = profile_table(sides.whole[name], meaning, sides.metadata, families=families)
-        copies = profile_copies(sides.training[name], profile.copies.columns, 0)
-        if name in sides.holdout:
-            copies = copies.beside(sides.holdout[name])
+        profile = profile_table(
+            sides.whole[name],
+            meaning,
+            sides.metadata,
+            families=families,
+            training=sides.training[name],
+            holdout=sides.holdout.get(name),
+        )
         rows = pq.read_metadata(sides.synthetic[name]).num_rows
         kept, pii[name] = name in divided.shared, profile.pii
-        tables[name] = judge_table(
-            name, sides, replace(profile, copies=copies), gates, expected_rows=rows, kept=kept
-        )
+        tables[name] = judge_table(name, sides, profile, gates, expected_rows=rows, kept=kept)
     declared = declared_rules(sides, rules or {})
     now = datetime.now(UTC)
     fresh = check_freshness(now - timedelta(hours=hours), now, gates.max_age_hours, None)
