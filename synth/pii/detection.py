@@ -60,12 +60,6 @@ def detect(name: str, values: pa.Array | pa.ChunkedArray, table: str = "") -> Fi
     return _by_format(some) or _by_lists(some) or _inside(some)
 
 
-def person_sdtype(name: str, values: pa.Array | pa.ChunkedArray, table: str = "") -> str | None:
-    """The personal sdtype of a text column, or None; see `detect`."""
-    found = detect(name, values, table)
-    return None if found is None or found.sdtype == "text" else found.sdtype
-
-
 def are_emails(values: pa.Array) -> bool:
     """Whether most of these non-null texts look like e-mail addresses."""
     return bool(len(values)) and bool(Format("email", "", EMAIL).fits(values).mean() >= 0.8)
