@@ -22,16 +22,15 @@ import numpy.typing as npt
 from prefect_synth.synth.descent import tables_below
 from prefect_synth.synth.hierarchy.units import people_of
 from prefect_synth.synth.metadata import Metadata, Relationship
-from prefect_synth.synth.metrics.hashing import Hashes, combine, hash_values, mix
+from prefect_synth.synth.metrics.hashing import Hashes, combine, mix
 from prefect_synth.synth.metrics.keys import NO_PARENT
 from prefect_synth.synth.metrics.side import read_parents
 from prefect_synth.synth.metrics.sources import (
     Ints,
     Source,
     count_rows,
-    read_batches,
-    read_schema,
 )
+from prefect_synth.synth.row_hashes import row_hashes
 
 Flags = npt.NDArray[np.bool_]
 
@@ -149,7 +148,7 @@ def _families(
     relations = [r for r in metadata.relationships if r.child in below and r.parent in below]
     links = {r: read_parents(r, tables) for r in relations}
     chosen = {
-        name: _drawn(_row_hashes(metadata, tables[name], name), fraction, salt)
+        name: _drawn(row_hashes(metadata, tables[name], name), fraction, salt)
         for name in component
         if name in below
     }
@@ -160,7 +159,7 @@ def _families(
     starved = [name for name, flags in held.items() if len(flags) and flags.all()]
     if not starved:
         return held
-    first = {name: int(_row_hashes(metadata, tables[name], name).argmin()) for name in starved}
+    first = {name: int(row_hashes(metadata, tables[name], name).argmin()) for name in starved}
     return _with_below(_without_above(chosen, links, first), links)
 
 
@@ -213,34 +212,6 @@ def _pass_down(held: Mapping[str, Flags], links: Mapping[Relationship, Ints]) ->
 def _drawn(hashes: Hashes, fraction: float, salt: int) -> Flags:
     key = mix(np.array([salt], dtype=np.uint64) + _SALT)
     return mix(combine(hashes, np.broadcast_to(key, hashes.shape))) < np.uint64(fraction * 2**64)
-
-
-def _row_hashes(metadata: Metadata, source: Source, table: str) -> Hashes:
-    """A hash of each row's primary key; of the whole row, numbered among its equals, without one.
-
-    Equal rows without a key choose one by one: otherwise none would have its like in the holdout.
-    """
-    key = metadata.tables[table].primary_key
-    names = key or tuple(read_schema(source).names)
-    parts = [np.zeros(0, dtype=np.uint64)]
-    for batch in read_batches(source, names):
-        hashes = np.zeros(batch.num_rows, dtype=np.uint64)
-        for name in names:
-            hashes = combine(hashes, hash_values(batch.column(name)))
-        parts.append(hashes)
-    hashes = np.concatenate(parts)
-    return hashes if key else combine(hashes, _numbered(hashes))
-
-
-def _numbered(hashes: Hashes) -> Hashes:
-    """The number of each row among the rows equal to it, in their order."""
-    order = np.argsort(hashes, kind="stable")
-    ordered = hashes[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(hashes) else order
-    lengths = np.diff(np.r_[starts, len(hashes)])
-    numbers = np.empty(len(hashes), dtype=np.uint64)
-    numbers[order] = np.arange(len(hashes)) - np.repeat(starts, lengths)
-    return numbers
 
 
 def _parents_within(metadata: Metadata, table: str, component: Collection[str]) -> set[str]:
