@@ -11,6 +11,11 @@
   + SandboxUnsafeError        the store cannot write conditionally
   + SandboxConflictError      another process was in the way
   + SnapshotNotFoundError     no such snapshot
+  + SnapshotContentError      it has no such table or column
+  + SnapshotDamagedError      a file is not as the manifest says
+  + SnapshotCacheError        the cache of a reader cannot be written
+
+* SnapshotWarning             nobody answers, so the reader goes on with what it has
 """
 
 from __future__ import annotations
@@ -58,3 +63,19 @@ class SandboxConflictError(SandboxError):
 
 class SnapshotNotFoundError(SandboxError):
     """The sandbox has no committed snapshot of that name."""
+
+
+class SnapshotContentError(SandboxError):
+    """The snapshot has no such table or column."""
+
+
+class SnapshotDamagedError(SandboxError):
+    """A published file is missing or not as the manifest says."""
+
+
+class SnapshotCacheError(SandboxError):
+    """The folder in which a reader keeps a bucket's files cannot be written."""
+
+
+class SnapshotWarning(UserWarning):
+    """The sandbox cannot be reached, so the snapshot that was the latest before is read."""

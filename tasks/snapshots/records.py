@@ -139,14 +139,14 @@ class Pointer:
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
-    """Return a document as JSON that people can read too.
+    """Return a document as JSON that people can read too; tables and columns keep their order.
 
     Raises:
         ValueError: If a value has no place in JSON.
         TypeError: If a value has no place in JSON.
     """
     whole = {"format": FORMAT, **document}
-    return (json.dumps(whole, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+    return (json.dumps(whole, indent=1, allow_nan=False) + "\n").encode()
 
 
 def read_document(backend: Backend, key: str) -> tuple[dict[str, Any], str] | None:
@@ -156,10 +156,19 @@ def read_document(backend: Backend, key: str) -> tuple[dict[str, Any], str] | No
         SandboxError: If the file is not ours, or of a later version of this package.
     """
     found = backend.read_with_token(key)
-    return None if found is None else (_decode(f"{backend.url}/{key}", found[0]), found[1])
+    return None if found is None else (decode(f"{backend.url}/{key}", found[0]), found[1])
 
 
-def _decode(url: str, content: bytes) -> dict[str, Any]:
+def decode(url: str, content: bytes) -> dict[str, Any]:
+    """Return the document that a file holds.
+
+    Args:
+        url: Where it was read, for the error.
+        content: What the file holds.
+
+    Raises:
+        SandboxError: If it is not ours, or of a later version of this package.
+    """
     try:
         document = json.loads(content)
         version = int(document["format"])

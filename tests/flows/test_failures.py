@@ -27,14 +27,14 @@ ROOMS = ("deployments", "expectations", "flows", "synth", "tasks")
 
 
 def error_classes() -> Iterator[str]:
-    """Every exception that this package defines, by its name below the package."""
+    """Every error that this package defines, by its name below the package; no warning is one."""
     for room in ROOMS:
         package = importlib.import_module(f"prefect_synth.{room}")
         names = [m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
         for module in map(importlib.import_module, names):
             for name, value in vars(module).items():
                 ours = isinstance(value, type) and value.__module__ == module.__name__
-                if ours and issubclass(value, BaseException):
+                if ours and issubclass(value, BaseException) and not issubclass(value, Warning):
                     yield f"{module.__name__}.{name}".removeprefix(f"{prefect_synth.__name__}.")
 
 
