@@ -170,8 +170,8 @@ class _Extract:
             if name in reached
         }
         relations = [r for r in self.metadata.relationships if r.child in reached]
-        # a list of the results: every relation is followed in every round
-        while any([_pull(r, self.links[r], wanted) for r in relations]):
+        # a sum, since `any` would leave the rest of a round out
+        while sum(_pull(r, self.links[r], wanted) for r in relations):
             pass
         return wanted
 
