@@ -102,7 +102,13 @@ def follow_up(judged: Judged, snapshot: SnapshotRef) -> tuple[str, ...]:
     ):
         _emit_published(project.project, snapshot, judged.comparison)
     with _tried("old snapshots were not deleted", later, troubles):
-        work.do(retain_snapshots, sandbox=work.setup.sandbox, last=project.sandbox.retain.last)
+        retain = project.sandbox.retain
+        work.do(
+            retain_snapshots,
+            sandbox=work.setup.sandbox,
+            last=retain.last,
+            weekly=retain.weekly,
+        )
     return tuple(troubles)
 
 

@@ -52,14 +52,15 @@ def publish_snapshot(
 
 @task(name="retain", task_run_name="retain", cache_policy=NO_CACHE, persist_result=False)
 @guarded
-def retain_snapshots(sandbox: SnapshotStore, last: int) -> list[str]:
-    """Delete the oldest snapshots; the one that readers see stays.
+def retain_snapshots(sandbox: SnapshotStore, last: int, weekly: int) -> list[str]:
+    """Delete the oldest snapshots; the one that readers see and the pinned ones stay.
 
     Args:
         sandbox: Where the snapshots are.
-        last: How many to keep.
+        last: How many of the newest to keep.
+        weekly: In how many of the newest weeks to keep the newest.
 
     Returns:
         The names of those deleted.
     """
-    return sandbox.retain(last)
+    return sandbox.retain(last, weekly=weekly)

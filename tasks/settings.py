@@ -70,7 +70,12 @@ class WarehouseSettings(Settings):
 class RetainSettings(Settings):
     """Which snapshots stay in the sandbox."""
 
-    last: int = Field(default=14, ge=1, description="How many published snapshots to keep.")
+    last: int = Field(default=14, ge=1, description="How many of the newest snapshots to keep.")
+    weekly: int = Field(
+        default=8,
+        ge=0,
+        description="In how many of the newest weeks to keep the newest snapshot; pins stay.",
+    )
 
 
 class SandboxSettings(Settings):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from prefect_synth.tasks.snapshots.backend import Backend
+from prefect_synth.tasks.snapshots.backend import Backend, UnfinishedUpload
 from prefect_synth.tasks.snapshots.errors import SandboxConflictError
 from prefect_synth.tasks.snapshots.naming import (
     ATTEMPTS,
@@ -53,13 +53,42 @@ class Attempts:
         delete_snapshot(self.backend, snapshot_id)
         self.finish(snapshot_id)
 
+    def abandon(self, snapshot_id: str) -> None:
+        """Do the same for one that may have broken within a file: its uploads go too."""
+        folder = snapshot_folder(snapshot_id)
+        for upload in list(self.backend.uploads(folder)):
+            if upload.key is not None and upload.key.startswith(folder):
+                self.backend.discard_upload(upload)
+        self.discard(snapshot_id)
+
+    def crashed(self, before: datetime) -> list[str]:
+        """Return the attempts that `collect` would delete."""
+        return [snapshot_id for snapshot_id in self._idle(before) if self._is_lost(snapshot_id)]
+
     def collect(self, before: datetime) -> list[str]:
         """Delete the attempts that have been idle since that moment; return their ids."""
+        return [snapshot_id for snapshot_id in self._idle(before) if self._collect(snapshot_id)]
+
+    def lost_uploads(self, before: datetime) -> list[UnfinishedUpload]:
+        """Return our uploads that were begun before that moment and never ended."""
+        old = [item for item in self.backend.uploads(SNAPSHOTS) if item.started <= before]
+        owners = {item.key: _owner(item.key) for item in old if item.key is not None}
+        ours = {owner for owner in set(owners.values()) if self._is_ours(owner)}
+        return [item for item in old if item.key is None or owners[item.key] in ours]
+
+    def _idle(self, before: datetime) -> list[str]:
         marks = [item for item in self.backend.objects(ATTEMPTS) if item.modified <= before]
-        ids = [item.key.removeprefix(ATTEMPTS).removesuffix(".json") for item in marks]
-        collected = [snapshot_id for snapshot_id in ids if self._collect(snapshot_id)]
-        self.backend.discard_uploads(SNAPSHOTS, before)
-        return collected
+        return [item.key.removeprefix(ATTEMPTS).removesuffix(".json") for item in marks]
+
+    def _is_ours(self, snapshot_id: str) -> bool:
+        keys = (attempt_key(snapshot_id), commit_key(run_of(snapshot_id)))
+        return any(self.backend.read_with_token(key) is not None for key in keys)
+
+    def _is_lost(self, snapshot_id: str) -> bool:
+        commit = read_document(self.backend, commit_key(run_of(snapshot_id)))
+        if commit:
+            return bool(commit[0]["snapshot_id"] != snapshot_id)
+        return self._state(snapshot_id) in ("writing", "abandoned")
 
     def _collect(self, snapshot_id: str) -> bool:
         commit = read_document(self.backend, commit_key(run_of(snapshot_id)))
@@ -67,7 +96,7 @@ class Attempts:
             self.finish(snapshot_id)  # crashed right after its commit
             return False
         if commit or self._state(snapshot_id) == "abandoned":
-            self.discard(snapshot_id)
+            self.abandon(snapshot_id)
             return True
         if not self._move(snapshot_id, "abandoned"):
             return False  # sealed, or sealed this moment: only its own run may go on
@@ -90,6 +119,10 @@ class Attempts:
         return swapped or self._state(snapshot_id) == state
 
 
+def _owner(key: str) -> str:
+    return key.removeprefix(SNAPSHOTS).partition("/")[0]
+
+
 def snapshot_keys(backend: Backend, snapshot_id: str) -> Iterator[str]:
     """Yield the files of a snapshot, the manifest first."""
     manifest = manifest_key(snapshot_id)
@@ -106,4 +139,4 @@ def delete_snapshot(backend: Backend, snapshot_id: str) -> None:
 def discard_quietly(attempts: Attempts, snapshot_id: str) -> None:
     """Take an attempt back while another error is on its way; that error matters more."""
     with suppress(Exception):
-        attempts.discard(snapshot_id)
+        attempts.abandon(snapshot_id)

@@ -18,6 +18,21 @@ class StoredObject:
     modified: datetime
 
 
+@dataclass(frozen=True)
+class UnfinishedUpload:
+    """The beginning of a file that is not visible yet.
+
+    Args:
+        key: What it will be, or None where the backend alone knows that it is its own.
+        started: When it was begun.
+        handle: By what the backend finds it.
+    """
+
+    key: str | None
+    started: datetime
+    handle: str
+
+
 class Backend(Protocol):
     """Files under one root, with the two conditional writes that make publishing safe.
 
@@ -55,5 +70,8 @@ class Backend(Protocol):
     def delete(self, key: str) -> None:
         """Delete a file; an absent one is no error."""
 
-    def discard_uploads(self, prefix: str, before: datetime) -> int:
-        """Drop unfinished uploads under `prefix` begun before that moment; return how many."""
+    def uploads(self, prefix: str) -> Iterator[UnfinishedUpload]:
+        """Yield the unfinished uploads of files whose key starts with `prefix`, a folder."""
+
+    def discard_upload(self, upload: UnfinishedUpload) -> None:
+        """Drop an unfinished upload; one that was finished or dropped meanwhile is no error."""

@@ -23,6 +23,7 @@ from prefect_synth.tasks.snapshots.records import (
     SnapshotInfo,
     read_document,
 )
+from prefect_synth.tasks.snapshots.retention import Retention
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,28 @@ class Catalogue:
             )
         return found[0]
 
-    def retire(self, last: int) -> list[str]:
-        """Delete all but the newest `last` snapshots and the one that readers use."""
+    def retire(self, retention: Retention | None, dry_run: bool = False) -> tuple[str, ...]:
+        """Delete what retention does not keep, and finish deletions that were interrupted.
+
+        Args:
+            retention: The rule; without one only interrupted deletions are finished.
+            dry_run: Delete nothing.
+
+        Returns:
+            The ids of the snapshots deleted, or to be deleted.
+        """
         records, folders = self.committed(), dict(self._folders())
+        dropped = retention.dropped(records) if retention else set()
 
         def choose(pointer: Pointer) -> set[str]:
-            unfinished = set(pointer.retired) & folders.keys()
-            return unfinished | {record.snapshot_id for record in records[last:]}
+            return (set(pointer.retired) & folders.keys()) | dropped
 
+        if dry_run:
+            return PointerFile(self.backend).would_retire(choose)
         doomed = PointerFile(self.backend).retire(choose)
         for snapshot_id in doomed:
             delete_snapshot(self.backend, snapshot_id)
-        return list(doomed)
+        return doomed
 
     def _record(self, snapshot_id: str) -> CommitRecord | None:
         found = read_document(self.backend, commit_key(run_of(snapshot_id)))
@@ -111,4 +122,5 @@ def _info(record: CommitRecord, pointer: Pointer | None) -> SnapshotInfo:
         rows=record.rows,
         bytes=record.bytes,
         is_latest=pointer is not None and pointer.snapshot_id == record.snapshot_id,
+        pin=pointer.pins.get(record.snapshot_id) if pointer else None,
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from prefect_synth.tasks.snapshots.backend import StoredObject
+from prefect_synth.tasks.snapshots.backend import StoredObject, UnfinishedUpload
 from prefect_synth.tasks.snapshots.errors import (
     SandboxConflictError,
     SandboxError,
@@ -118,12 +118,14 @@ class FolderBackend:
             if len(folder.relative_to(self.root).parts) < 2 or not _remove_empty(folder):
                 return
 
-    def discard_uploads(self, prefix: str, before: datetime) -> int:
-        """Drop unfinished files begun before that moment; they do not know their prefix here."""
-        left = [item for item in self.objects(f"{_UPLOADS}/") if item.modified <= before]
-        for item in left:
-            self.delete(item.key)
-        return len(left)
+    def uploads(self, prefix: str) -> Iterator[UnfinishedUpload]:
+        """Yield the unfinished files; they do not know what they will be."""
+        for item in self.objects(f"{_UPLOADS}/"):
+            yield UnfinishedUpload(None, item.modified, item.key)
+
+    def discard_upload(self, upload: UnfinishedUpload) -> None:
+        """Delete an unfinished file."""
+        self.delete(upload.handle)
 
     @contextmanager
     def _upload(self, content: bytes | None = None) -> Iterator[Path]:
@@ -205,7 +207,7 @@ def _explained(error: OSError, path: Path, action: str) -> SandboxError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return SandboxFullError(
             f"{path}: no space is left. Free some on that disk, keep fewer snapshots "
-            "(sandbox.retain.last), or choose another sandbox."
+            "(sandbox.retain), or choose another sandbox."
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return SandboxPermissionError(

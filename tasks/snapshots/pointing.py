@@ -2,8 +2,10 @@
 
 Two rules keep it whole, both enforced by compare-and-swap on this one file:
 
-* the pointer moves to a snapshot only if it is not `retired` and its manifest is there;
-* a committed snapshot is deleted only after the pointer, naming another one, lists it as `retired`.
+* the pointer moves to a snapshot, and a pin is set on one, only if it is not `retired` and its
+  manifest is there;
+* a committed snapshot is deleted only after the pointer, naming another one and holding no pin of
+  it, lists it as `retired`.
 """
 
 from __future__ import annotations
@@ -17,11 +19,18 @@ from dataclasses import dataclass, replace
 from prefect_synth.tasks.snapshots.backend import Backend
 from prefect_synth.tasks.snapshots.errors import SandboxConflictError, SnapshotNotFoundError
 from prefect_synth.tasks.snapshots.naming import LATEST, manifest_key
-from prefect_synth.tasks.snapshots.records import CommitRecord, Order, Pointer, read_document
+from prefect_synth.tasks.snapshots.records import (
+    CommitRecord,
+    Order,
+    Pin,
+    Pointer,
+    read_document,
+)
 
 _TRIES = 40
 
 Decision = Callable[[Pointer | None], Pointer | None]
+Choice = Callable[[Pointer], Collection[str]]
 
 
 @dataclass(frozen=True)
@@ -62,11 +71,7 @@ class PointerFile:
         def decide(current: Pointer | None) -> Pointer | None:
             if current and current.snapshot_id == record.snapshot_id:
                 return None
-            if self._gone(record, current):
-                raise SnapshotNotFoundError(
-                    f"Snapshot {record.snapshot_id!r} was deleted by retention: choose one that "
-                    "`prefect-synth snapshots ls` shows."
-                )
+            self._check_there(record, current)
             known = [current.newest] if current else []
             return _pointing_at(record, current, newest=max(newest, *known, record.order))
 
@@ -74,21 +79,81 @@ class PointerFile:
         assert pointer is not None  # noqa: S101  (decide refuses only where a pointer is)
         return pointer
 
-    def retire(self, choose: Callable[[Pointer], Collection[str]]) -> tuple[str, ...]:
+    def retire(self, choose: Choice) -> tuple[str, ...]:
         """Write down which snapshots will be deleted, so that nobody turns to them any more.
 
         Args:
-            choose: Picks the snapshots, given the pointer; never the one it names.
+            choose: Picks the snapshots, given the pointer; the one it names and those it has pins
+                of are left out afterwards.
         """
 
         def decide(current: Pointer | None) -> Pointer | None:
             if current is None:
                 return None
-            doomed = tuple(sorted(set(choose(current)) - {current.snapshot_id}))
+            doomed = _doomed(choose, current)
             return None if doomed == current.retired else replace(current, retired=doomed)
 
         pointer = self._change(decide)
         return pointer.retired if pointer else ()
+
+    def would_retire(self, choose: Choice) -> tuple[str, ...]:
+        """Return what `retire` would write down now."""
+        current = self.read()
+        return _doomed(choose, current) if current else ()
+
+    def pin(self, record: CommitRecord, pin: Pin) -> None:
+        """Keep a snapshot from being deleted; a second pin replaces the first one's note.
+
+        Raises:
+            SnapshotNotFoundError: If the snapshot is being deleted, or nothing was published yet.
+        """
+
+        def decide(current: Pointer | None) -> Pointer | None:
+            current = self._published(current)
+            self._check_there(record, current)
+            return replace(current, pins={**current.pins, record.snapshot_id: pin})
+
+        self._change(decide)
+
+    def unpin(self, snapshot_id: str) -> None:
+        """Leave a snapshot to retention again.
+
+        Raises:
+            SnapshotNotFoundError: If it is not pinned.
+        """
+        unpinned = False
+
+        def decide(current: Pointer | None) -> Pointer | None:
+            nonlocal unpinned
+            current = self._published(current)
+            if snapshot_id not in current.pins:
+                # after a lost reply another change may have come between: then it was ours
+                if unpinned:
+                    return None
+                pinned = ", ".join(sorted(current.pins)) or "none"
+                raise SnapshotNotFoundError(
+                    f"Snapshot {snapshot_id!r} is not pinned; pinned are: {pinned}."
+                )
+            unpinned = True
+            pins = {name: pin for name, pin in current.pins.items() if name != snapshot_id}
+            return replace(current, pins=pins)
+
+        self._change(decide)
+
+    def _published(self, current: Pointer | None) -> Pointer:
+        if current is None:
+            raise SnapshotNotFoundError(
+                f"Nothing was published to {self.backend.url} yet, or its {LATEST} was deleted: "
+                "publish, or roll back to a snapshot, first."
+            )
+        return current
+
+    def _check_there(self, record: CommitRecord, current: Pointer | None) -> None:
+        if self._gone(record, current):
+            raise SnapshotNotFoundError(
+                f"Snapshot {record.snapshot_id!r} was deleted by retention: choose one that "
+                "`prefect-synth snapshots ls` shows."
+            )
 
     def _gone(self, record: CommitRecord, current: Pointer | None) -> bool:
         if current and record.snapshot_id in current.retired:
@@ -115,6 +180,10 @@ class PointerFile:
         )
 
 
+def _doomed(choose: Choice, current: Pointer) -> tuple[str, ...]:
+    return tuple(sorted(set(choose(current)) - {current.snapshot_id} - current.pins.keys()))
+
+
 def _pointing_at(record: CommitRecord, current: Pointer | None, newest: Order) -> Pointer:
     return Pointer(
         generation=current.generation + 1 if current else 1,
@@ -123,4 +192,5 @@ def _pointing_at(record: CommitRecord, current: Pointer | None, newest: Order) -
         created=record.created,
         newest=newest,
         retired=current.retired if current else (),
+        pins=current.pins if current else {},
     )

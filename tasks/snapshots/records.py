@@ -59,6 +59,20 @@ class SnapshotInfo:
     rows: int
     bytes: int
     is_latest: bool
+    pin: Pin | None = None
+
+
+@dataclass(frozen=True)
+class Pin:
+    """Says that retention must leave a snapshot alone.
+
+    Args:
+        note: Why, in a person's words; it lies in the sandbox for everybody to read.
+        since: When it was pinned, in UTC.
+    """
+
+    note: str
+    since: str
 
 
 @dataclass(frozen=True)
@@ -115,6 +129,8 @@ class Pointer:
         newest: The newest snapshot that a person or a run has decided about. What is not newer
             cannot take the pointer by itself, so a roll-back stays.
         retired: Snapshots being deleted; the pointer can never name them again.
+        pins: Snapshots that must not be deleted. They are kept here and not beside the snapshots
+            so that one compare-and-swap decides between a pin and a deletion.
         change: Random name of this change, by which a writer knows its own after a lost reply.
     """
 
@@ -124,18 +140,26 @@ class Pointer:
     created: str
     newest: Order
     retired: tuple[str, ...] = ()
+    pins: Mapping[str, Pin] = field(default_factory=dict)
     change: str = field(default="")
 
     def to_json(self) -> bytes:
         """Return the document, with the manifest's place for readers in other languages."""
-        return encode({**self.__dict__, "manifest": manifest_key(self.snapshot_id)})
+        pins = {snapshot_id: pin.__dict__ for snapshot_id, pin in self.pins.items()}
+        manifest = manifest_key(self.snapshot_id)
+        return encode({**self.__dict__, "pins": pins, "manifest": manifest})
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
-        """Read the document."""
-        values = {name: document[name] for name in cls.__dataclass_fields__}
+        """Read the document; one from before there were pins has none."""
+        values = {name: document[name] for name in cls.__dataclass_fields__ if name != "pins"}
         created, run_id = values["newest"]
-        return cls(**{**values, "newest": (created, run_id), "retired": tuple(values["retired"])})
+        pins = {
+            snapshot_id: Pin(note=pin["note"], since=pin["since"])
+            for snapshot_id, pin in document.get("pins", {}).items()
+        }
+        rest = {"newest": (created, run_id), "retired": tuple(values["retired"]), "pins": pins}
+        return cls(**{**values, **rest})
 
 
 def encode(document: Mapping[str, Any]) -> bytes:

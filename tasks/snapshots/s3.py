@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from fsspec.asyn import sync
 from s3fs import S3FileSystem
 from s3fs.core import S3_RETRYABLE_ERRORS
 
-from prefect_synth.tasks.snapshots.backend import StoredObject
+from prefect_synth.tasks.snapshots.backend import StoredObject, UnfinishedUpload
 from prefect_synth.tasks.snapshots.errors import SandboxError
 from prefect_synth.tasks.snapshots.s3_errors import S3Place, error_code, is_conflict
 
@@ -118,22 +117,18 @@ class S3Backend:
         with self.place.clear_errors("delete objects (s3:DeleteObject)"):
             self._call("delete_object", key)
 
-    def discard_uploads(self, prefix: str, before: datetime) -> int:
-        """Abort multipart uploads under our own prefix only, never a neighbour's."""
-        old = [item for item in self._unfinished(prefix) if item["Initiated"] <= before]
-        for item in old:
-            with self.place.clear_errors("abort uploads (s3:AbortMultipartUpload)"):
-                self._abort(item["Key"], item["UploadId"])
-        return len(old)
-
-    def _unfinished(self, prefix: str) -> Iterator[dict[str, Any]]:
+    def uploads(self, prefix: str) -> Iterator[UnfinishedUpload]:
+        """Yield the multipart uploads under our own prefix only, never a neighbour's."""
         position: dict[str, str] = {}
         while True:
             with self.place.clear_errors("list uploads (s3:ListBucketMultipartUploads)"):
                 page = self._list("list_multipart_uploads", prefix, position)
             # not every server honours Prefix here
             start = self._key(prefix)
-            yield from (item for item in page.get("Uploads", ()) if item["Key"].startswith(start))
+            for item in page.get("Uploads", ()):
+                if item["Key"].startswith(start):
+                    key = self._relative(item["Key"])
+                    yield UnfinishedUpload(key, item["Initiated"], item["UploadId"])
             if not page.get("IsTruncated"):
                 return
             position = {
@@ -141,13 +136,13 @@ class S3Backend:
                 "UploadIdMarker": page["NextUploadIdMarker"],
             }
 
-    def _abort(self, key: str, upload: str) -> None:
-        try:
-            self._files.call_s3(
-                "abort_multipart_upload", Bucket=self.place.bucket, Key=key, UploadId=upload
-            )
-        except FileNotFoundError:
-            return  # finished or aborted meanwhile
+    def discard_upload(self, upload: UnfinishedUpload) -> None:
+        """Abort a multipart upload."""
+        with self.place.clear_errors("abort uploads (s3:AbortMultipartUpload)"):
+            try:
+                self._call("abort_multipart_upload", str(upload.key), UploadId=upload.handle)
+            except FileNotFoundError:
+                return  # finished or aborted meanwhile
 
     def _put_if(self, key: str, content: bytes, **condition: str) -> bool:
         with self.place.clear_errors("write objects (s3:PutObject)"):

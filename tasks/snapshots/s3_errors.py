@@ -112,7 +112,7 @@ class S3Place:
         if code in _FULL:
             return SandboxFullError(
                 f"{self.url}: no space is left ({code}). Raise the quota, or keep fewer snapshots "
-                "(sandbox.retain.last)."
+                "(sandbox.retain)."
             )
         if code in _MOVED:
             return SandboxError(

@@ -24,12 +24,22 @@ from prefect_synth.tasks.snapshots.manifest import draft_snapshot
 from prefect_synth.tasks.snapshots.naming import checked_name, snapshot_folder
 from prefect_synth.tasks.snapshots.pointing import PointerFile
 from prefect_synth.tasks.snapshots.publishing import Publisher
-from prefect_synth.tasks.snapshots.records import CommitRecord, Pointer, SnapshotInfo, SnapshotRef
+from prefect_synth.tasks.snapshots.records import (
+    CommitRecord,
+    Pin,
+    Pointer,
+    SnapshotInfo,
+    SnapshotRef,
+    utc_text,
+)
+from prefect_synth.tasks.snapshots.retention import Garbage, Retention
 from prefect_synth.tasks.snapshots.trial import try_sandbox
 from prefect_synth.tasks.snapshots.verification import differences
 
 SnapshotInfos = list[SnapshotInfo]
 Names = list[str]
+
+_LONGEST_NOTE = 500
 
 
 def open_store(
@@ -131,23 +141,77 @@ class SnapshotStore:
         newest = max((other.order for other in catalogue.committed()), default=record.order)
         return self._ref(record, PointerFile(self.backend).turn_to(record, newest))
 
-    def retain(self, last: int, grace_hours: float = 24) -> Names:
+    def pin(self, snapshot_id: str, note: str = "") -> Pin:
+        """Keep a snapshot from being deleted until it is unpinned.
+
+        Args:
+            snapshot_id: Name of the snapshot.
+            note: Why, for those who read the list; a second pin replaces it.
+
+        Raises:
+            SnapshotNotFoundError: If there is no such snapshot, or it is being deleted.
+        """
+        if len(note) > _LONGEST_NOTE:
+            raise SandboxError(
+                f"A pin's note may have {_LONGEST_NOTE} characters, got {len(note)}: say less."
+            )
+        record = Catalogue(self.backend).record(checked_name("Snapshot", snapshot_id))
+        pin = Pin(note, utc_text(datetime.now(UTC)))
+        PointerFile(self.backend).pin(record, pin)
+        return pin
+
+    def unpin(self, snapshot_id: str) -> None:
+        """Leave a snapshot to retention again.
+
+        Raises:
+            SnapshotNotFoundError: If it is not pinned.
+        """
+        PointerFile(self.backend).unpin(checked_name("Snapshot", snapshot_id))
+
+    def pins(self) -> Mapping[str, Pin]:
+        """Return the pinned snapshots by their names."""
+        pointer = PointerFile(self.backend).read()
+        return pointer.pins if pointer else {}
+
+    def retain(self, last: int, grace_hours: float = 24, *, weekly: int = 0) -> Names:
         """Delete old snapshots, and crashed attempts of this store's own after a grace period.
 
         Args:
-            last: How many of the newest snapshots to keep; the one readers use stays in any case.
+            last: How many of the newest snapshots to keep; the one readers use and the pinned ones
+                stay in any case.
             grace_hours: How long an attempt may be idle before it counts as crashed.
+            weekly: In how many of the newest weeks to keep the newest snapshot.
 
         Returns:
             The ids of the snapshots and attempts that were deleted.
         """
-        if last < 1 or grace_hours < 0:
-            raise SandboxError(
-                f"Retention needs last of at least 1 and grace_hours of at least 0, got {last} and "
-                f"{grace_hours}."
-            )
+        garbage = self.gc(Retention(last, weekly), grace_hours)
+        return [*garbage.snapshots, *garbage.attempts]
+
+    def gc(
+        self, retention: Retention | None = None, grace_hours: float = 24, dry_run: bool = False
+    ) -> Garbage:
+        """Delete what nobody needs: old snapshots, crashed attempts, their unfinished uploads.
+
+        Args:
+            retention: Which snapshots to keep; without it, no whole snapshot is deleted.
+            grace_hours: How long an attempt may be idle before it counts as crashed.
+            dry_run: Delete nothing.
+
+        Returns:
+            What was deleted, or would be.
+        """
+        if grace_hours < 0:
+            raise SandboxError(f"grace_hours must be at least 0, got {grace_hours}.")
         before = datetime.now(UTC) - timedelta(hours=grace_hours)
-        return Catalogue(self.backend).retire(last) + Attempts(self.backend).collect(before)
+        attempts, catalogue = Attempts(self.backend), Catalogue(self.backend)
+        snapshots = catalogue.retire(retention, dry_run)
+        # listed while marks still say whose they are, dropped when nobody adds to them any more
+        uploads = attempts.lost_uploads(before)
+        lost = attempts.crashed(before) if dry_run else attempts.collect(before)
+        for upload in [] if dry_run else uploads:
+            self.backend.discard_upload(upload)
+        return Garbage(snapshots, tuple(lost), len(uploads))
 
     def check_writable(self, needed_bytes: int = 0) -> None:
         """See before the expensive part that publishing will be possible.

@@ -38,7 +38,7 @@ def _check_space(backend: Backend, needed_bytes: int) -> None:
     if free is not None and free < needed_bytes:
         raise SandboxFullError(
             f"{backend.url}: {free:,} bytes are free, about {needed_bytes:,} are needed. Free some "
-            "on that disk, keep fewer snapshots (sandbox.retain.last), or choose another sandbox."
+            "on that disk, keep fewer snapshots (sandbox.retain), or choose another sandbox."
         )
 
 

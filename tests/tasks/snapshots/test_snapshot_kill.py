@@ -138,11 +138,11 @@ def test_a_kill_within_a_multipart_upload_leaves_nothing_to_see(s3_sandbox, big_
     store, shop = s3_sandbox.open(), big_shop(1, 120)
     child = _start(s3_sandbox, "", "run-1", shop)
     deadline = time.monotonic() + 60
-    while not list(store.backend._unfinished("snapshots/")):
+    while not list(store.backend.uploads("snapshots/")):
         assert time.monotonic() < deadline
     _kill(child)
     assert store.latest() is None
     assert [item.key for item in store.backend.objects("snapshots/")] == []
     store.retain(last=1, grace_hours=0)
-    assert list(store.backend._unfinished("snapshots/")) == []
+    assert list(store.backend.uploads("snapshots/")) == []
     assert store.publish("run-1", shop, {}).is_latest

@@ -12,6 +12,7 @@ from prefect_synth.tasks.snapshots.errors import (
 )
 from prefect_synth.tasks.snapshots.manifest import draft_snapshot
 from prefect_synth.tasks.snapshots.publishing import Publisher
+from prefect_synth.tasks.snapshots.retention import Garbage, Retention
 from prefect_synth.tasks.snapshots.store import open_store
 
 
@@ -125,24 +126,31 @@ def test_a_failed_upload_takes_its_attempt_back(store, make_shop):
     assert _files(store, "") == []
 
 
-def test_unfinished_uploads_under_our_prefix_are_aborted(s3_sandbox, s3_server):
-    """A killed client's parts go after the grace period; a neighbour's stay."""
-    store, below = s3_sandbox.open(), s3_sandbox.open("/neighbour")
-    files, place = store.backend._files, store.backend.place
+def test_only_our_own_unfinished_uploads_are_aborted(s3_sandbox, make_shop):
+    """A killed client's parts go after the grace period; a neighbour's and a stranger's stay."""
+    store, neighbour = s3_sandbox.open(), s3_sandbox.open("/neighbour")
+    store.publish("run-1", make_shop(), {})
+    _half_written(store, make_shop, "run-2-00000000")
 
-    def begin(backend):
-        key = f"{backend.place.prefix}/snapshots/run-1-00000000/orders/part-00000.parquet"
-        files.call_s3("create_multipart_upload", Bucket=place.bucket, Key=key)
+    def begin(backend, folder):
+        key = f"{backend.place.prefix}/{folder}/orders/part-00000.parquet"
+        backend._files.call_s3("create_multipart_upload", Bucket=backend.place.bucket, Key=key)
 
     def unfinished(backend):
-        return len(list(backend._unfinished("snapshots/")))
+        return sorted(upload.key.split("/")[1] for upload in backend.uploads("snapshots/"))
 
-    begin(store.backend)
-    begin(below.backend)
+    ours = ["run-1-00000000", "run-2-00000000"]  # of a committed run; of a marked attempt
+    for folder in (*ours, "notes-0badcafe"):
+        begin(store.backend, f"snapshots/{folder}")
+    begin(store.backend, "elsewhere")
+    begin(neighbour.backend, "snapshots/run-1-00000000")
     store.retain(last=1, grace_hours=1)
-    assert unfinished(store.backend) == 1
-    store.retain(last=1, grace_hours=0)
-    assert (unfinished(store.backend), unfinished(below.backend)) == (0, 1)
+    assert unfinished(store.backend) == ["notes-0badcafe", *ours]
+    assert store.gc(grace_hours=0, dry_run=True) == Garbage((), (ours[1],), 2)
+    assert store.gc(grace_hours=0) == Garbage((), (ours[1],), 2)
+    assert unfinished(store.backend) == ["notes-0badcafe"]
+    assert len(list(store.backend.uploads("elsewhere/"))) == 1
+    assert len(list(neighbour.backend.uploads("snapshots/"))) == 1
 
 
 def test_verify_names_every_kind_of_damage(store, make_shop):
@@ -164,11 +172,17 @@ def test_verify_names_every_kind_of_damage(store, make_shop):
     ]
 
 
-@pytest.mark.parametrize(("last", "grace"), [(0, 24), (-1, 24), (1, -1)])
-def test_senseless_retention_is_refused(store, last, grace):
+@pytest.mark.parametrize(("last", "weekly"), [(0, 8), (-1, 0), (1, -1)])
+def test_senseless_retention_is_refused(last, weekly):
     """Keeping nothing is not a policy."""
-    with pytest.raises(SandboxError, match=f"got {last} and {grace}"):
-        store.retain(last, grace)
+    with pytest.raises(SandboxError, match=f"got {last} and {weekly}"):
+        Retention(last, weekly)
+
+
+def test_a_senseless_grace_period_is_refused(store):
+    """An attempt cannot have crashed in the future."""
+    with pytest.raises(SandboxError, match="got -1"):
+        store.gc(grace_hours=-1)
 
 
 def test_unfinished_copies_in_a_folder_are_deleted(tmp_path):
