@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,6 +31,13 @@ ProjectOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
 SnapshotArgument = Annotated[str, typer.Argument(help="Name of the snapshot, or 'latest'.")]
+SandboxOption = Annotated[
+    str | None,
+    typer.Option("--sandbox", help="A folder or s3://bucket/prefix, instead of a project file."),
+]
+EndpointOption = Annotated[
+    str | None, typer.Option("--endpoint-url", help="S3 server of --sandbox, if not Amazon's.")
+]
 MetadataOption = Annotated[
     Path | None, typer.Option("--metadata", help="Metadata as JSON, in our form or in SDV's.")
 ]
@@ -205,6 +212,34 @@ def report(
     from prefect_synth.flows.commands.report import fetch_report
 
     respond(as_json, lambda: fetch_report(project, snapshot, out, browse))
+
+
+@app.command()
+def fixture(
+    out: Annotated[Path, typer.Option(help="Folder to write to, as tests/data.")],
+    snapshot: SnapshotArgument = "latest",
+    rows: Annotated[int, typer.Option(help="At most so many rows of a table.")] = 200,
+    table: Annotated[
+        list[str] | None,
+        typer.Option("--table", help="Only this table, and all that it refers to; repeatable."),
+    ] = None,
+    root: Annotated[
+        str | None, typer.Option(help="The table to begin with; the people by default.")
+    ] = None,
+    kind: Annotated[
+        Literal["snapshot", "csv", "parquet"],
+        typer.Option("--format", help="A snapshot that tests read as a sandbox, or plain files."),
+    ] = "snapshot",
+    project: ProjectOption = HERE,
+    sandbox: SandboxOption = None,
+    endpoint_url: EndpointOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a small extract whose foreign keys all resolve, to commit beside tests."""
+    from prefect_synth.flows.commands.fixture import FixtureRequest, make_fixture
+
+    request = FixtureRequest(snapshot, out, rows, tuple(table or ()), root, kind)
+    respond(as_json, lambda: make_fixture(request, project, sandbox, endpoint_url))
 
 
 @app.command()

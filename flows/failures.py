@@ -35,6 +35,7 @@ EXIT_CODES = {
     "synth.storage.StorageError": ENGINE,
     "tasks.connections.BlockNotFoundError": CONFIGURATION,
     "tasks.family.PurgeError": CONFIGURATION,
+    "tasks.snapshots.errors.FixtureFolderError": CONFIGURATION,
     "tasks.snapshots.errors.SandboxConflictError": CONNECTION,
     "tasks.snapshots.errors.SandboxCredentialsError": CONNECTION,
     "tasks.snapshots.errors.SandboxDependencyError": CONFIGURATION,
