@@ -22,6 +22,7 @@ EXIT_CODES = {
     "flows.demo.DemoDataMissingError": CONFIGURATION,
     "flows.server_errors.ServerError": CONNECTION,
     "flows.yaml_document.ProjectError": CONFIGURATION,
+    "synth.errors.ContractError": CONFIGURATION,
     "synth.errors.MissingTorchError": CONFIGURATION,
     "synth.errors.NotFittedError": ENGINE,
     "synth.errors.OrphanError": CONFIGURATION,
