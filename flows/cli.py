@@ -11,6 +11,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from prefect_synth.flows.cli_options import (
+    HERE,
+    EndpointOption,
+    JsonOption,
+    ProjectOption,
+    SandboxOption,
+    SnapshotArgument,
+)
+from prefect_synth.flows.cli_snapshots import snapshots
 from prefect_synth.flows.commands.answer import DEBUG, respond
 from prefect_synth.flows.tables import Keys, OnOrphan, RuleSearch
 
@@ -21,28 +30,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-snapshots = typer.Typer(help="The versions in the sandbox.", no_args_is_help=True)
 app.add_typer(snapshots, name="snapshots")
 suites = typer.Typer(help="What must hold of each table, as files.", no_args_is_help=True)
 app.add_typer(suites, name="suites")
 
-ProjectOption = Annotated[
-    Path, typer.Option("--project", "-p", help="The project file, or the folder of synth.yaml.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
-SnapshotArgument = Annotated[str, typer.Argument(help="Name of the snapshot, or 'latest'.")]
-SandboxOption = Annotated[
-    str | None,
-    typer.Option("--sandbox", help="A folder or s3://bucket/prefix, instead of a project file."),
-]
-EndpointOption = Annotated[
-    str | None, typer.Option("--endpoint-url", help="S3 server of --sandbox, if not Amazon's.")
-]
 MetadataOption = Annotated[
     Path | None, typer.Option("--metadata", help="Metadata as JSON, in our form or in SDV's.")
 ]
-
-HERE = Path()
 
 
 def main() -> None:
@@ -280,38 +274,6 @@ def serve(
     from prefect_synth.flows.commands.serve import serve_project
 
     respond(False, lambda: serve_project(project, port, now, cron))
-
-
-@snapshots.command("ls")
-def snapshots_ls(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
-    """List the published snapshots, newest first."""
-    from prefect_synth.flows.commands.snapshots import list_snapshots
-
-    respond(as_json, lambda: list_snapshots(project))
-
-
-@snapshots.command("show")
-def snapshots_show(
-    snapshot: SnapshotArgument = "latest",
-    project: ProjectOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Show what a snapshot holds."""
-    from prefect_synth.flows.commands.snapshots import show_snapshot
-
-    respond(as_json, lambda: show_snapshot(project, snapshot))
-
-
-@snapshots.command("rollback")
-def snapshots_rollback(
-    snapshot: Annotated[str, typer.Argument(help="Name of the snapshot to go back to.")],
-    project: ProjectOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Point readers at an older snapshot; nothing is deleted."""
-    from prefect_synth.flows.commands.snapshots import roll_back
-
-    respond(as_json, lambda: roll_back(project, snapshot))
 
 
 @suites.command("generate")
