@@ -63,6 +63,7 @@ class Column:
         categories: The values that the catalogue itself declares (an enum); public by nature.
         source_type: The warehouse's own name of the type, for people and for DDL.
         comment: The catalogue's comment.
+        identity: Whether the database numbers new rows itself (identity, serial, auto-increment).
     """
 
     name: str
@@ -74,6 +75,7 @@ class Column:
     categories: tuple[str, ...] | None = None
     source_type: str | None = None
     comment: str | None = None
+    identity: bool = False
 
     @property
     def is_generated(self) -> bool:

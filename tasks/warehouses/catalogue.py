@@ -44,6 +44,7 @@ class CatalogueColumn:
     nullable: bool = True
     comment: str | None = None
     categories: tuple[str, ...] | None = None
+    identity: bool = False
 
     def field(self, table: str) -> pa.Field:
         """The Arrow field that the column is pulled as.
@@ -216,4 +217,5 @@ def _column(column: CatalogueColumn, is_key: bool) -> Column:
         categories=column.categories,
         source_type=column.source_type,
         comment=column.comment,
+        identity=column.identity,
     )

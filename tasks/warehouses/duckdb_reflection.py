@@ -28,7 +28,8 @@ ORDER BY ALL
 """
 _COLUMNS = f"""
 SELECT schema_name AS schema, table_name AS "table", column_name AS name, is_nullable AS nullable,
-       data_type AS source_type, comment
+       data_type AS source_type, comment,
+       coalesce(column_default, '') LIKE 'nextval(%' AS identity
 FROM duckdb_columns() WHERE {_HERE} ORDER BY schema_name, table_name, column_index
 """
 _CONSTRAINTS = """
@@ -106,6 +107,7 @@ def _columns(
             nullable=row["nullable"],
             comment=row["comment"],
             categories=labels(types[row["name"]]),
+            identity=row["identity"],
         )
         for row in rows
     }

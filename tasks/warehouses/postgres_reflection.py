@@ -55,12 +55,15 @@ SELECT a.attrelid AS oid, a.attname AS name, format_type(a.atttypid, a.atttypmod
        CASE WHEN t.typtype = 'e' THEN ARRAY(
            SELECT e.enumlabel::text FROM pg_enum e
            WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder
-       ) END AS labels
+       ) END AS labels,
+       a.attidentity <> ''
+           OR coalesce(pg_get_expr(d.adbin, d.adrelid), '') LIKE 'nextval(%' AS identity
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN resolved r ON r.oid = a.atttypid
 JOIN pg_type t ON t.oid = r.base
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_type i ON i.oid = t.typelem AND i.typarray = t.oid
 WHERE a.attnum > 0 AND NOT a.attisdropped AND {USER_SCHEMA}
   AND has_column_privilege(c.oid, a.attnum, 'SELECT')
@@ -102,6 +105,7 @@ def _read_columns(connection: Connection) -> Mapping[int, dict[str, CatalogueCol
             nullable=row["nullable"],
             comment=row["comment"],
             categories=tuple(row["labels"]) if row["labels"] is not None else None,
+            identity=row["identity"],
         )
     return columns
 

@@ -1,1 +1,0 @@
-"""Scenarios: how many rows of a kind a snapshot must have, and how that is said."""

@@ -1,0 +1,1 @@
+"""Loading snapshots into test databases: PostgreSQL, MySQL and MariaDB, SQLite, DuckDB."""

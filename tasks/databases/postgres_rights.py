@@ -1,0 +1,69 @@
+"""Whether a role may feed: asked before anything is touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from prefect_synth.tasks.databases.errors import TargetPermissionError
+from prefect_synth.tasks.databases.job import Job, Mode
+from prefect_synth.tasks.warehouses.catalogue import quote
+
+_NEEDED: dict[Mode, tuple[str, ...]] = {
+    "replace": ("SELECT", "INSERT", "DELETE"),
+    "append": ("SELECT", "INSERT"),
+    "upsert": ("SELECT", "INSERT", "UPDATE"),
+}
+_WHO = """
+SELECT current_user, current_database(), current_setting('transaction_read_only')
+"""
+_SCHEMA = """
+SELECT CASE WHEN n.oid IS NULL
+            THEN has_database_privilege(current_database(), 'CREATE')
+            ELSE has_schema_privilege(n.oid, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE') END,
+       n.oid IS NULL
+FROM (SELECT %s::name AS wanted) w LEFT JOIN pg_namespace n ON n.nspname = w.wanted
+"""
+
+
+def check_rights(connection: psycopg.Connection[Any], job: Job) -> None:
+    """See that the role may write to the tables that exist and create those that do not.
+
+    Raises:
+        TargetPermissionError: A right is missing; the message names it.
+    """
+    role, database, read_only = _first(
+        connection,
+        "SELECT current_user, current_database(), current_setting('transaction_read_only')",
+    )
+    if read_only == "on":
+        raise TargetPermissionError(
+            f"Role '{role}' can only read in database '{database}', or it is a replica. Feed "
+            "another database, or a role without default_transaction_read_only."
+        )
+    for table in job.present():
+        name = f"{quote(str(table.place.schema))}.{quote(table.place.name)}"
+        for right in _NEEDED[job.mode]:
+            (held,) = _first(connection, "SELECT has_table_privilege(%s, %s)", name, right)
+            if not held:
+                raise TargetPermissionError(
+                    f"Role '{role}' may not {right} in table '{table.place}'. Run as its owner: "
+                    f"GRANT {', '.join(_NEEDED[job.mode])} ON {name} TO {quote(str(role))};"
+                )
+    for schema in dict.fromkeys(str(table.place.schema) for table in job.missing()):
+        held, is_new = _first(connection, _SCHEMA, schema)
+        if not held:
+            where = (
+                f"CREATE ON DATABASE {quote(str(database))}"
+                if is_new
+                else f"USAGE, CREATE ON SCHEMA {quote(schema)}"
+            )
+            raise TargetPermissionError(
+                f"Role '{role}' may not create what is missing in schema '{schema}'. Run as an "
+                f"administrator: GRANT {where} TO {quote(str(role))};"
+            )
+
+
+def _first(connection: psycopg.Connection[Any], query: str, *values: object) -> Any:
+    return connection.execute(query.encode(), values or None).fetchone()
