@@ -22,7 +22,7 @@ demo-full: $(VENV)/.installed ## The same with all 2,469 households (1.4 million
 	$(BIN)/prefect-synth refresh --project $(DEMO)-full
 
 test: $(VENV)/.tested lint ## Lint, type-check and run the tests (under 15 minutes on 2 cores)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-slow: $(VENV)/.tested ## The tests that take minutes: every data set, every row model, PostgreSQL
 	$(BIN)/python -m pytest -m slow

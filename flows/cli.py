@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from prefect_synth.flows.cli_options import (
+    HERE,
+    EndpointOption,
+    JsonOption,
+    ProjectOption,
+    SandboxOption,
+    SnapshotArgument,
+)
+from prefect_synth.flows.cli_snapshots import snapshots
 from prefect_synth.flows.commands.answer import DEBUG, respond
 from prefect_synth.flows.tables import Keys, OnOrphan, RuleSearch
 
@@ -21,21 +30,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-snapshots = typer.Typer(help="The versions in the sandbox.", no_args_is_help=True)
 app.add_typer(snapshots, name="snapshots")
 suites = typer.Typer(help="What must hold of each table, as files.", no_args_is_help=True)
 app.add_typer(suites, name="suites")
 
-ProjectOption = Annotated[
-    Path, typer.Option("--project", "-p", help="The project file, or the folder of synth.yaml.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
-SnapshotArgument = Annotated[str, typer.Argument(help="Name of the snapshot, or 'latest'.")]
 MetadataOption = Annotated[
     Path | None, typer.Option("--metadata", help="Metadata as JSON, in our form or in SDV's.")
 ]
-
-HERE = Path()
 
 
 def main() -> None:
@@ -208,6 +209,34 @@ def report(
 
 
 @app.command()
+def fixture(
+    out: Annotated[Path, typer.Option(help="Folder to write to, as tests/data.")],
+    snapshot: SnapshotArgument = "latest",
+    rows: Annotated[int, typer.Option(help="At most so many rows of a table.")] = 200,
+    table: Annotated[
+        list[str] | None,
+        typer.Option("--table", help="Only this table, and all that it refers to; repeatable."),
+    ] = None,
+    root: Annotated[
+        str | None, typer.Option(help="The table to begin with; the people by default.")
+    ] = None,
+    kind: Annotated[
+        Literal["snapshot", "csv", "parquet"],
+        typer.Option("--format", help="A snapshot that tests read as a sandbox, or plain files."),
+    ] = "snapshot",
+    project: ProjectOption = HERE,
+    sandbox: SandboxOption = None,
+    endpoint_url: EndpointOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a small extract whose foreign keys all resolve, to commit beside tests."""
+    from prefect_synth.flows.commands.fixture import FixtureRequest, make_fixture
+
+    request = FixtureRequest(snapshot, out, rows, tuple(table or ()), root, kind)
+    respond(as_json, lambda: make_fixture(request, project, sandbox, endpoint_url))
+
+
+@app.command()
 def purge(
     everything: Annotated[
         bool, typer.Option("--all", help="All of private staging, the pseudonyms' key included.")
@@ -245,38 +274,6 @@ def serve(
     from prefect_synth.flows.commands.serve import serve_project
 
     respond(False, lambda: serve_project(project, port, now, cron))
-
-
-@snapshots.command("ls")
-def snapshots_ls(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
-    """List the published snapshots, newest first."""
-    from prefect_synth.flows.commands.snapshots import list_snapshots
-
-    respond(as_json, lambda: list_snapshots(project))
-
-
-@snapshots.command("show")
-def snapshots_show(
-    snapshot: SnapshotArgument = "latest",
-    project: ProjectOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Show what a snapshot holds."""
-    from prefect_synth.flows.commands.snapshots import show_snapshot
-
-    respond(as_json, lambda: show_snapshot(project, snapshot))
-
-
-@snapshots.command("rollback")
-def snapshots_rollback(
-    snapshot: Annotated[str, typer.Argument(help="Name of the snapshot to go back to.")],
-    project: ProjectOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Point readers at an older snapshot; nothing is deleted."""
-    from prefect_synth.flows.commands.snapshots import roll_back
-
-    respond(as_json, lambda: roll_back(project, snapshot))
 
 
 @suites.command("generate")

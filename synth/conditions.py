@@ -32,7 +32,7 @@ def held_columns(part: TablePart, conditions: Mapping[str, Any]) -> dict[int, Co
         SynthesisError: A column cannot be a condition, or has no such value.
     """
     free = {c: v for c, v in conditions.items() if v is not None or not _is_always_null(part, c)}
-    return part.codec.conditions({c: _condition(part, c, v) for c, v in free.items()})
+    return dict(part.codec.conditions({c: _condition(part, c, v) for c, v in free.items()}))
 
 
 def hold_exactly(
@@ -50,7 +50,7 @@ def _is_always_null(part: TablePart, column: str) -> bool:
     return isinstance(encoder, GeneratedEncoder) and encoder.always_null
 
 
-def _condition(part: TablePart, column: str, value: Any) -> Condition:
+def _condition(part: TablePart, column: str, value: Any) -> tuple[int, float]:
     """The piece and place of one value."""
     rule = part.rules.computing(column)
     if rule is not None:

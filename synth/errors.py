@@ -17,6 +17,10 @@ class RuleError(RequestError):
     """A rule is not understood, names what does not exist, or contradicts another."""
 
 
+class ContractError(RequestError):
+    """A scenario, a pinned row or a balanced table cannot be had as it was asked for."""
+
+
 class NotFittedError(SynthesisError):
     """A synthesizer was asked to sample or save before `fit`."""
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from prefect_synth.flows.commands.answer import Answer
-from prefect_synth.flows.commands.snapshots import resolve_snapshot
+from prefect_synth.flows.commands.sandbox_place import resolve_snapshot
 from prefect_synth.flows.refresh_setup import open_setup
 from prefect_synth.tasks.snapshots.errors import SnapshotNotFoundError
 from prefect_synth.tasks.snapshots.naming import snapshot_folder

@@ -1,10 +1,9 @@
-"""`prefect-synth snapshots`: the versions in the sandbox."""
+"""`prefect-synth snapshots ls, show, rollback`: the versions in the sandbox."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,34 +11,34 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from prefect_synth.flows.commands.answer import Answer
-from prefect_synth.flows.refresh_setup import open_setup
-from prefect_synth.tasks.snapshots.errors import SnapshotNotFoundError
+from prefect_synth.flows.commands.sandbox_place import SandboxPlace, resolve_snapshot
 from prefect_synth.tasks.snapshots.store import SnapshotStore
 
 
-def list_snapshots(project: Path) -> Answer:
+def list_snapshots(place: SandboxPlace) -> Answer:
     """List the published snapshots, newest first."""
-    sandbox = open_setup(project).sandbox
+    sandbox = place.open()
     snapshots = [asdict(info) for info in sandbox.list()]
     document = {"sandbox": sandbox.url, "snapshots": snapshots}
     return Answer(document, lambda console: _show_list(console, document))
 
 
-def show_snapshot(project: Path, snapshot: str) -> Answer:
-    """Show a snapshot's manifest.
+def show_snapshot(place: SandboxPlace, snapshot: str) -> Answer:
+    """Show a snapshot's manifest, and whether it is pinned and in use.
 
     Args:
-        project: The project file.
+        place: The sandbox.
         snapshot: Name of the snapshot, or `latest`.
     """
-    sandbox = open_setup(project).sandbox
-    manifest = dict(sandbox.show(resolve_snapshot(sandbox, snapshot)))
-    return Answer(manifest, lambda console: _show_manifest(console, manifest))
+    sandbox = place.open()
+    name = resolve_snapshot(sandbox, snapshot)
+    document = {**sandbox.show(name), **_standing(sandbox, name)}
+    return Answer(document, lambda console: _show_manifest(console, document))
 
 
-def roll_back(project: Path, snapshot: str) -> Answer:
+def roll_back(place: SandboxPlace, snapshot: str) -> Answer:
     """Point readers of `latest` at an older snapshot; nothing is deleted."""
-    reference = asdict(open_setup(project).sandbox.rollback(snapshot))
+    reference = asdict(place.open().rollback(snapshot))
     return Answer(
         reference,
         lambda console: console.print(
@@ -49,20 +48,12 @@ def roll_back(project: Path, snapshot: str) -> Answer:
     )
 
 
-def resolve_snapshot(sandbox: SnapshotStore, snapshot: str) -> str:
-    """The name of a snapshot; `latest` is the one that readers see.
-
-    Raises:
-        SnapshotNotFoundError: Nothing was published yet.
-    """
-    if snapshot != "latest":
-        return snapshot
-    latest = sandbox.latest()
-    if latest is None:
-        raise SnapshotNotFoundError(
-            f"Nothing was published to '{sandbox.url}' yet. Run `prefect-synth refresh` first."
-        )
-    return latest.snapshot_id
+def _standing(sandbox: SnapshotStore, snapshot_id: str) -> dict[str, Any]:
+    latest, pin = sandbox.latest(), sandbox.pins().get(snapshot_id)
+    return {
+        "is_latest": latest is not None and latest.snapshot_id == snapshot_id,
+        "pin": asdict(pin) if pin else None,
+    }
 
 
 def _show_list(console: Console, document: Mapping[str, Any]) -> None:
@@ -76,6 +67,7 @@ def _show_list(console: Console, document: Mapping[str, Any]) -> None:
     )
     for name in ("tables", "rows", "MiB"):
         table.add_column(name, justify="right")
+    table.add_column("pinned")
     for info in document["snapshots"]:
         table.add_row(
             "[green]latest[/]" if info["is_latest"] else "",
@@ -84,17 +76,35 @@ def _show_list(console: Console, document: Mapping[str, Any]) -> None:
             str(info["tables"]),
             f"{info['rows']:,}",
             f"{info['bytes'] / 2**20:.1f}",
+            _pinned(info["pin"]) if info["pin"] else "",
         )
     console.print(table)
 
 
-def _show_manifest(console: Console, manifest: Mapping[str, Any]) -> None:
-    console.print(f"snapshot  [bold]{escape(manifest['snapshot_id'])}[/]")
-    console.print(f"created   {manifest['created'][:19]}")
+def _pinned(pin: Mapping[str, str]) -> str:
+    since = pin["since"][:10]
+    return f"{since}: {escape(pin['note'])}" if pin["note"] else since
+
+
+def _show_manifest(console: Console, document: Mapping[str, Any]) -> None:
+    latest = "  [green]latest[/]" if document["is_latest"] else ""
+    console.print(f"snapshot  [bold]{escape(document['snapshot_id'])}[/]{latest}")
+    console.print(f"created   {document['created'][:19]}")
+    if document["pin"]:
+        console.print(f"pinned    {_pinned(document['pin'])}")
+    if document.get("verdict"):
+        console.print(f"verdict   {_verdict(document['verdict'])}")
     table = Table("table", "folder", box=None)
     for name in ("rows", "MiB"):
         table.add_column(name, justify="right")
-    for name, facts in manifest["tables"].items():
+    for name, facts in document["tables"].items():
         size = f"{facts['bytes'] / 2**20:.1f}"
         table.add_row(escape(name), escape(facts["folder"]), f"{facts['rows']:,}", size)
     console.print(table)
+
+
+def _verdict(verdict: Mapping[str, Any]) -> str:
+    checks = verdict.get("checks", ())
+    warned = sum(check["status"] == "warned" for check in checks)
+    word = "[green]passed[/]" if verdict.get("passed") else "[red]failed[/]"
+    return f"{word}: {len(checks)} checks, {warned} warnings"

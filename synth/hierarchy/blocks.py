@@ -43,6 +43,37 @@ class Drawn:
     links: dict[str, Ints] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Told:
+    """A block of rows, and what they were drawn from.
+
+    Args:
+        start: Number of its first row.
+        stop: End of its rows.
+        styles: Their styles.
+        context: What each row was told, styles included.
+        parent: Their primary parents, negative where there is none, [n].
+        rows: The encoded rows.
+    """
+
+    start: int
+    stop: int
+    styles: dict[str, Encoded]
+    context: Encoded
+    parent: Ints
+    rows: Encoded
+
+    def drawn(self, part: TablePart) -> Drawn:
+        """The rows, taken apart."""
+        blocks = split(self.rows, part, self.styles)
+        links = {
+            relation: blocks.references[relation].pieces[:, 0].astype(np.int64)
+            - int(layout.has_null)
+            for relation, layout in part.references.items()
+        }
+        return Drawn(self.start, self.stop, blocks, links)
+
+
 class BlockDrawer:
     """Draws blocks of rows of tables whose parents are chosen.
 
@@ -72,17 +103,18 @@ class BlockDrawer:
 
     def draw_rows(self, part: TablePart, block: int, start: int, stop: int) -> Drawn:
         """Draw rows `start` to `stop`, of which block `block` consists."""
+        return self.told(part, block, start, stop).drawn(part)
+
+    def told(self, part: TablePart, block: int, start: int, stop: int) -> Told:
+        """The same rows before they are taken apart, and what they were told."""
         rng = stream(self.seed, "sample", part.name, str(block))
         context = self.contexts.of(part, told_of(part), start, stop)
         styles, context = _styles(part, context, rng)
-        rows = draw_sequences(part, context, self._families(part, start, stop), rng)
-        blocks = split(rows, part, styles)
-        links = {
-            relation: blocks.references[relation].pieces[:, 0].astype(np.int64)
-            - int(layout.has_null)
-            for relation, layout in part.references.items()
-        }
-        return Drawn(start, stop, blocks, links)
+        parent = self._families(part, start, stop)
+        rows = draw_sequences(part, context, parent, rng)
+        placed = self.drawn.placed.get(part.name)
+        rows = rows if placed is None else placed.over(rows, start)
+        return Told(start, stop, styles, context, parent, rows)
 
     def own_columns(
         self,

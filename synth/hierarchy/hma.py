@@ -27,6 +27,7 @@ from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.registry import resolve
 from prefect_synth.synth.rules.applying import Rules
 from prefect_synth.synth.rules.contradictions import with_unique
+from prefect_synth.synth.scenarios.scenario import Scenarios, check_scenarios
 from prefect_synth.synth.storage import folder_name, load_state, save_state
 
 
@@ -129,21 +130,29 @@ class HMASynthesizer:
         self.plan_, self.parts_ = plan, {name: parts[name] for name in plan.order}
         return self
 
-    def sample(self, scale: float = 1.0, seed: int | None = None) -> dict[str, pa.Table]:
+    def sample(
+        self,
+        scale: float = 1.0,
+        seed: int | None = None,
+        *,
+        scenarios: Scenarios | None = None,
+    ) -> dict[str, pa.Table]:
         """Draw all tables.
 
         Args:
             scale: Rows asked for, as a share of the rows trained on.
             seed: Of this sample; the synthesizer's own where None.
+            scenarios: What must occur, by table.
 
         Returns:
             Tables of exactly the schema that was fitted.
 
         Raises:
             NotFittedError: `fit` was not called.
+            ContractError: A scenario is out of reach.
             SynthesisError: The scale is not positive, or a key has not room for so many rows.
         """
-        return self.sampler(scale, seed).tables()
+        return self.sampler(scale, seed, scenarios=scenarios).tables()
 
     def sample_batches(
         self,
@@ -180,6 +189,7 @@ class HMASynthesizer:
         scale: float | Mapping[str, float] = 1.0,
         seed: int | None = None,
         memory: int | str | None = None,
+        scenarios: Scenarios | None = None,
     ) -> Sampler:
         """The plan of a sample, from which any block of any table can be drawn; see `sample`.
 
@@ -188,6 +198,12 @@ class HMASynthesizer:
                 tables was held out, so that as many rows come out as there really are.
             seed: Of this sample; the synthesizer's own where None.
             memory: What the process may use, as "2GB".
+            scenarios: What must occur, by table.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            ContractError: A scenario names what does not exist, or is out of reach.
+            SynthesisError: A scale is not positive, or a key has not room for so many rows.
         """
         if self.plan_ is None:
             raise NotFittedError("HMASynthesizer")
@@ -202,8 +218,12 @@ class HMASynthesizer:
         chosen = self.settings.seed if seed is None else seed
         room = None if memory is None else parse_size(memory)
         order, keys = self.plan_.order, self.settings.keys
-        secret = self.pseudonym_key
-        return Sampler(self.metadata, self.parts_, order, scales, chosen, keys, room, secret)
+        secret, wanted = self.pseudonym_key, scenarios or {}
+        kept = [name for name, part in self.parts_.items() if part.kept is not None]
+        check_scenarios(self.metadata, wanted, kept)
+        return Sampler(
+            self.metadata, self.parts_, order, scales, chosen, keys, room, secret, wanted
+        )
 
     @property
     def rules(self) -> dict[str, list[str]]:

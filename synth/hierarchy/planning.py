@@ -16,16 +16,19 @@ from prefect_synth.synth.encoding.layout import Encoded
 from prefect_synth.synth.hierarchy.blocks import BlockDrawer, Drawn
 from prefect_synth.synth.hierarchy.context import inherit
 from prefect_synth.synth.hierarchy.contexts import blocks_of
+from prefect_synth.synth.hierarchy.fixed_children import FixedChildren
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.links import parent_rows
 from prefect_synth.synth.hierarchy.own_parts import tied_columns
 from prefect_synth.synth.hierarchy.part import Blocks, TablePart
+from prefect_synth.synth.hierarchy.quotas import Quotas
 from prefect_synth.synth.hierarchy.repairs import repair_keys
 from prefect_synth.synth.hierarchy.spill import Rows, Spill
 from prefect_synth.synth.hierarchy.structure import Structure
 from prefect_synth.synth.hierarchy.unique_keys import room
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
+from prefect_synth.synth.scenarios.scenario import Scenarios
 
 
 class Planner:
@@ -37,6 +40,7 @@ class Planner:
         order: Tables, parents first.
         scales: By table, rows asked for as a share of the rows trained on.
         keys: Makes the key columns; it holds the sample that is planned.
+        scenarios: What must occur, by table.
     """
 
     def __init__(
@@ -46,18 +50,22 @@ class Planner:
         order: tuple[str, ...],
         scales: Mapping[str, float],
         keys: KeyColumns,
+        scenarios: Scenarios | None = None,
     ) -> None:
         self.metadata, self.parts, self.order, self.scales = metadata, parts, order, scales
         self.keys, self.drawn, self.seed = keys, keys.drawn, keys.seed
         self.relations = {r.name: r for r in metadata.relationships}
-        self.structure = Structure(metadata, parts, self.drawn, keys.seed, scales)
+        fixed = FixedChildren.of(metadata, scenarios or {}, keys.seed)
+        self.structure = Structure(metadata, parts, self.drawn, keys.seed, scales, fixed)
         self.drawer = BlockDrawer(metadata, parts, self.drawn, keys)
+        self.quotas = Quotas(scenarios or {}, parts, self.drawer, fixed)
 
     def plan(self) -> None:
         """Plan every table.
 
         Raises:
             SynthesisError: A parent table has too few rows for its children, or a key no room.
+            ContractError: A scenario is out of reach.
         """
         for name in self.order:
             if self.parts[name].kept is None:
@@ -69,11 +77,13 @@ class Planner:
                 rng = stream(self.seed, "late", relation)
                 self.drawn.links[relation] = self.structure.late(self.parts[name], relation, rng)
         repair_keys(self.keys, self.order)
+        self.quotas.confirm()
 
     def _plan_table(self, part: TablePart) -> None:
         rows = self._target(part)
         self.structure.choose(part, rows)
         self.drawn.rows[part.name], self.drawn.columns[part.name] = rows, {}
+        self.quotas.reach(part)
         children = bool(self.metadata.children(part.name))
         columns = self._held_columns(part)
         if children or columns or part.levels or (part.references and part.unique):

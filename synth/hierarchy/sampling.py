@@ -16,6 +16,7 @@ from prefect_synth.synth.hierarchy.planning import Planner
 from prefect_synth.synth.hierarchy.spill import Spill
 from prefect_synth.synth.hierarchy.structure import Sample
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.scenarios.scenario import Scenarios
 from prefect_synth.synth.storage import load_mapped, save_mapped
 
 _SHARE = 8
@@ -37,8 +38,10 @@ class Sampler:
         keys: Whether minted keys are fresh or stable.
         memory: Bytes that may be used; without end where None.
         pseudonym_key: Secret that personal data are made with; from the seed where None.
+        scenarios: What must occur, by table.
 
     Raises:
+        ContractError: A scenario is out of reach.
         SynthesisError: A parent table has too few rows for its children, or a key no room.
     """
 
@@ -52,11 +55,12 @@ class Sampler:
         keys: Keys = "fresh",
         memory: int | None = None,
         pseudonym_key: bytes | None = None,
+        scenarios: Scenarios | None = None,
     ) -> None:
         drawn = Sample(spill=Spill(None if memory is None else memory // _SHARE))
         columns = KeyColumns(metadata, parts, drawn, seed, keys, pseudonym_key)
         self._take(metadata, parts, columns)
-        Planner(metadata, parts, order, scales, self.keys).plan()
+        Planner(metadata, parts, order, scales, self.keys, scenarios).plan()
 
     def _take(self, metadata: Metadata, parts: Mapping[str, TablePart], keys: KeyColumns) -> None:
         self.metadata, self.parts, self.keys = metadata, parts, keys
@@ -79,6 +83,7 @@ class Sampler:
             "blocks": self.drawn.blocks,
             "inherited": self.drawn.inherited,
             "columns": columns,
+            "placed": self.drawn.placed,
             "seed": self.keys.seed,
             "stable": self.keys.stable,
         }

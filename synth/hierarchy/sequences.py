@@ -108,7 +108,7 @@ def draw_sequences(
     model = part.sequence
     if model is None:
         return part.row_model.sample(known, rng)
-    previous, position, step = _schedule(parent)
+    previous, position, step = schedule(parent)
     shape = (len(known), len(model.layouts))
     rows = Encoded(np.zeros(shape, np.int64), np.full(shape, 0.5), model.layouts)
     order = np.argsort(step, kind="stable")
@@ -123,7 +123,7 @@ def draw_sequences(
     return rows
 
 
-def _schedule(parent: Ints) -> tuple[Ints, Ints, Ints]:
+def schedule(parent: Ints) -> tuple[Ints, Ints, Ints]:
     """For each row the one before it, its position, and the step at which it is drawn.
 
     A family longer than `LONGEST` goes on from its first row in several places at once.

@@ -14,10 +14,12 @@ from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.generation.scramble import permute
 from prefect_synth.synth.hierarchy.contexts import BLOCK_ROWS, Contexts, blocks_of, told_of
 from prefect_synth.synth.hierarchy.counts import calibrate
+from prefect_synth.synth.hierarchy.fixed_children import FixedChildren
 from prefect_synth.synth.hierarchy.levels import assign_by_level
 from prefect_synth.synth.hierarchy.matching import match, match_styles, match_within
 from prefect_synth.synth.hierarchy.overlap import shared_forebear, shared_rows
 from prefect_synth.synth.hierarchy.part import Blocks, StructureModel, TablePart
+from prefect_synth.synth.hierarchy.placed import Placed
 from prefect_synth.synth.hierarchy.polymorphic import Owners, filled_in
 from prefect_synth.synth.hierarchy.spill import Spill
 from prefect_synth.synth.hierarchy.unique_keys import room
@@ -40,6 +42,7 @@ class Sample:
         told: Parent row that each row was drawn with, by relation: repairs may exchange parents.
         columns: Columns that are held whole, by table.
         held: Names of columns that no repair may change.
+        placed: Rows that are drawn anew on a condition, by table.
         spill: Holds the large arrays.
     """
 
@@ -50,6 +53,7 @@ class Sample:
     told: dict[str, Ints] = field(default_factory=dict)
     columns: dict[str, dict[str, pa.Array]] = field(default_factory=dict)
     held: Collection[str] = ()
+    placed: dict[str, Placed] = field(default_factory=dict)
     spill: Spill = field(default_factory=Spill)
 
 
@@ -62,6 +66,7 @@ class Structure:
         drawn: What is sampled so far; links are added to it.
         seed: Of every draw.
         scales: By table, rows asked for as a share of the rows trained on.
+        fixed: Parents whose number of children is asked for.
     """
 
     def __init__(
@@ -71,12 +76,14 @@ class Structure:
         drawn: Sample,
         seed: int,
         scales: Mapping[str, float],
+        fixed: FixedChildren | None = None,
     ) -> None:
         self.metadata, self.parts, self.drawn, self.seed = metadata, parts, drawn, seed
         self.scales = scales
         self.relations = {r.name: r for r in metadata.relationships}
         self.contexts = Contexts(metadata, drawn, seed)
         self.owners = Owners(metadata, drawn)
+        self.fixed = fixed or FixedChildren()
 
     def choose(self, part: TablePart, rows: int) -> None:
         """Choose the parents of every row of a table: `links` and `told` of `drawn`."""
@@ -229,7 +236,7 @@ class Structure:
                 f"Table '{part.name}' cannot be sampled through '{relation}': {error}. "
                 "Ask for a scale at which the parent table has rows."
             ) from error
-        return counts
+        return self.fixed.hold(relation, counts, able, most)
 
     def _most(self, part: TablePart, relation: str) -> int | None:
         """Largest number of children that a parent can have, where there is one."""

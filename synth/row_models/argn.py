@@ -18,8 +18,8 @@ from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
 from prefect_synth.synth.row_models.argn_codes import ColumnCodes, first_embedding, fit_codes
 from prefect_synth.synth.row_models.argn_network import Network, Shape
 from prefect_synth.synth.row_models.argn_training import Training, train
-from prefect_synth.synth.row_models.base import Condition
-from prefect_synth.synth.row_models.importance import sample_held
+from prefect_synth.synth.row_models.base import Among, Condition
+from prefect_synth.synth.row_models.importance import sample_held, sample_with_odds
 from prefect_synth.synth.row_models.raking import inverse, probabilities, raked, stratified
 from prefect_synth.synth.row_models.sequential import Given
 from prefect_synth.synth.row_models.threads import one_blas_thread
@@ -32,6 +32,7 @@ _HELD_CHUNK = 10_000
 _FEWEST_TRAINED = 20
 _FEWEST_RAKED = 500
 _VALIDATION = 10
+_TRACE = 1e-12
 
 
 @stored
@@ -105,6 +106,13 @@ class ARGNRowModel:
             self.layouts,
         )
 
+    def sample_held(
+        self, context: Encoded, rng: np.random.Generator, conditions: Mapping[int, Condition]
+    ) -> tuple[Encoded, Floats]:
+        """Draw rows on which conditions hold, and how likely each context makes them."""
+        with one_blas_thread:
+            return sample_with_odds(self, self.layouts, context, conditions, rng)
+
     @property
     def order(self) -> Sequence[int]:
         """The columns as they stand."""
@@ -121,6 +129,28 @@ class ARGNRowModel:
         code = int(self.codes[column].of(np.array([piece]))[0])
         odds = probabilities(self._logits(column, given))[:, code]
         return odds * self.codes[column].share_inside(self.layouts[column], piece)
+
+    def restrict(
+        self, column: int, given: Given, among: Among, rng: np.random.Generator
+    ) -> tuple[Floats, Ints]:
+        """Draw a column inside stretches of its pieces, and how likely they are, [n] each."""
+        codes, layout = self.codes[column], self.layouts[column]
+        weights = codes.shares_inside(layout) * among.by_piece(layout)  # [P]
+        code_of = codes.of(np.arange(len(weights)))
+        counting = np.bincount(code_of, weights, minlength=len(codes))
+        odds = probabilities(self._logits(column, given)).astype(np.float64) * counting
+        found = odds.sum(axis=1)
+        drawn = inverse(odds + counting * _TRACE, rng.random(len(given)))
+        ends = np.cumsum(weights)
+        first = np.searchsorted(code_of, drawn)
+        before = ends[first] - weights[first]
+        aim = before + rng.random(len(given)) * counting[drawn]
+        pieces = np.searchsorted(ends, aim, side="right")
+        last = np.searchsorted(code_of, drawn, side="right") - 1
+        pieces = np.clip(pieces, first, last)
+        allowed = np.flatnonzero(weights > 0)
+        near = allowed[np.clip(np.searchsorted(allowed, pieces), 0, len(allowed) - 1)]
+        return found, np.where(weights[pieces] > 0, pieces, near)
 
     def _sample(self, context: Encoded, rng: np.random.Generator) -> Encoded:
         n, d = len(context), len(self.layouts)

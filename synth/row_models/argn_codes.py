@@ -50,6 +50,15 @@ class ColumnCodes:
         alone = stop - first == 1
         return np.clip(np.where(alone, first, piece), first, stop - 1), np.where(alone, u, place)
 
+    def shares_inside(self, layout: Layout) -> Floats:
+        """The share of every piece in its code, [P]."""
+        code = self.of(np.arange(len(layout.probabilities)))
+        sums = np.bincount(code, layout.probabilities, minlength=len(self))
+        sizes = np.bincount(code, minlength=len(self))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shares = layout.probabilities / sums[code]
+        return np.where(sums[code] > 0, shares, 1 / sizes[code])
+
     def share_inside(self, layout: Layout, piece: int) -> float:
         """The share of one piece in its code."""
         code = int(self.of(np.array([piece]))[0])

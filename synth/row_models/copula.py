@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout, from_uniform
-from prefect_synth.synth.row_models.base import Condition
+from prefect_synth.synth.row_models.base import Among, Condition
 from prefect_synth.synth.storage import stored
 
 MOST_ROWS = 200_000
@@ -71,7 +71,7 @@ class CopulaRowModel:
         n, d = len(context), len(self.layouts)
         if not d:
             return Encoded.empty(n)
-        held = dict(sorted((conditions or {}).items()))
+        held = self._settled(conditions or {}, n, rng)
         given = [*range(self.width), *(self.width + j for j in held)]
         z_given = self._given_scores(context, held, rng)
         free = [self.width + j for j in range(d) if j not in held]
@@ -88,6 +88,24 @@ class CopulaRowModel:
             u = calibrated(z[:, j], rng) if exact else ndtr(z[:, j])
             pieces[:, j], places[:, j] = self._decode(j, u)
         return Encoded(pieces, places, self.layouts)
+
+    def sample_held(
+        self, context: Encoded, rng: np.random.Generator, conditions: Mapping[int, Condition]
+    ) -> tuple[Encoded, Floats]:
+        """Draw rows on which conditions hold; every context counts as much as any other."""
+        return self.sample(context, rng, conditions), np.ones(len(context))
+
+    def _settled(
+        self, conditions: Mapping[int, Condition], rows: int, rng: np.random.Generator
+    ) -> dict[int, tuple[Ints, Floats]]:
+        """Piece and place of each row by held column; in stretches as the column has them."""
+        found = {}
+        for j, held in sorted(conditions.items()):
+            if isinstance(held, Among):
+                found[j] = held.drawn(self.layouts[j], rows, rng)
+            else:
+                found[j] = np.full(rows, held[0], np.int64), np.full(rows, float(held[1]))
+        return found
 
     def _correlation(self, both: Encoded) -> Floats:
         lower, upper = self._intervals(both)
@@ -111,13 +129,16 @@ class CopulaRowModel:
         return Encoded(pieces, both.places, tuple(ordered)).intervals()
 
     def _given_scores(
-        self, context: Encoded, held: Mapping[int, Condition], rng: np.random.Generator
+        self,
+        context: Encoded,
+        held: Mapping[int, tuple[Ints, Floats]],
+        rng: np.random.Generator,
     ) -> Floats:
         """Normal scores of what is known, drawn inside its intervals; Gibbs sweeps if several."""
         n = len(context)
         fixed = Encoded(
-            np.tile(np.array([p for p, _ in held.values()], np.int64), (n, 1)),
-            np.tile(np.array([q for _, q in held.values()], float), (n, 1)),
+            np.column_stack([np.zeros((n, 0), np.int64), *(p for p, _ in held.values())]),
+            np.column_stack([np.zeros((n, 0)), *(q for _, q in held.values())]),
             tuple(self.layouts[j] for j in held),
         )
         known = Encoded.beside([context, fixed], n)

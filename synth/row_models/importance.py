@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
-from prefect_synth.synth.row_models.base import Condition
+from prefect_synth.synth.row_models.base import Among, Condition
 from prefect_synth.synth.row_models.sequential import Given, SequentialModel
 
 _GROWTH = 50
@@ -39,7 +39,7 @@ def sample_held(
     held: Mapping[int, Condition],
     rng: np.random.Generator,
 ) -> Encoded:
-    """Draw a row for each row of `context`, with columns held at a piece and its exact place.
+    """Draw a row for each row of `context`, with columns held at an exact place, or in stretches.
 
     Rows without context columns compete in one pool, which grows (up to 50 times the rows asked)
     until its effective size suffices; with a context each row is chosen from a pool of its own.
@@ -50,25 +50,48 @@ def sample_held(
         model: Draws columns, and says how likely a piece is.
         layouts: Pieces of the columns, d of them.
         context: Contexts, [n, c].
-        held: Piece and place by column; at least one.
+        held: What is held, by column; at least one.
         rng: Source of the draws.
+    """
+    return sample_with_odds(model, layouts, context, held, rng)[0]
+
+
+def sample_with_odds(
+    model: SequentialModel,
+    layouts: tuple[Layout, ...],
+    context: Encoded,
+    held: Mapping[int, Condition],
+    rng: np.random.Generator,
+) -> tuple[Encoded, Floats]:
+    """As `sample_held`, with the mean weight of each context's pool: how likely it makes it, [n].
+
+    Without context columns all rows are alike, and so are the odds.
     """
     if context.width and len(context) > _CONTEXTS:  # their pools are large, and do not mix
         starts = range(0, len(context), _CONTEXTS)
         chunks = [np.arange(s, min(s + _CONTEXTS, len(context))) for s in starts]
-        parts = [sample_held(model, layouts, context.take(rows), held, rng) for rows in chunks]
-        return Encoded(
-            np.concatenate([p.pieces for p in parts]),
-            np.concatenate([p.places for p in parts]),
+        parts = [sample_with_odds(model, layouts, context.take(r), held, rng) for r in chunks]
+        drawn = Encoded(
+            np.concatenate([p.pieces for p, _ in parts]),
+            np.concatenate([p.places for p, _ in parts]),
             layouts,
         )
+        return drawn, np.concatenate([odds for _, odds in parts])
     order = list(model.order)
     last = max(order.index(column) for column in held)
     search = _Search(model, order[: last + 1], len(layouts), context, held)
-    rows = search.rows(rng) if len(context) else Given.nothing(context, len(layouts))
+    if not len(context):
+        return Encoded.empty(0) if not layouts else _nothing(layouts), np.zeros(0)
+    pool = search.rows(rng)
+    rows = pool.rows
     for column in order[last + 1 :]:
         rows.put(column, *model.draw(column, rows, rng))
-    return Encoded(rows.pieces, rows.places, layouts)
+    return Encoded(rows.pieces, rows.places, layouts), np.exp(pool.log_weights)
+
+
+def _nothing(layouts: tuple[Layout, ...]) -> Encoded:
+    shape = (0, len(layouts))
+    return Encoded(np.zeros(shape, np.int64), np.zeros(shape), layouts)
 
 
 def systematic(weights: Floats, group: Ints, draws: int, rng: np.random.Generator) -> Ints:
@@ -118,6 +141,10 @@ class _Pool:
         level = self._greatest() + np.log(mean)
         return _Pool(self.rows.take(chosen), self.group[chosen], level[self.group[chosen]])
 
+    def shuffled(self, rng: np.random.Generator) -> _Pool:
+        """The rows in random order; for a pool of one group."""
+        return _Pool(self.rows.take(rng.permutation(len(self.rows))), self.group, self.log_weights)
+
     def joined(self, other: _Pool) -> _Pool:
         """Both pools' rows."""
         return _Pool(
@@ -142,7 +169,7 @@ class _Search:
     context: Encoded
     held: Mapping[int, Condition]
 
-    def rows(self, rng: np.random.Generator) -> Given:
+    def rows(self, rng: np.random.Generator) -> _Pool:
         """A row for each row of the context, drawn up to the last held column."""
         n, alone = len(self.context), self.context.width == 0
         enough = n if alone else _PER_CONTEXT
@@ -152,8 +179,8 @@ class _Search:
         wanted = min(int(_SPARE * size * enough / pool.effective()), most)
         if wanted > size and len(self.order) > 1:
             pool = pool.joined(self._pool(wanted - size, rng))
-        chosen = pool.resampled(n if alone else 1, rng).rows
-        return chosen.take(rng.permutation(n)) if alone else chosen
+        chosen = pool.resampled(n if alone else 1, rng)
+        return chosen.shuffled(rng) if alone else chosen
 
     def _pool(self, size: int, rng: np.random.Generator) -> _Pool:
         """`size` rows in each group, drawn and weighted."""
@@ -164,10 +191,19 @@ class _Search:
             if column not in self.held:
                 pool.rows.put(column, *self.model.draw(column, pool.rows, rng))
                 continue
-            piece, place = self.held[column]
-            odds = self.model.likelihood(column, pool.rows, piece)
+            odds = self._hold(column, self.held[column], pool.rows, rng)
             pool.log_weights += np.log(np.maximum(odds, _IMPOSSIBLE))
-            pool.rows.put(column, piece, place)
             if column != self.order[-1] and pool.effective() < size / 2:
                 pool = pool.resampled(size, rng)
         return pool
+
+    def _hold(self, column: int, held: Condition, rows: Given, rng: np.random.Generator) -> Floats:
+        """Fill a held column; how likely each row makes it, [n]."""
+        if isinstance(held, Among):
+            odds, pieces = self.model.restrict(column, rows, held, rng)
+            rows.put(column, pieces, held.inside(pieces, rng))
+            return odds
+        piece, place = held
+        odds = self.model.likelihood(column, rows, piece)
+        rows.put(column, piece, place)
+        return odds

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
+from prefect_synth.synth.row_models.base import Among
 
 _NEAR = 0.05
 
@@ -75,6 +76,21 @@ class SequentialModel(Protocol):
         """Probability of `piece` in a column after those before it in `order`, [n].
 
         The place inside a piece is independent of all else, so it weighs nothing.
+        """
+
+    def restrict(
+        self, column: int, given: Given, among: Among, rng: np.random.Generator
+    ) -> tuple[Floats, Ints]:
+        """Draw a column inside stretches of its pieces.
+
+        Args:
+            column: The column.
+            given: Rows, with the columns before it in `order`.
+            among: The stretches.
+            rng: Source of the draws.
+
+        Returns:
+            Probability that the column lies there, [n]; and a piece of theirs for each row, [n].
         """
 
 

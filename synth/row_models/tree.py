@@ -101,6 +101,36 @@ class Leaves:
         total = self.before[stop] - self.before[first]
         return np.asarray((found[stop] - found[first]) / np.maximum(total, 1))
 
+    def restrict(
+        self, leaf: Ints, shares: Floats, common: Floats, rng: np.random.Generator
+    ) -> tuple[Floats, Ints]:
+        """Draw a piece of those that count, by each leaf's rows and one row of all the data.
+
+        The row more is for leaves that have none of these pieces: few rows prove nothing.
+
+        Args:
+            leaf: Leaf of each row, [n].
+            shares: Share of each piece that counts, [pieces].
+            common: Share of each piece in all the data, [pieces].
+            rng: Source of the draws.
+
+        Returns:
+            Probability that a piece counts, [n]; and a piece that does, [n].
+        """
+        counted = np.concatenate([[0.0], np.cumsum(np.diff(self.before) * shares[self.pieces])])
+        first, stop = self.starts[leaf], self.starts[leaf + 1]
+        own, total = counted[stop] - counted[first], self.before[stop] - self.before[first]
+        weights = common * shares if (common * shares).sum() > 0 else shares
+        more = weights.sum()
+        aim = rng.random(len(leaf)) * (own + more)
+        elsewhere = aim >= own
+        run = np.searchsorted(counted, counted[first] + aim, side="right") - 1
+        pieces = self.pieces[np.clip(run, first, np.maximum(stop - 1, first))].astype(np.int64)
+        # rounding may lead to a run that does not count
+        elsewhere |= shares[pieces] <= 0
+        pieces[elsewhere] = rng.choice(len(weights), int(elsewhere.sum()), p=weights / more)
+        return np.asarray((own + more) / (total + 1)), pieces
+
     def draw(self, leaf: Ints, u: Floats, layout: Layout) -> tuple[Ints, Floats]:
         """The piece and place at quantile `u` of each leaf, [n] each."""
         first, last = self.before[self.starts[leaf]], self.before[self.starts[leaf + 1]]

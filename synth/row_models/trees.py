@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
-from prefect_synth.synth.row_models.base import Condition
+from prefect_synth.synth.row_models.base import Among, Condition
 from prefect_synth.synth.row_models.column_order import (
     column_order,
     distinct_values,
@@ -23,7 +23,7 @@ from prefect_synth.synth.row_models.column_order import (
 )
 from prefect_synth.synth.row_models.features import FeatureSet, TrainingColumns, fit_features
 from prefect_synth.synth.row_models.growth import grow_tree, make_target
-from prefect_synth.synth.row_models.importance import sample_held
+from prefect_synth.synth.row_models.importance import sample_held, sample_with_odds
 from prefect_synth.synth.row_models.sequential import Given, neighbours
 from prefect_synth.synth.row_models.tree import Leaves, Tree, fill_leaves, stratified
 from prefect_synth.synth.storage import stored
@@ -101,6 +101,12 @@ class TreesRowModel:
             known.put(model.column, *model.leaves.draw(leaf, stratified(leaf, rng), layout))
         return known.rows()
 
+    def sample_held(
+        self, context: Encoded, rng: np.random.Generator, conditions: Mapping[int, Condition]
+    ) -> tuple[Encoded, Floats]:
+        """Draw rows on which conditions hold, and how likely each context makes them."""
+        return sample_with_odds(self, self.layouts, context, conditions, rng)
+
     @property
     def order(self) -> Sequence[int]:
         """The columns as they are drawn."""
@@ -120,6 +126,14 @@ class TreesRowModel:
         near = layout.probabilities[among].sum()
         inside = layout.probabilities[piece] / near if near > 0 else 1.0
         return found * inside
+
+    def restrict(
+        self, column: int, given: Given, among: Among, rng: np.random.Generator
+    ) -> tuple[Floats, Ints]:
+        """Draw a column inside stretches of its pieces, and how likely they are, [n] each."""
+        model, layout = self._model(column), self.layouts[column]
+        leaf = model.find(*self._seen(model, given))
+        return model.leaves.restrict(leaf, among.by_piece(layout), layout.probabilities, rng)
 
     def _model(self, column: int) -> ColumnModel:
         return next(model for model in self.columns if model.column == column)

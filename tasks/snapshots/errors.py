@@ -14,6 +14,7 @@
   + SnapshotContentError      it has no such table or column
   + SnapshotDamagedError      a file is not as the manifest says
   + SnapshotCacheError        the cache of a reader cannot be written
+  + FixtureFolderError        the folder of a fixture holds something else
 
 * SnapshotWarning             nobody answers, so the reader goes on with what it has
 """
@@ -79,3 +80,7 @@ class SnapshotCacheError(SandboxError):
 
 class SnapshotWarning(UserWarning):
     """The sandbox cannot be reached, so the snapshot that was the latest before is read."""
+
+
+class FixtureFolderError(SandboxError):
+    """A fixture cannot be written to a folder that holds something else."""

@@ -44,7 +44,7 @@ class Publisher:
         except Exception:
             discard_quietly(attempts, snapshot_id)  # nothing can have been committed yet
             raise
-        winner = self._commit(_record(run_id, snapshot_id, draft))
+        winner = self._commit(commit_record(run_id, snapshot_id, draft))
         if winner.snapshot_id == snapshot_id:
             attempts.finish(snapshot_id)
         else:
@@ -70,7 +70,14 @@ class Publisher:
         )
 
 
-def _record(run_id: str, snapshot_id: str, draft: Draft) -> CommitRecord:
+def commit_record(run_id: str, snapshot_id: str, draft: Draft) -> CommitRecord:
+    """Return what is written down of an attempt that won.
+
+    Args:
+        run_id: The run.
+        snapshot_id: The attempt.
+        draft: What was uploaded.
+    """
     return CommitRecord(
         run_id=run_id,
         snapshot_id=snapshot_id,

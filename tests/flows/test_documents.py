@@ -7,7 +7,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from prefect_synth.flows.cli import app, snapshots
+from prefect_synth.flows.cli import app
+from prefect_synth.flows.cli_snapshots import snapshots
 from prefect_synth.flows.project import Project, load_project
 from prefect_synth.flows.project_schema import project_schema
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from prefect_synth.synth.errors import RuleError
 from prefect_synth.synth.hierarchy import contexts, sequences
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
-from prefect_synth.synth.hierarchy.sequences import _schedule
+from prefect_synth.synth.hierarchy.sequences import schedule
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
 from prefect_synth.synth.rules.increasing import FAMILY, Increasing
 from prefect_synth.synth.rules.order import Scale
@@ -192,7 +192,7 @@ def test_no_order_of_a_foreign_key():
 def test_families_longer_than_the_longest_run_go_on(monkeypatch):
     """Of a long family several stretches are drawn at once, each after its first row."""
     monkeypatch.setattr(sequences, "LONGEST", 3)
-    previous, position, step = _schedule(np.array([5] * 8 + [-1, -1]))
+    previous, position, step = schedule(np.array([5] * 8 + [-1, -1]))
     assert previous[1:8].tolist() == [0, 1, 0, 3, 4, 0, 6]
     assert position.tolist() == [*range(8), 0, 0]
     assert step.tolist() == [0, 1, 2, 1, 2, 3, 1, 2, 0, 0]

@@ -1,0 +1,302 @@
+"""One table's scenarios on the way to being reached: count, draw anew, count again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints
+from prefect_synth.synth.errors import ContractError
+from prefect_synth.synth.hierarchy.blocks import BlockDrawer, Told
+from prefect_synth.synth.hierarchy.contexts import block_rows, span_of
+from prefect_synth.synth.hierarchy.guides import guide
+from prefect_synth.synth.hierarchy.part import TablePart
+from prefect_synth.synth.hierarchy.placed import Placed
+from prefect_synth.synth.hierarchy.sequences import schedule
+from prefect_synth.synth.randomness import stream
+from prefect_synth.synth.row_models.base import Among, RowModel
+from prefect_synth.synth.scenarios.matching import Match, bind, matching
+from prefect_synth.synth.scenarios.scenario import Scenario
+
+ROUNDS = 12
+"""How often rows are drawn anew before a scenario counts as out of reach."""
+_SPARE = 4
+_FEWEST_TRIED = 256
+_RAREST = 1 / 5000
+
+
+@dataclass
+class _Quota:
+    """One scenario of a table while it is being reached.
+
+    Args:
+        scenario: What is asked for.
+        matches: Its condition.
+        held: Where the row model is held.
+        rate: Share of the rows drawn anew that were good.
+        found: Rows on which the condition holds, by block.
+    """
+
+    scenario: Scenario
+    matches: tuple[Match, ...]
+    held: dict[int, Among]
+    rate: float = 1.0
+    tried: int = 0
+    found: dict[int, Ints] = field(default_factory=dict)
+
+    def rows(self) -> Ints:
+        """All rows on which it holds, as far as they were looked for, rising."""
+        parts = [self.found[block] for block in sorted(self.found)]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+
+class Reaching:
+    """Reaches the scenarios of one table.
+
+    Args:
+        drawer: Draws blocks of rows.
+        parts: A part for each table.
+        part: The table's own.
+        asked: Scenarios with a condition.
+
+    Raises:
+        ContractError: A column never has what is asked of it.
+    """
+
+    def __init__(
+        self,
+        drawer: BlockDrawer,
+        parts: Mapping[str, TablePart],
+        part: TablePart,
+        asked: Sequence[Scenario],
+    ) -> None:
+        self.part, self.parts, self.drawer, self.drawn = part, parts, drawer, drawer.drawn
+        self.seed, self.rows = drawer.seed, drawer.drawn.rows[part.name]
+        self.blocks = -(-self.rows // block_rows(part))
+        self.reserved: dict[str, Ints] = {}
+        self.quotas = [self._quota(scenario) for scenario in asked]
+
+    def run(self) -> None:
+        """Count, and draw anew until nothing is short."""
+        if not self.quotas:
+            return
+        for block in range(self.blocks):
+            self._count(block)
+            if not any(self._short().values()):  # what is common is found at once
+                return
+        for attempt in range(ROUNDS):
+            changed: set[int] = set()
+            for quota in self.quotas:
+                if short := self._short()[quota.scenario.name]:
+                    changed |= self._draw_anew(quota, short, str(attempt))
+            for block in sorted(changed):
+                self._count(block)
+            if not any(self._short().values()):
+                return
+        self._refuse()
+
+    def confirm(self) -> None:
+        """Count all rows as they are now."""
+        for block in range(self.blocks):
+            self._count(block)
+        if any(self._short().values()):
+            self._refuse()
+
+    def _quota(self, scenario: Scenario) -> _Quota:
+        place = f"Scenario '{scenario.name}' of table '{self.part.name}'"
+        matches = bind(scenario.comparisons(), self.part.schema, place)
+        held = guide(self.drawer.metadata, self.parts, self.part, matches, place)
+        return _Quota(scenario, matches, held)
+
+    def _short(self) -> dict[str, int]:
+        """Rows that are missing, by scenario; those whose children are counted share none."""
+        taken = np.zeros(self.rows, bool)
+        missing = {}
+        for quota in self.quotas:
+            rows, scenario = quota.rows(), quota.scenario
+            if scenario.children:
+                rows = rows[~taken[rows]][: scenario.at_least]
+                taken[rows] = True
+                self.reserved[scenario.name] = rows
+            missing[scenario.name] = max(scenario.at_least - len(rows), 0)
+        return missing
+
+    def _count(self, block: int) -> None:
+        """See which rows of a block match, as they will be finished."""
+        start, stop = span_of(self.part, self.drawn, block)
+        told = self.drawer.told(self.part, block, start, stop)
+        for quota, good in zip(self.quotas, self._good(block, told, self.quotas), strict=True):
+            quota.found[block] = start + np.flatnonzero(good)
+
+    def _good(self, block: int, told: Told, quotas: Sequence[_Quota]) -> Iterator[np.ndarray]:
+        """On which rows of a block each condition holds, [n] each."""
+        drawn, name = told.drawn(self.part), self.part.name
+        held = self.drawn.columns.get(name, {})
+        given = {c: v.slice(told.start, told.stop - told.start) for c, v in held.items()}
+        columns = self.drawer.own_columns(self.part, block, drawn, given)
+        keys, rows = self.drawer.keys, np.arange(told.start, told.stop)
+        for quota in quotas:
+            for column in (m.comparison.column for m in quota.matches):
+                if column not in columns:  # the key of a table that is kept
+                    columns[column] = keys.values(name, column, rows, drawn.links)
+            yield matching(quota.matches, columns, len(rows))
+
+    def _draw_anew(self, quota: _Quota, short: int, attempt: str) -> set[int]:
+        """Place rows on which the condition holds; the blocks that they are in."""
+        wanted = max(round(_SPARE * short / max(quota.rate, _RAREST)), _FEWEST_TRIED)
+        rng = stream(self.seed, "scenario", self.part.name, quota.scenario.name, attempt)
+        pool = self._pool(quota, wanted, rng)
+        blocks = self._blocks_of(pool)
+        good = _Good.joined([self._try(quota, block, pool, rng) for block in blocks])
+        quota.tried += len(pool)
+        quota.rate = len(good.rows) / max(len(pool), 1)
+        chosen = good.likeliest(short, rng)
+        self._place(chosen)
+        return set(self._blocks_of(chosen.rows))
+
+    def _pool(self, quota: _Quota, wanted: int, rng: np.random.Generator) -> Ints:
+        """Rows that may be drawn anew, in few blocks, rising: none that a scenario needs."""
+        free = np.ones(self.rows, bool)
+        free[quota.rows()] = False
+        for other in self.quotas:
+            free[other.rows()[: other.scenario.at_least]] = False
+        for rows in self.reserved.values():
+            free[rows] = False
+        chosen: list[Ints] = []
+        left = wanted
+        for block in rng.permutation(self.blocks):
+            start, stop = span_of(self.part, self.drawn, int(block))
+            here = start + np.flatnonzero(free[start:stop])
+            some = rng.permutation(here)[:left]
+            chosen.append(some)
+            left -= len(some)
+            if not left:
+                break
+        return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64)
+
+    def _blocks_of(self, rows: Ints) -> list[int]:
+        """The blocks that rows, which rise, are in."""
+        spans = [span_of(self.part, self.drawn, block) for block in range(self.blocks)]
+        ends = np.searchsorted(rows, spans).reshape(-1, 2)
+        return [int(block) for block in np.flatnonzero(ends[:, 0] < ends[:, 1])]
+
+    def _try(self, quota: _Quota, block: int, pool: Ints, rng: np.random.Generator) -> _Good:
+        """Draw the rows of the pool in a block anew; those that came out well."""
+        start, stop = span_of(self.part, self.drawn, block)
+        rows = pool[(pool >= start) & (pool < stop)]
+        told = self.drawer.told(self.part, block, start, stop)
+        drawn, odds = self._held(told, rows - start, quota.held, rng)
+        trial = Placed(rows, drawn.pieces, drawn.places)
+        tried = replace(told, rows=trial.over(told.rows, start))
+        (good,) = self._good(block, tried, [quota])
+        at = np.flatnonzero(good[rows - start])
+        return _Good(rows[at], drawn.pieces[at], drawn.places[at], odds[at])
+
+    def _held(
+        self, told: Told, at: Ints, held: Mapping[int, Among], rng: np.random.Generator
+    ) -> tuple[Encoded, Floats]:
+        """Some rows of a block given what they are told, and the odds of the condition, [n]."""
+        context, model = told.context.take(at), self.part.sequence
+        if model is None:
+            return _sampled(self.part.row_model, context, held, rng)
+        previous, position, step = (some[at] for some in schedule(told.parent))
+        pieces, places = told.rows.pieces[at].copy(), told.rows.places[at].copy()
+        odds = np.ones(len(at))
+        for some, first in ((np.flatnonzero(step == 0), True), (np.flatnonzero(step > 0), False)):
+            if not len(some):
+                continue
+            seen, row_model = context.take(some), self.part.row_model
+            if not first:
+                before = told.rows.take(previous[some])
+                seen, row_model = model.context(seen, before, position[some]), model.row_model
+            drawn, odds[some] = _sampled(row_model, seen, held, rng)
+            pieces[some], places[some] = drawn.pieces, drawn.places
+        return Encoded(pieces, places, told.rows.layouts), odds
+
+    def _place(self, good: _Good) -> None:
+        """Let these rows stand in the place of those that were drawn."""
+        if not len(good.rows):
+            return
+        placed = self.drawn.placed.get(self.part.name)
+        if placed is not None:
+            kept = ~np.isin(placed.rows, good.rows)
+            good = _Good.joined(
+                [
+                    good,
+                    _Good(
+                        placed.rows[kept],
+                        placed.pieces[kept],
+                        placed.places[kept],
+                        np.ones(int(kept.sum())),
+                    ),
+                ]
+            )
+        order = np.argsort(good.rows)
+        self.drawn.placed[self.part.name] = Placed(
+            good.rows[order], good.pieces[order], good.places[order]
+        )
+
+    def _refuse(self) -> None:
+        quota = next(q for q in self.quotas if self._short()[q.scenario.name])
+        asked, short = quota.scenario.at_least, self._short()[quota.scenario.name]
+        tried = f" {quota.tried:,} rows were drawn anew for it." if quota.tried else ""
+        raise ContractError(
+            f"Scenario '{quota.scenario.name}' of table '{self.part.name}' cannot be reached: it "
+            f"asks for {asked:,} rows, and {asked - short:,} of {self.rows:,} came out so.{tried} "
+            "Its columns hardly go together, or rules and keys stand against it: ask for fewer or "
+            "for less, or pin such rows."
+        )
+
+
+@dataclass(frozen=True)
+class _Good:
+    """Rows that were drawn anew, and came out as asked.
+
+    Args:
+        rows: Their numbers, [n].
+        pieces: Their pieces, [n, d].
+        places: Their places, [n, d].
+        odds: How likely the condition is in their contexts, [n].
+    """
+
+    rows: Ints
+    pieces: Ints
+    places: Floats
+    odds: Floats
+
+    @staticmethod
+    def none() -> _Good:
+        """No row."""
+        nothing = np.zeros(0, np.int64)
+        return _Good(nothing, np.zeros((0, 0), np.int64), np.zeros((0, 0)), np.zeros(0))
+
+    @staticmethod
+    def joined(parts: Sequence[_Good]) -> _Good:
+        """The rows of all parts."""
+        some = [p for p in parts if len(p.rows)]
+        if not some:
+            return _Good.none()
+        return _Good(
+            np.concatenate([p.rows for p in some]),
+            np.concatenate([p.pieces for p in some]),
+            np.concatenate([p.places for p in some]),
+            np.concatenate([p.odds for p in some]),
+        )
+
+    def likeliest(self, most: int, rng: np.random.Generator) -> _Good:
+        """So many of them, taken by their odds (Efraimidis and Spirakis 2006)."""
+        if len(self.rows) <= most:
+            return self
+        keys = np.log(np.maximum(self.odds, 1e-300)) + rng.gumbel(size=len(self.rows))
+        at = np.sort(np.argsort(-keys, kind="stable")[:most])
+        return _Good(self.rows[at], self.pieces[at], self.places[at], self.odds[at])
+
+
+def _sampled(
+    model: RowModel, context: Encoded, held: Mapping[int, Among], rng: np.random.Generator
+) -> tuple[Encoded, Floats]:
+    if held:
+        return model.sample_held(context, rng, held)
+    return model.sample(context, rng), np.ones(len(context))

@@ -1,0 +1,1 @@
+"""Scenarios: how many rows of a kind a snapshot must have, and how that is said."""
