@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Ints
-from prefect_synth.synth.hierarchy.contexts import block_rows
+from prefect_synth.synth.hierarchy.contexts import blocks_of
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.structure import Sample
 from prefect_synth.synth.metadata import Metadata, Relationship
@@ -66,7 +66,7 @@ class Around:
         if not outside.of_children:
             column = self._column(relation.parent, outside.columns[0])
             return parent_values(column, links[relation.name])
-        unknown = relation.name not in self.drawn.links  # the children are not yet planned
+        unknown = not self.drawn.is_linked(relation)  # the children are not yet planned
         if unknown or relation.name in self._summed:  # or are asking for a column of this parent
             return pa.nulls(rows.stop - rows.start, pa.decimal128(18, sum(outside.digits)))
         held = (relation.name, outside.name)
@@ -95,5 +95,5 @@ class Around:
 
     def _blocks(self, name: str) -> Iterator[pa.RecordBatch]:
         """The blocks of a table, one at a time."""
-        count = -(-self.drawn.rows[name] // block_rows(self.parts[name]))
+        count = len(blocks_of(self.parts[name], self.drawn))
         return (self.finish(name, block) for block in range(count))

@@ -13,7 +13,14 @@ import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Encoded, Ints
 from prefect_synth.synth.hierarchy.around import Around
-from prefect_synth.synth.hierarchy.contexts import Contexts, block_rows, span_of, told_of
+from prefect_synth.synth.hierarchy.cohorts import NOTHING
+from prefect_synth.synth.hierarchy.contexts import (
+    Contexts,
+    block_rows,
+    blocks_of,
+    span_of,
+    told_of,
+)
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.part import Blocks, TablePart, split
 from prefect_synth.synth.hierarchy.polymorphic import with_owner_types
@@ -35,12 +42,14 @@ class Drawn:
         stop: End of its rows.
         blocks: The encoded rows.
         links: Rows of kept parents, by relation, where they are part of the encoded row.
+        name: Names the streams of the block's draws.
     """
 
     start: int
     stop: int
     blocks: Blocks
     links: dict[str, Ints] = field(default_factory=dict)
+    name: str = "0"
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class Told:
         context: What each row was told, styles included.
         parent: Their primary parents, negative where there is none, [n].
         rows: The encoded rows.
+        name: Names the streams of the block's draws.
     """
 
     start: int
@@ -62,6 +72,7 @@ class Told:
     context: Encoded
     parent: Ints
     rows: Encoded
+    name: str = "0"
 
     def drawn(self, part: TablePart) -> Drawn:
         """The rows, taken apart."""
@@ -71,7 +82,7 @@ class Told:
             - int(layout.has_null)
             for relation, layout in part.references.items()
         }
-        return Drawn(self.start, self.stop, blocks, links)
+        return Drawn(self.start, self.stop, blocks, links, self.name)
 
 
 class BlockDrawer:
@@ -107,19 +118,19 @@ class BlockDrawer:
 
     def told(self, part: TablePart, block: int, start: int, stop: int) -> Told:
         """The same rows before they are taken apart, and what they were told."""
-        rng = stream(self.seed, "sample", part.name, str(block))
+        name = next((b.name for b in blocks_of(part, self.drawn)[block:]), NOTHING.name)
+        rng = stream(self.seed, "sample", part.name, name)
         context = self.contexts.of(part, told_of(part), start, stop)
         styles, context = _styles(part, context, rng)
         parent = self._families(part, start, stop)
         rows = draw_sequences(part, context, parent, rng)
         placed = self.drawn.placed.get(part.name)
         rows = rows if placed is None else placed.over(rows, start)
-        return Told(start, stop, styles, context, parent, rows)
+        return Told(start, stop, styles, context, parent, rows, name)
 
     def own_columns(
         self,
         part: TablePart,
-        block: int,
         drawn: Drawn,
         given: Mapping[str, pa.Array] | None = None,
     ) -> dict[str, pa.Array]:
@@ -127,11 +138,10 @@ class BlockDrawer:
 
         Args:
             part: The table's part.
-            block: Number of the block.
-            drawn: Its rows.
+            drawn: The block's rows.
             given: Columns that stand as they are, repaired ones too; others follow them by rule.
         """
-        rng = stream(self.seed, "values", part.name, str(block))
+        rng = stream(self.seed, "values", part.name, drawn.name)
         pseudonyms = self.keys.pseudonyms
         place = pseudonyms.place(part.name, drawn.start)
         columns = part.codec.decode(drawn.blocks.own, rng, place=place)
@@ -141,7 +151,7 @@ class BlockDrawer:
         links = drawn.links | chosen
         columns = with_owner_types(self.metadata, part.name, columns, links)
         codes = parent_codes(self.metadata, part.plan, links, self._codes(part))
-        rng = stream(self.seed, "rules", part.name, str(block))
+        rng = stream(self.seed, "rules", part.name, drawn.name)
         seen = {o.name: self.around.values(o, links, drawn) for o in part.rules.outside}
         if part.rules.increasing is not None:
             seen[FAMILY] = pa.array(self._families(part, drawn.start, drawn.stop))
@@ -186,7 +196,7 @@ class BlockDrawer:
         drawn = self.draw(part, block)
         held, size = self.drawn.columns.get(name, {}), drawn.stop - drawn.start
         given = {c: values.slice(drawn.start, size) for c, values in held.items()}
-        columns = self.own_columns(part, block, drawn, given)
+        columns = self.own_columns(part, drawn, given)
         rows = np.arange(drawn.start, drawn.stop)
         for column in self.keys.names(name):
             columns[column] = self.keys.values(name, column, rows, drawn.links)

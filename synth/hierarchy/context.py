@@ -20,6 +20,7 @@ def parent_context(
     link: Ints,
     null_share: float,
     rng: np.random.Generator,
+    parents: int | None = None,
 ) -> Encoded:
     """The context of child rows through one relation, [n, c].
 
@@ -30,9 +31,10 @@ def parent_context(
         link: Parent row of each child row, negative where there is none.
         null_share: Share of rows without a parent in the real data; above 0, a column says so.
         rng: Picks a stand-in for parents that are not there.
+        parents: Rows of the parent that the child rows may know, from the first; all where None.
     """
     known = [*parent.seen(relation), inherited]
-    context = _rows_of(known, link, len(parent.own), rng)
+    context = _rows_of(known, link, len(parent.own) if parents is None else parents, rng)
     if null_share <= 0:
         return context
     layout = Layout(np.array([null_share, 1 - null_share]), np.zeros(2, bool), False, True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from prefect_synth.synth.encoding.layout import Encoded, Ints
+from prefect_synth.synth.hierarchy.cohorts import Block
 from prefect_synth.synth.hierarchy.context import parent_context
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.metadata import Metadata
@@ -30,21 +31,28 @@ def block_rows(part: TablePart) -> int:
     return min(BLOCK_ROWS, max(_SMALLEST, _BLOCK_CELLS // max(width, 1)))
 
 
-def blocks_of(part: TablePart, rows: int) -> Iterator[tuple[int, int, int]]:
-    """Number, first row and end of each block of a table's `rows`."""
-    size = block_rows(part)
-    for block, start in enumerate(range(0, rows, size)):
-        yield block, start, min(start + size, rows)
+def blocks_of(part: TablePart, drawn: Sample) -> list[Block]:
+    """The blocks of a table that is planned, in the order of their rows."""
+    rows = drawn.rows.get(part.name, 0)
+    return list(drawn.cohorts.blocks(part.name, rows, block_rows(part)))
 
 
-def span_of(part: TablePart, drawn: Sample, block: int) -> tuple[int, int]:
+def new_blocks(part: TablePart, drawn: Sample) -> Iterator[tuple[int, Block]]:
+    """Number and place of the blocks that hold the rows being planned."""
+    first = drawn.fresh.get(part.name, 0)
+    for number, block in enumerate(blocks_of(part, drawn)):
+        if block.start >= first:
+            yield number, block
+
+
+def span_of(part: TablePart, drawn: Sample, number: int) -> tuple[int, int]:
     """First row and end of a block; of rows that stand in sequences it has whole families."""
-    rows, size = drawn.rows[part.name], block_rows(part)
-    start, stop = (min(at, rows) for at in (block * size, (block + 1) * size))
+    block = blocks_of(part, drawn)[number]
     if part.rules.increasing is None or part.plan.primary is None:
-        return start, stop
-    link = drawn.told[part.plan.primary]
-    return _family_start(link, start), _family_start(link, stop)
+        return block.start, block.stop
+    link = drawn.told[part.plan.primary][block.low : block.high]
+    start, stop = (_family_start(link, at - block.low) for at in (block.start, block.stop))
+    return start + block.low, stop + block.low
 
 
 def _family_start(link: Ints, row: int) -> int:
@@ -82,8 +90,9 @@ class Contexts:
             parent, link = self.parents[relation], self.drawn.told[relation][start:stop]
             rng = stream(self.seed, "stand-in", relation, str(start))
             blocks, inherited = self.drawn.blocks[parent], self.drawn.inherited[parent]
+            seen = self.drawn.parents_at(part.name, start, parent)
             contexts.append(
-                parent_context(blocks, inherited, relation, link, part.nulls[relation], rng)
+                parent_context(blocks, inherited, relation, link, part.nulls[relation], rng, seen)
             )
         self.drawn.spill.relax()
         return Encoded.beside(contexts, stop - start)

@@ -12,7 +12,7 @@ _FEW_OF = 20
 
 
 def calibrate(
-    wanted: Floats, total: int, rng: np.random.Generator, most: int | None = None
+    wanted: Floats, total: int, rng: np.random.Generator, most: int | Ints | None = None
 ) -> Ints:
     """Whole numbers near `wanted` that sum to `total`.
 
@@ -20,8 +20,8 @@ def calibrate(
         wanted: Children that each parent should have, [parents].
         total: Children there are.
         rng: Decides which parents gain or lose one.
-        most: Largest number allowed for a parent: 1 for a one-to-one relation, the number of
-            partners for a many-to-many one.
+        most: Largest number allowed for a parent, or for each: 1 for a one-to-one relation, the
+            number of partners for a many-to-many one.
 
     Raises:
         ValueError: There is no parent, or not room enough, for so many children.
@@ -30,9 +30,10 @@ def calibrate(
         if total:
             raise ValueError(f"{total} rows need a parent, and there is none")
         return np.zeros(0, np.int64)
-    if most is not None and total > most * len(wanted):
+    if most is not None and total > int(np.broadcast_to(most, len(wanted)).sum()):
         raise ValueError(
-            f"{total} rows need parents of at most {most} rows each, and there are {len(wanted)}"
+            f"{total} rows need parents of at most {np.max(most)} rows each, and there are "
+            f"{len(wanted)}"
         )
     counts = _scaled(np.maximum(wanted, 0.0), total, rng)
     if most is not None:
@@ -52,7 +53,7 @@ def _scaled(wanted: Floats, total: int, rng: np.random.Generator) -> Ints:
     return np.rint(wanted).astype(np.int64)
 
 
-def _step(counts: Ints, gap: int, most: int | None, rng: np.random.Generator) -> Ints:
+def _step(counts: Ints, gap: int, most: int | Ints | None, rng: np.random.Generator) -> Ints:
     """Change a few parents by up to half their children, so that most keep their number exactly."""
     room = _room(counts, gap, most)
     weights = np.where(room > 0, np.maximum(counts, 1 if not counts.any() else 0), 0).astype(float)
@@ -66,7 +67,7 @@ def _step(counts: Ints, gap: int, most: int | None, rng: np.random.Generator) ->
     return step
 
 
-def _room(counts: Ints, gap: int, most: int | None) -> Ints:
+def _room(counts: Ints, gap: int, most: int | Ints | None) -> Ints:
     """By how much each parent may change in one step, [parents]."""
     if gap > 0:
         room = np.maximum(counts // 2, 1)

@@ -79,6 +79,11 @@ class FixedChildren:
         """What is asked of one relation."""
         return [asked for asked in self.asked if relation in asked.children]
 
+    def parents(self, relation: str) -> Ints:
+        """The parents whose number of children through a relation is fixed, once it is."""
+        chosen = [a.chosen for a in self.of_relation(relation) if a.chosen is not None]
+        return np.concatenate([np.zeros(0, np.int64), *chosen])
+
     def hold(self, relation: str, counts: Ints, able: np.ndarray, most: int | None) -> Ints:
         """Numbers of children, with those that are asked for; they sum to the same.
 

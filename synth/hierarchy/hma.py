@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self, get_args
 
@@ -29,6 +29,9 @@ from prefect_synth.synth.rules.applying import Rules
 from prefect_synth.synth.rules.contradictions import with_unique
 from prefect_synth.synth.scenarios.scenario import Scenarios, check_scenarios
 from prefect_synth.synth.storage import folder_name, load_state, save_state
+
+Scale = float | Mapping[str, float]
+"""Rows for each row trained on: of all tables alike, or by table."""
 
 
 class HMASynthesizer:
@@ -132,16 +135,19 @@ class HMASynthesizer:
 
     def sample(
         self,
-        scale: float = 1.0,
+        scale: Scale = 1.0,
         seed: int | None = None,
         *,
+        after: Sequence[Scale] = (),
         scenarios: Scenarios | None = None,
     ) -> dict[str, pa.Table]:
         """Draw all tables.
 
         Args:
-            scale: Rows asked for, as a share of the rows trained on.
+            scale: Rows asked for, as a share of the rows trained on, by table or of all alike.
             seed: Of this sample; the synthesizer's own where None.
+            after: Scales of earlier samples, the first one first, whose rows stay as they were:
+                what is asked for beyond them is appended.
             scenarios: What must occur, by table.
 
         Returns:
@@ -152,24 +158,26 @@ class HMASynthesizer:
             ContractError: A scenario is out of reach.
             SynthesisError: The scale is not positive, or a key has not room for so many rows.
         """
-        return self.sampler(scale, seed, scenarios=scenarios).tables()
+        return self.sampler(scale, seed, after=after, scenarios=scenarios).tables()
 
     def sample_batches(
         self,
-        scale: float = 1.0,
+        scale: Scale = 1.0,
         seed: int | None = None,
         *,
         shard: Shard = (0, 1),
         memory: int | str | None = None,
+        after: Sequence[Scale] = (),
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Draw all tables, or a shard of them, a block of rows at a time.
 
         Args:
-            scale: Rows asked for, as a share of the rows trained on.
+            scale: Rows asked for, as a share of the rows trained on, by table or of all alike.
             seed: Of this sample; the synthesizer's own where None.
             shard: Which of how many runs of each table's rows, as (0, 4). The shards make up the
                 sample, whoever draws them, and in whatever order.
             memory: What the process may use, as "2GB"; large arrays go to files beyond it.
+            after: Scales of earlier samples whose rows stay, as in `sample`.
 
         Yields:
             A table's name, and its next rows in exactly the schema that was fitted.
@@ -182,13 +190,14 @@ class HMASynthesizer:
         at, shards = shard
         if not 0 <= at < shards:
             raise SynthesisError(f"shard must be (i, k) with 0 <= i < k, got {shard}.")
-        yield from self.sampler(scale, seed, memory).batches(shard)
+        yield from self.sampler(scale, seed, memory, after).batches(shard)
 
     def sampler(
         self,
-        scale: float | Mapping[str, float] = 1.0,
+        scale: Scale = 1.0,
         seed: int | None = None,
         memory: int | str | None = None,
+        after: Sequence[Scale] = (),
         scenarios: Scenarios | None = None,
     ) -> Sampler:
         """The plan of a sample, from which any block of any table can be drawn; see `sample`.
@@ -198,6 +207,7 @@ class HMASynthesizer:
                 tables was held out, so that as many rows come out as there really are.
             seed: Of this sample; the synthesizer's own where None.
             memory: What the process may use, as "2GB".
+            after: Scales of earlier samples whose rows stay, as in `sample`.
             scenarios: What must occur, by table.
 
         Raises:
@@ -207,14 +217,7 @@ class HMASynthesizer:
         """
         if self.plan_ is None:
             raise NotFittedError("HMASynthesizer")
-        scales = (
-            {name: scale.get(name, 1.0) for name in self.plan_.order}
-            if isinstance(scale, Mapping)
-            else dict.fromkeys(self.plan_.order, scale)
-        )
-        for asked in scales.values():
-            if not asked > 0:
-                raise SynthesisError(f"scale must be above 0, got {asked}.")
+        stages = [_by_table(each, self.plan_.order) for each in (*after, scale)]
         chosen = self.settings.seed if seed is None else seed
         room = None if memory is None else parse_size(memory)
         order, keys = self.plan_.order, self.settings.keys
@@ -222,7 +225,7 @@ class HMASynthesizer:
         kept = [name for name, part in self.parts_.items() if part.kept is not None]
         check_scenarios(self.metadata, wanted, kept)
         return Sampler(
-            self.metadata, self.parts_, order, scales, chosen, keys, room, secret, wanted
+            self.metadata, self.parts_, order, stages, chosen, keys, room, secret, wanted
         )
 
     @property
@@ -268,6 +271,18 @@ class HMASynthesizer:
         keys = model.get("keys", "fresh")
         made = cls(metadata, seed=model["seed"], keys=keys, pseudonym_key=pseudonym_key)
         return made.assemble(model["plan"], parts)
+
+
+def _by_table(scale: Scale, order: Sequence[str]) -> dict[str, float]:
+    scales = (
+        {name: scale.get(name, 1.0) for name in order}
+        if isinstance(scale, Mapping)
+        else dict.fromkeys(order, scale)
+    )
+    for asked in scales.values():
+        if not asked > 0:
+            raise SynthesisError(f"scale must be above 0, got {asked}.")
+    return scales
 
 
 def _check_choices(

@@ -31,14 +31,21 @@ def references(metadata: Metadata, part: TablePart, key: tuple[str, ...]) -> lis
     return list(found.values())
 
 
-def write_links(drawn: Sample, reference: Reference, repaired: KeyPart, rows: Ints) -> None:
-    """Write the repaired parents of rows into the plan."""
+def write_links(drawn: Sample, reference: Reference, choice: Ints, rows: Ints) -> None:
+    """Write the repaired parents of rows into the plan.
+
+    Args:
+        drawn: The plan.
+        reference: The foreign key.
+        choice: The repaired option of each row, [n].
+        rows: Row numbers, [n].
+    """
     offset = 0
     for relation, _ in reference:
         changed = drawn.links[relation.name].copy()  # what rows were drawn with stays as it was
         parents = drawn.rows[relation.parent]
-        inside = (repaired.choice >= offset) & (repaired.choice < offset + parents)
-        changed[rows[inside]] = repaired.choice[inside] - offset
+        inside = (choice >= offset) & (choice < offset + parents)
+        changed[rows[inside]] = choice[inside] - offset
         drawn.links[relation.name] = changed
         offset += parents
 

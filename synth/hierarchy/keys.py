@@ -129,15 +129,16 @@ class KeyColumns:
         parent_column: str,
     ) -> pa.Array:
         """The key of each row's parent through one relation."""
-        parents, known = self.drawn.rows[relation.parent], self.drawn.links.get(relation.name)
+        now, known = self.drawn.rows[relation.parent], self.drawn.links.get(relation.name)
         link = links[relation.name] if known is None else known[rows].astype(np.int64)
         kind = self.parts[table].schema.field(column).type
         nullable = self.metadata.tables[table].columns[column].nullable
-        if not (nullable or relation.when) and parents:
+        if not (nullable or relation.when) and now:
             # the other columns of the key say that it is null
             salt = int(stream(self.seed, "copy", relation.name, column).integers(2**31))
-            other = (mix(rows, salt) % np.uint64(parents)).astype(np.int64)
-            link = np.where(link < 0, other, link)
+            had = self.drawn.cohorts.parents(table, rows, relation.parent, now).astype(np.uint64)
+            other = (mix(rows, salt) % np.maximum(had, np.uint64(1))).astype(np.int64)
+            link = np.where((link < 0) & (had > 0), other, link)
         present = link >= 0
         values = self.values(relation.parent, parent_column, link[present])
         values = values if values.type == kind else values.cast(kind)

@@ -33,19 +33,22 @@ def assign_by_level(
     groups: Ints,
     *,
     alone: bool = False,
+    old: Ints | None = None,
 ) -> Ints:
     """Give each row a parent one level above it: no cycle can appear.
 
     Args:
-        level: Wanted level of each row, [n].
+        level: Wanted level of each row, [n]; of old ones the level that they have.
         wanted: Children that each row would have, [n]; weights of the choice.
         rng: Source of the choice.
         groups: Parents are of the row's own group (its tenant, say), [n].
         alone: Whether a parent may have only one child; rows that find none become roots.
+        old: Parents of the first rows, where these have theirs and keep them, [m].
 
     Returns:
-        Row number of each row's parent, -1 for roots, [n].
+        Row number of the parent of each row that is not old, -1 for roots, [n - m].
     """
+    old = np.zeros(0, np.int64) if old is None else old
     if not len(level):
         return np.full(0, -1, np.int64)
     place = groups.astype(np.int64) * (int(level.max()) + 1) + level
@@ -56,16 +59,18 @@ def assign_by_level(
     first[1:-1] = np.where(np.diff(group_of) == 0, np.arange(len(group_of) - 1), -1)
     above = first[rank]
     if alone:
-        return _one_each(above, rank, rng)
-    return match_within(above, rank, wanted, rng)
+        return _one_each(above, rank, old, rng)[len(old) :]
+    return match_within(above[len(old) :], rank, wanted, rng)
 
 
-def _one_each(above: Ints, rank: Ints, rng: np.random.Generator) -> Ints:
-    """Pair each row with a parent of the rank above that no other row has."""
+def _one_each(above: Ints, rank: Ints, old: Ints, rng: np.random.Generator) -> Ints:
+    """Pair each new row with a parent of the rank above that no other row has."""
     link = np.full(len(rank), -1, np.int64)
+    seeking, free = np.arange(len(rank)) >= len(old), np.ones(len(rank), bool)
+    free[old[(old >= 0) & (old != np.arange(len(old)))]] = False
     for each in np.unique(above[above >= 0]):
-        here = rng.permutation(np.flatnonzero(above == each))
-        parents = rng.permutation(np.flatnonzero(rank == each))
+        here = rng.permutation(np.flatnonzero((above == each) & seeking))
+        parents = rng.permutation(np.flatnonzero((rank == each) & free))
         met = min(len(here), len(parents))
         link[here[:met]] = parents[:met]
     return link

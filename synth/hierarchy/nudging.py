@@ -22,6 +22,7 @@ from prefect_synth.synth.rules.units import is_moment, plain
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _DAY = 86_400 * 10**9
 _FARTHEST = 30
+_LONGEST_LINE = 1000
 
 Columns = dict[str, pa.Array]
 """Columns of one length by name."""
@@ -36,6 +37,7 @@ class Nudger:
         others: The key's other parts.
         rules: The table's rules.
         upwards: Whether rows may only move up, since another table bounds them from below.
+        held: The first rows, so many of them, are unique among themselves and stay.
     """
 
     def __init__(
@@ -46,8 +48,9 @@ class Nudger:
         rules: TableRules,
         *,
         upwards: bool,
+        held: int = 0,
     ) -> None:
-        self.columns, self.key, self.upwards = columns, key, upwards
+        self.columns, self.key, self.upwards, self.held = columns, key, upwards, held
         rows = len(columns[key[0]])
         self.others = combine([np.zeros(rows, np.int64), *others])
         self.about = [r for r in rules.rules if r.target in columns]
@@ -86,15 +89,30 @@ class Nudger:
         """
         if not self.able:
             return None
+        far = self._squeezed_in() if self.held else self._moved_on()
+        if far.max(initial=0) > self.room[1]:
+            return None
+        moved = _pushed(self.columns, far, self.step)
+        return moved if self._obeyed(np.arange(len(far)), moved).all() else None
+
+    def _moved_on(self) -> Ints:
+        """How far each row is parked, [n]."""
         far = np.zeros(len(self.others), np.int64)
         bad = repeated([self._codes(far)])
         rows = np.flatnonzero(np.isin(self.others, self.others[bad]))
         tick = self.ticks[self.key[0]][rows]
         far[rows] = _parked(tick, self.others[rows]) - tick
-        if far.max(initial=0) > self.room[1]:
-            return None
-        moved = _pushed(self.columns, far, self.step)
-        return moved if self._obeyed(np.arange(len(far)), moved).all() else None
+        return far
+
+    def _squeezed_in(self) -> Ints:
+        """The same where the first rows stay: the later of equal rows moves to the next gap."""
+        far = np.zeros(len(self.others), np.int64)
+        for _ in range(_LONGEST_LINE):
+            bad = repeated([self._codes(far)])
+            if not len(bad):
+                return far
+            far[bad] += 1
+        return far + self.room[1] + 1  # nowhere
 
     def _codes(self, far: Ints) -> Ints:
         """One integer for each key, where rows are moved by `far`, [n]; equal for equal keys.

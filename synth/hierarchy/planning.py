@@ -13,9 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from prefect_synth.synth.encoding.layout import Encoded
+from prefect_synth.synth.errors import SynthesisError
+from prefect_synth.synth.hierarchy.appending import CROWDED, is_ordered
 from prefect_synth.synth.hierarchy.blocks import BlockDrawer, Drawn
+from prefect_synth.synth.hierarchy.cohorts import NOTHING
 from prefect_synth.synth.hierarchy.context import inherit
-from prefect_synth.synth.hierarchy.contexts import blocks_of
+from prefect_synth.synth.hierarchy.contexts import new_blocks
 from prefect_synth.synth.hierarchy.fixed_children import FixedChildren
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.links import parent_rows
@@ -32,15 +35,18 @@ from prefect_synth.synth.scenarios.scenario import Scenarios
 
 
 class Planner:
-    """Plans one sample of a fitted hierarchy.
+    """Plans one stage of a sample of a fitted hierarchy: its base, or rows to append to it.
 
     Args:
         metadata: The schema.
         parts: A part for each table.
         order: Tables, parents first.
-        scales: By table, rows asked for as a share of the rows trained on.
+        scales: By table, rows asked for as a share of the rows trained on, those of earlier stages
+            included.
         keys: Makes the key columns; it holds the sample that is planned.
-        scenarios: What must occur, by table.
+        scenarios: What must occur, by table: in the base, and rows that are appended later leave it
+            as it is.
+        fixed: Parents whose number of children the base has fixed; None where this is the base.
     """
 
     def __init__(
@@ -51,14 +57,19 @@ class Planner:
         scales: Mapping[str, float],
         keys: KeyColumns,
         scenarios: Scenarios | None = None,
+        fixed: FixedChildren | None = None,
     ) -> None:
         self.metadata, self.parts, self.order, self.scales = metadata, parts, order, scales
         self.keys, self.drawn, self.seed = keys, keys.drawn, keys.seed
         self.relations = {r.name: r for r in metadata.relationships}
-        fixed = FixedChildren.of(metadata, scenarios or {}, keys.seed)
+        scenarios = scenarios or {}
+        self.asked = frozenset(scenarios)
+        fixed = fixed or FixedChildren.of(metadata, scenarios, keys.seed)
         self.structure = Structure(metadata, parts, self.drawn, keys.seed, scales, fixed)
         self.drawer = BlockDrawer(metadata, parts, self.drawn, keys)
-        self.quotas = Quotas(scenarios or {}, parts, self.drawer, fixed)
+        scenarios = {} if self.drawn.cohorts.stage else scenarios
+        self.quotas = Quotas(scenarios, parts, self.drawer, fixed)
+        self.anew: set[str] = set()
 
     def plan(self) -> None:
         """Plan every table.
@@ -70,26 +81,78 @@ class Planner:
         for name in self.order:
             if self.parts[name].kept is None:
                 self._plan_table(self.parts[name])
-            else:
+            elif not self.drawn.cohorts.stage:
                 self._keep(self.parts[name])
-        for name in self.order:
+            else:
+                self.drawn.fresh[name] = self.drawn.rows[name]
+        self._check_parents()
+        for name in self._growing():
             for relation in self.parts[name].plan.deferred:  # every table has its rows now
-                rng = stream(self.seed, "late", relation)
-                self.drawn.links[relation] = self.structure.late(self.parts[name], relation, rng)
-        repair_keys(self.keys, self.order)
+                words = self.drawn.cohorts.words(name)
+                rng = stream(self.seed, "late", relation, *words)
+                link = self.structure.late(self.parts[name], relation, rng)
+                self.drawn.append(name, relation, link)
+        repair_keys(self.keys, self._growing())
         self.quotas.confirm()
+        self.drawn.end_stage()
+
+    def _check_parents(self) -> None:
+        """Refuse to leave rows as they are whose parents, planned after them, are others now.
+
+        Nor can a table be drawn anew that has rows by which a scenario holds.
+        """
+        if not self.drawn.cohorts.stage:
+            return
+        if self.anew and self.asked:
+            raise SynthesisError(f"Scenarios hold only where {self.anew} stay as they are.")
+        for relation in self.metadata.relationships:
+            if relation.parent in self.anew and relation.child not in self.anew:
+                raise SynthesisError(
+                    f"Table '{relation.child}' cannot be appended to, for '{relation.parent}' is "
+                    "drawn anew and refers to it."
+                )
+
+    def _growing(self) -> list[str]:
+        """The tables that have rows of this stage."""
+        fresh, rows = self.drawn.fresh, self.drawn.rows
+        return [n for n in self.order if fresh.get(n, 0) < rows[n] or not self.drawn.cohorts.stage]
 
     def _plan_table(self, part: TablePart) -> None:
+        name = part.name
+        before = self.drawn.rows.pop(name, 0)
         rows = self._target(part)
-        self.structure.choose(part, rows)
-        self.drawn.rows[part.name], self.drawn.columns[part.name] = rows, {}
+        anew = not self.drawn.cohorts.stage or self._is_drawn_anew(part, before, rows)
+        if rows == before and not anew:
+            self.drawn.rows[name] = self.drawn.fresh[name] = rows
+            return
+        first = self.drawn.fresh[name] = 0 if anew else before
+        self.anew |= {name} if anew else set()
+        self.drawn.cohorts.begin(name, rows, anew=anew)
+        held = {} if anew else self.drawn.columns[name]
+        self.structure.choose(part, rows - first)
+        self.drawn.rows[name], self.drawn.columns[name] = rows, {}
         self.quotas.reach(part)
-        children = bool(self.metadata.children(part.name))
+        children = bool(self.metadata.children(name))
         columns = self._held_columns(part)
         if children or columns or part.levels or (part.references and part.unique):
-            self._draw(part, columns, children)
+            self._draw(part, {c: held.get(c) for c in columns}, children)
         if children:
             self._inherit(part)
+
+    def _is_drawn_anew(self, part: TablePart, before: int, rows: int) -> bool:
+        """Whether a later stage cannot leave a table's rows as they are.
+
+        It has fewer rows than before, or rows of it would lose their parents, or its families
+        stand in an order and there are too few new parents for new ones.
+        """
+        parents = {r.parent for r in self.metadata.parents(part.name)} - {part.name}
+        if rows < before or parents & self.anew:
+            return True
+        if rows == before or not is_ordered(part) or part.plan.primary is None:
+            return False
+        above = self.relations[part.plan.primary].parent
+        first, now = self.drawn.fresh[above], self.drawn.rows[above]
+        return (rows - before) * first > CROWDED * (now - first) * before
 
     def _target(self, part: TablePart) -> int:
         """Rows to make: as asked, at least one of what was there, at most one a parent if so."""
@@ -114,16 +177,27 @@ class Planner:
         held = [c for c in wanted if c not in made]
         return [c for group in tied_columns(part.rules, held) for c in group if c not in made]
 
-    def _draw(self, part: TablePart, columns: list[str], children: bool) -> None:
-        """Draw all rows of a table, and hold what is needed of them."""
+    def _draw(
+        self, part: TablePart, columns: Mapping[str, pa.Array | None], children: bool
+    ) -> None:
+        """Draw the newest rows of a table, and hold what is needed of them.
+
+        Args:
+            part: The table's part.
+            columns: Columns that are held, with the values of the rows before.
+            children: Whether other tables refer to it.
+        """
         rows, name = self.drawn.rows[part.name], part.name
+        first = self.drawn.fresh.get(name, 0)
         encoded = EncodedRows(self.drawn.spill, rows)
-        levels = {relation: np.zeros(rows, np.int64) for relation in part.levels}
-        references = {relation: np.zeros(rows, np.int32) for relation in part.references}
-        held: dict[str, list[pa.Array]] = {column: [] for column in columns}
-        for block, _, _ in blocks_of(part, rows):
+        if children and first:
+            encoded.keep(self.drawn.blocks[name])
+        levels = {relation: np.zeros(rows - first, np.int64) for relation in part.levels}
+        references = {relation: np.zeros(rows - first, np.int32) for relation in part.references}
+        held = {c: [v] if first and v is not None else list[pa.Array]() for c, v in columns.items()}
+        for block, _ in new_blocks(part, self.drawn):
             drawn = self.drawer.draw(part, block)
-            start, stop = drawn.start, drawn.stop
+            start, stop = drawn.start - first, drawn.stop - first
             if children:
                 encoded.write(drawn)
             for relation, codec in part.levels.items():
@@ -132,16 +206,17 @@ class Planner:
             for relation, link in drawn.links.items():
                 references[relation][start:stop] = link
             if columns:
-                own = self.drawer.own_columns(part, block, drawn)
+                own = self.drawer.own_columns(part, drawn)
                 for column in columns:
                     held[column].append(own[column])
-        self.drawn.links.update(references)
+        for relation, link in references.items():
+            self.drawn.append(name, relation, link)
         self.drawn.columns[name] = {c: _whole(v, part.schema.field(c)) for c, v in held.items()}
         if children:
             self.drawn.blocks[name] = encoded.blocks(self._empty(part))
         for relation, level in levels.items():
-            rng = stream(self.seed, "level", relation)
-            self.drawn.links[relation] = self.structure.by_level(part, relation, level, rng)
+            rng = stream(self.seed, "level", relation, *self.drawn.cohorts.words(name))
+            self.drawn.append(name, relation, self.structure.by_level(part, relation, level, rng))
 
     def _empty(self, part: TablePart) -> Blocks:
         """No rows of a table, encoded."""
@@ -150,22 +225,26 @@ class Planner:
     def _inherit(self, part: TablePart) -> None:
         """What the rows pass on to their children of what they are told themselves."""
         primary, rows = part.plan.primary, self.drawn.rows[part.name]
+        first = self.drawn.fresh.get(part.name, 0)
         if primary is None:
             self.drawn.inherited[part.name] = Encoded.empty(rows)
             return
         passed: Rows | None = None
-        for block, start, stop in [*blocks_of(part, rows)] or [(0, 0, 0)]:
+        for block in [b for _, b in new_blocks(part, self.drawn)] or [NOTHING]:
             some = inherit(
                 self.metadata,
                 primary,
-                {primary: self.drawn.told[primary][start:stop]},
+                {primary: self.drawn.told[primary][block.start : block.stop]},
                 self.drawn.blocks,
                 self.drawn.inherited,
-                stop - start,
-                stream(self.seed, "inherit", part.name, str(block)),
+                block.stop - block.start,
+                stream(self.seed, "inherit", part.name, block.name),
             )
-            passed = passed or Rows(self.drawn.spill, rows, some.layouts)
-            passed.write(start, some)
+            if passed is None:
+                passed = Rows(self.drawn.spill, rows, some.layouts)
+                if first:
+                    passed.write(0, self.drawn.inherited[part.name])
+            passed.write(block.start, some)
         assert passed is not None  # noqa: S101 - there is one block at least
         self.drawn.inherited[part.name] = passed.encoded
 
@@ -197,10 +276,17 @@ class EncodedRows:
 
     def write(self, drawn: Drawn) -> None:
         """Keep what children may see of a block."""
-        for place, some in _seen(drawn.blocks).items():
+        self._write(drawn.blocks, drawn.start)
+
+    def keep(self, blocks: Blocks) -> None:
+        """Take over the first rows, which an earlier stage has drawn."""
+        self._write(blocks, 0)
+
+    def _write(self, blocks: Blocks, start: int) -> None:
+        for place, some in _seen(blocks).items():
             if place not in self.parts:
                 self.parts[place] = Rows(self.spill, self.rows, some.layouts)
-            self.parts[place].write(drawn.start, some)
+            self.parts[place].write(start, some)
 
     def blocks(self, empty: Blocks) -> Blocks:
         """All rows; `empty` is what a table without rows looks like."""

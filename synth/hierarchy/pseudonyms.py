@@ -100,15 +100,21 @@ class Pseudonyms:
     def _picked(
         self, table: str, column: str, way: Shared, rows: Ints, has: np.ndarray, key: int
     ) -> Ints:
-        """Rows of the owner, dealt out in turn; numbers beyond its rows are nobody's there."""
-        owners = self.drawn.rows[way.table]
-        if not owners:
-            return np.full(len(rows), -1, np.int64)
+        """Rows of the owner, dealt out in turn; numbers beyond its rows are nobody's there.
+
+        Rows that were appended to others know the owner's rows of their time. Where values are
+        unique they have nobody's: which of the owner's are left would depend on all rows.
+        """
+        had = self.drawn.cohorts.parents(table, rows, way.table, self.drawn.rows[way.table])
         generator = personal_of(self.parts[table].codec.encoders[column])
-        at = one_to_one(rows, owners, key)
+        at = np.full(len(rows), -1, np.int64)
+        for owners in np.unique(had[had > 0]):
+            some = had == owners
+            at[some] = one_to_one(rows[some], int(owners), key)
         if generator is not None and generator.unique:
-            has = has & (rows < owners)
-        return np.where(has, at, owners + rows)
+            first = self.drawn.cohorts.base(table, self.drawn.rows[table])
+            has = has & (rows < had) & (rows < first)
+        return np.where(had > 0, np.where(has, at, had + rows), -1)
 
     def _fitting(self, table: str, column: str, values: pa.Array) -> pa.Array:
         longest = declared_length(self.metadata.tables[table].columns[column].source_type)

@@ -10,7 +10,7 @@ import numpy as np
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints
 from prefect_synth.synth.errors import ContractError
 from prefect_synth.synth.hierarchy.blocks import BlockDrawer, Told
-from prefect_synth.synth.hierarchy.contexts import block_rows, span_of
+from prefect_synth.synth.hierarchy.contexts import blocks_of, span_of
 from prefect_synth.synth.hierarchy.guides import guide
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.placed import Placed
@@ -74,7 +74,7 @@ class Reaching:
     ) -> None:
         self.part, self.parts, self.drawer, self.drawn = part, parts, drawer, drawer.drawn
         self.seed, self.rows = drawer.seed, drawer.drawn.rows[part.name]
-        self.blocks = -(-self.rows // block_rows(part))
+        self.blocks = len(blocks_of(part, self.drawn))
         self.reserved: dict[str, Ints] = {}
         self.quotas = [self._quota(scenario) for scenario in asked]
 
@@ -135,7 +135,7 @@ class Reaching:
         drawn, name = told.drawn(self.part), self.part.name
         held = self.drawn.columns.get(name, {})
         given = {c: v.slice(told.start, told.stop - told.start) for c, v in held.items()}
-        columns = self.drawer.own_columns(self.part, block, drawn, given)
+        columns = self.drawer.own_columns(self.part, drawn, given)
         keys, rows = self.drawer.keys, np.arange(told.start, told.stop)
         for quota in quotas:
             for column in (m.comparison.column for m in quota.matches):

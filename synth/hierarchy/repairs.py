@@ -25,8 +25,9 @@ def repair_keys(keys: KeyColumns, order: Sequence[str]) -> None:
     """Make keys of several columns unique, and count the rows that count within their parent.
 
     Args:
-        keys: The key columns; links, and columns that are held whole, are changed.
-        order: Tables, parents first.
+        keys: The key columns; links, and columns that are held whole, are changed, but not of rows
+            that an earlier stage has planned.
+        order: Tables, parents first, that have rows of this stage.
 
     Raises:
         UniquenessError: A unique key has fewer combinations than rows.
@@ -53,7 +54,8 @@ def _is_late(keys: KeyColumns, part: TablePart, key: tuple[str, ...]) -> bool:
 def _make_all_unique(keys: KeyColumns, part: TablePart, unique: Sequence[tuple[str, ...]]) -> None:
     """Repair keys until none is broken by the repair of another."""
     for again in range(_PASSES):
-        purpose = ("unique", part.name, *([str(again)] * (again > 0)))
+        words = keys.drawn.cohorts.words(part.name)
+        purpose = ("unique", part.name, *words, *([str(again)] * (again > 0)))
         changed = [
             key for key in unique if make_unique(keys, part, key, stream(keys.seed, *purpose, *key))
         ]

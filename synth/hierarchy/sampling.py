@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.blocks import BlockDrawer
-from prefect_synth.synth.hierarchy.contexts import block_rows
+from prefect_synth.synth.hierarchy.contexts import blocks_of
+from prefect_synth.synth.hierarchy.fixed_children import FixedChildren
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.planning import Planner
@@ -18,6 +20,8 @@ from prefect_synth.synth.hierarchy.structure import Sample
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.scenarios.scenario import Scenarios
 from prefect_synth.synth.storage import load_mapped, save_mapped
+
+Fixed = FixedChildren | None
 
 _SHARE = 8
 """Arrays of a plan may take one in so many bytes of memory."""
@@ -33,7 +37,9 @@ class Sampler:
         metadata: The schema.
         parts: A part for each table.
         order: Tables, parents first.
-        scales: By table, rows asked for as a share of the rows trained on.
+        stages: Scales by table, rows asked for as a share of the rows trained on: those of earlier
+            samples, the first one first, and at last what is asked for. What an earlier stage has
+            drawn stays, and what is asked beyond it follows.
         seed: Of every draw.
         keys: Whether minted keys are fresh or stable.
         memory: Bytes that may be used; without end where None.
@@ -50,17 +56,33 @@ class Sampler:
         metadata: Metadata,
         parts: Mapping[str, TablePart],
         order: tuple[str, ...],
-        scales: Mapping[str, float],
+        stages: Sequence[Mapping[str, float]],
         seed: int,
         keys: Keys = "fresh",
         memory: int | None = None,
         pseudonym_key: bytes | None = None,
         scenarios: Scenarios | None = None,
     ) -> None:
-        drawn = Sample(spill=Spill(None if memory is None else memory // _SHARE))
-        columns = KeyColumns(metadata, parts, drawn, seed, keys, pseudonym_key)
+        def empty() -> KeyColumns:
+            drawn = Sample(spill=Spill(None if memory is None else memory // _SHARE))
+            return KeyColumns(metadata, parts, drawn, seed, keys, pseudonym_key)
+
+        def planned(scales: Mapping[str, float], columns: KeyColumns, fixed: Fixed) -> Fixed:
+            planner = Planner(metadata, parts, order, scales, columns, scenarios, fixed)
+            planner.plan()
+            return planner.structure.fixed
+
+        columns, fixed = empty(), None
+        for number, scales in enumerate(stages):
+            try:
+                fixed = planned(scales, columns, fixed)
+            except SynthesisError:  # a later stage has no room: then nothing can stay
+                if not number:
+                    raise
+                columns = empty()
+                planned(stages[-1], columns, None)
+                break
         self._take(metadata, parts, columns)
-        Planner(metadata, parts, order, scales, self.keys, scenarios).plan()
 
     def _take(self, metadata: Metadata, parts: Mapping[str, TablePart], keys: KeyColumns) -> None:
         self.metadata, self.parts, self.keys = metadata, parts, keys
@@ -84,6 +106,7 @@ class Sampler:
             "inherited": self.drawn.inherited,
             "columns": columns,
             "placed": self.drawn.placed,
+            "cohorts": self.drawn.cohorts,
             "seed": self.keys.seed,
             "stable": self.keys.stable,
         }
@@ -143,5 +166,5 @@ class Sampler:
     def blocks(self, name: str, shard: Shard) -> range:
         """The blocks of a table that belong to a shard: a run of them, in their order."""
         at, shards = shard
-        blocks = -(-self.drawn.rows[name] // block_rows(self.parts[name]))
+        blocks = len(blocks_of(self.parts[name], self.drawn))
         return range(blocks * at // shards, blocks * (at + 1) // shards)

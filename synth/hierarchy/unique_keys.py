@@ -134,6 +134,8 @@ class _KeyRepair:
         self.rules = rules
         self.part, self.linked, self.groups, self.rows = part, linked, groups, rows
         self.drawn, columns = keys.drawn, keys.drawn.columns[part.name]
+        self.first = keys.drawn.fresh.get(part.name, 0)
+        self.stay = int(np.searchsorted(rows, self.first))
         self.domains = [
             Domain({c: columns[c] for c in group}, [c for c in group if c in key], rows)
             for group in groups
@@ -151,13 +153,14 @@ class _KeyRepair:
         every = len(own) == len(self.groups) and not itself
         free = [*reversed(links), *reversed(own)]
         self._nudge()
-        done = repair(self.parts, free, rng, fillable=every) or self._park()
+        done = repair(self.parts, free, rng, fillable=every, held=self.stay) or self._park()
         if not (done or self._widen(rng)):
             return False
+        rows = self.rows[self.stay :]
         for reference, repaired in zip(self.linked, self.parts, strict=False):
-            write_links(self.drawn, reference, repaired, self.rows)
+            write_links(self.drawn, reference, repaired.choice[self.stay :], rows)
         for domain, repaired in zip(self.domains, self.parts[first:], strict=True):
-            written = domain.write(repaired.choice, self.rows)
+            written = domain.write(repaired.choice[self.stay :], rows)
             self.drawn.columns[self.part.name].update(written)
         return True
 
@@ -201,7 +204,8 @@ class _KeyRepair:
         choice = self.parts[len(self.linked) + index].choice
         bound = is_bound(self.rules, group)
         others = self._others(index)
-        return Nudger(domain.of(choice), domain.key, others, self.rules, upwards=bound)
+        columns, key = domain.of(choice), domain.key
+        return Nudger(columns, key, others, self.rules, upwards=bound, held=self.stay)
 
     def _put(self, index: int, columns: Columns) -> None:
         self.domains[index].put(columns)

@@ -21,7 +21,7 @@ _AT_ONCE = 2_000_000
 _ASIDE = 10
 _MANY = 0.05
 
-_Step = Callable[[Sequence[KeyPart], int, np.random.Generator], None]
+_Step = Callable[[Sequence[KeyPart], int, np.random.Generator, int], None]
 
 
 def repair(
@@ -30,6 +30,7 @@ def repair(
     rng: np.random.Generator,
     *,
     fillable: bool = True,
+    held: int = 0,
 ) -> bool:
     """Change choices until no combination comes twice.
 
@@ -38,6 +39,7 @@ def repair(
         free: Indices of the parts that may be changed, the best ones first.
         rng: Picks partners and options.
         fillable: Whether, when all else fails, rows may be put on any unused combination.
+        held: The first rows, so many of them, are unique among themselves and stay as they are.
 
     Returns:
         Whether the key is unique now.
@@ -46,7 +48,7 @@ def repair(
         for index in free:
             if not len(_bad(parts)):
                 return True
-            step(parts, index, rng)
+            step(parts, index, rng, held)
     if len(_bad(parts)) and fillable and all(p.groups is None for p in parts):
         _fill_gaps(parts, rng)
     return not len(_bad(parts))
@@ -73,19 +75,21 @@ def _rest(parts: Sequence[KeyPart], free: int) -> list[Ints]:
     return rest or [np.zeros(len(parts[free].choice), np.int64)]
 
 
-def step_aside(parts: Sequence[KeyPart], free: int, rng: np.random.Generator) -> None:
+def step_aside(
+    parts: Sequence[KeyPart], free: int, rng: np.random.Generator, held: int = 0
+) -> None:
     """Put repeating rows on the nearest value of an ordered part that is free for them."""
     part = parts[free]
     if not part.ordered:
         return
-    held = combine(_rest(parts, free))
+    rest = combine(_rest(parts, free))
     size = int(part.codes.max(initial=0)) + 1
     for far in np.repeat(np.arange(1, _ASIDE + 1), 2) * np.tile([1, -1], _ASIDE):
         bad = _bad(parts)
         if not len(bad):
             return
         bad = bad[(part.choice[bad] + far >= 0) & (part.choice[bad] + far < len(part.codes))]
-        _take_free(part, held, size, bad, part.choice[bad] + far)
+        _take_free(part, rest, size, bad, part.choice[bad] + far)
 
 
 def _take_free(part: KeyPart, held: Ints, size: int, rows: Ints, options: Ints) -> None:
@@ -96,7 +100,7 @@ def _take_free(part: KeyPart, held: Ints, size: int, rows: Ints, options: Ints) 
     part.choice[rows[new]] = options[new]
 
 
-def swap(parts: Sequence[KeyPart], free: int, rng: np.random.Generator) -> None:
+def swap(parts: Sequence[KeyPart], free: int, rng: np.random.Generator, held: int = 0) -> None:
     """Exchange entries of one part between rows of a group, as long as it helps."""
     part = parts[free]
     n = len(part.choice)
@@ -108,26 +112,26 @@ def swap(parts: Sequence[KeyPart], free: int, rng: np.random.Generator) -> None:
         best, waited = (len(bad), 0) if len(bad) < best else (best, waited + 1)
         if waited > _PATIENCE:
             break
-        partners = _partners(part, bad, rng)
+        partners = _partners(part, bad, rng, held)
         _, first = np.unique(np.concatenate([bad, partners]), return_index=True)
         alone = np.isin(np.arange(len(bad)), first) & np.isin(np.arange(len(bad)) + len(bad), first)
         bad, partners = bad[alone], partners[alone]
         part.choice[bad], part.choice[partners] = part.choice[partners], part.choice[bad]
 
 
-def lay_out(parts: Sequence[KeyPart], free: int, rng: np.random.Generator) -> None:
+def lay_out(parts: Sequence[KeyPart], free: int, rng: np.random.Generator, held: int = 0) -> None:
     """Deal the entries of one part out anew, where that makes the key unique."""
     part = parts[free]
-    if part.groups is None:
+    if part.groups is None and not held:
         fixed = _rest(parts, free)
         order = spread(fixed, part.row_codes)
         part.choice = part.choice if order is None else part.choice[order]
 
 
-def _partners(part: KeyPart, rows: Ints, rng: np.random.Generator) -> Ints:
+def _partners(part: KeyPart, rows: Ints, rng: np.random.Generator, held: int) -> Ints:
     if part.groups is None:
-        return rng.integers(0, len(part.choice), len(rows))
-    order = np.argsort(part.groups, kind="stable")
+        return rng.integers(held, len(part.choice), len(rows))
+    order = np.argsort(part.groups[held:], kind="stable") + held
     start = np.searchsorted(part.groups[order], part.groups[rows], side="left")
     stop = np.searchsorted(part.groups[order], part.groups[rows], side="right")
     return np.asarray(order[rng.integers(start, stop)])
@@ -152,7 +156,12 @@ def spread(fixed: Sequence[Ints], free: Ints) -> Ints | None:
 
 
 def move(
-    parts: Sequence[KeyPart], free: int, rng: np.random.Generator, *, in_order: bool = False
+    parts: Sequence[KeyPart],
+    free: int,
+    rng: np.random.Generator,
+    held: int = 0,
+    *,
+    in_order: bool = False,
 ) -> None:
     """Give repeating rows another option of one part.
 
@@ -160,22 +169,23 @@ def move(
         parts: The key's parts; the choice of part `free` is changed in place.
         free: Index of the part.
         rng: Picks the options.
+        held: Rows that stay as they are: they never repeat, so they are never moved.
         in_order: Take the first option that is left, rather than any.
     """
     part = parts[free]
-    held = combine([*_rest(parts, free), *([] if part.groups is None else [part.groups])])
+    rest = combine([*_rest(parts, free), *([] if part.groups is None else [part.groups])])
     size = int(part.codes.max(initial=0)) + 1
     for _ in range(0 if in_order else _ROUNDS):
         bad = _bad(parts)
         if not len(bad):
             return
-        _take_free(part, held, size, bad, _options(part, bad, rng))
+        _take_free(part, rest, size, bad, _options(part, bad, rng))
     bad = _bad(parts)
     per_chunk = max(_AT_ONCE // max(len(part.codes), 1), 1)
-    holders = np.unique(held[bad])
+    holders = np.unique(rest[bad])
     for start in range(0, len(holders), per_chunk):
         chunk = holders[start : start + per_chunk]
-        _move_exactly(part, held, size, bad[np.isin(held[bad], chunk)], chunk, in_order, rng)
+        _move_exactly(part, rest, size, bad[np.isin(rest[bad], chunk)], chunk, in_order, rng)
 
 
 def _options(part: KeyPart, rows: Ints, rng: np.random.Generator) -> Ints:
