@@ -3,8 +3,9 @@
 The manifest and the public report lie in the sandbox, and Prefect is read by whoever reads the
 sandbox: its artifacts, events, and states with their messages and data. All of them get what this
 one module leaves. Gone are constants of rules, values that polymorphic foreign keys ask for,
-sentences that a person wrote into a suite, patterns of ids, and comments of tables. Comments of
-columns, source types and declared categories stay: the Parquet files say them too.
+sentences that a person wrote into a suite, and patterns of ids. Comments of tables and columns,
+source types and declared categories stay: they are the catalogue's own documentation, and the
+published Parquet files say them too.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Disclosure:
 
     @cached_property
     def metadata(self) -> Metadata:
-        """The schema: names, types, keys, comments of columns, categories that are declared."""
+        """The schema: names, types, keys, comments, categories that are declared."""
         plain = dict.fromkeys(replace(r, when=None) for r in self.schema.relationships)
         return Metadata({n: _table(t) for n, t in self.schema.tables.items()}, tuple(plain))
 
@@ -137,7 +138,7 @@ def short(value: float | None) -> float | None:
 
 
 def _table(table: Table) -> Table:
-    return replace(table, comment=None, columns={n: _column(c) for n, c in table.columns.items()})
+    return replace(table, columns={n: _column(c) for n, c in table.columns.items()})
 
 
 def _column(column: Column) -> Column:

@@ -14,6 +14,7 @@ from prefect.utilities.annotations import quote
 
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_setup import Setup
+from prefect_synth.tasks.parquet_form import FORM, FileFacts
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.pseudonyms import key_print
 from prefect_synth.tasks.references import (
@@ -127,24 +128,41 @@ class Work:
                 folder=run.plan,
             ).result()
         folders = {table: run.synthetic(table) for table in self.staged.metadata.tables}
+        facts = self._facts(models)
         with step("sample", sum(len(tables) for tables in plan.shards)):
             futures = [
                 self.start(
                     sample_shard,
                     [part_file(folders[table], shard) for table in tables],
                     shard=shard,
-                    fingerprint=fingerprint(key, shard),
+                    fingerprint=fingerprint(key, shard, FORM),
                     metadata=self.staged.metadata_file,
                     plan=plan,
                     models=models,
                     pseudonyms=secret,
                     folders=folders,
+                    facts=facts,
                 )
                 for shard, tables in enumerate(plan.shards)
             ]
             parts = [part for future in futures for part in future.result()]
         return {
             table: whole_table([part for part in parts if part.table == table]) for table in folders
+        }
+
+    def _facts(self, models: list[ModelRef]) -> dict[str, FileFacts]:
+        """What the published files of each table say of themselves; nothing of this run."""
+        synthesis, project = self.synthesis, self.setup.project.project
+        made = {model.table: model.fingerprint for model in models}
+        return {
+            table: FileFacts(
+                table=table,
+                copied=table in synthesis.keep,
+                project=project,
+                model=made.get(table),
+                seed=synthesis.seed,
+            )
+            for table in self.staged.metadata.tables
         }
 
     def do(self, task: Task[..., R], **arguments: Any) -> R:

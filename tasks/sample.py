@@ -7,10 +7,13 @@ from pathlib import Path
 
 from prefect import task
 
+from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.sampling import Sampler
+from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.storage import load_state
 from prefect_synth.tasks.folders import written_whole
+from prefect_synth.tasks.parquet_form import FileFacts, write_published
 from prefect_synth.tasks.progress import progress
 from prefect_synth.tasks.pseudonyms import pseudonym_key
 from prefect_synth.tasks.references import (
@@ -23,7 +26,6 @@ from prefect_synth.tasks.references import (
 )
 from prefect_synth.tasks.steps import guarded, keyed_by
 from prefect_synth.tasks.synthesis import Synthesis, read_metadata
-from prefect_synth.tasks.warehouses.staging_writer import write_staged
 
 STEP = "sample"
 
@@ -92,6 +94,7 @@ def sample_shard(
     models: list[ModelRef],
     pseudonyms: Path,
     folders: dict[str, Path],
+    facts: dict[str, FileFacts],
 ) -> list[TableRef]:
     """Draw one shard of every table.
 
@@ -103,22 +106,33 @@ def sample_shard(
         models: The trained parts.
         pseudonyms: File of the secret that personal data are made with.
         folders: Where to write each table's parts.
+        facts: What the files of each table say of themselves.
 
     Returns:
         The parts of the synthetic tables.
     """
     sampler = _planned(plan.path, metadata, tuple(models), pseudonym_key(pseudonyms))
+    meaning = Disclosure(read_metadata(metadata)).metadata
     return [
-        _write(sampler, name, (shard, len(plan.shards)), part_file(folders[name], shard))
+        _write(
+            sampler,
+            (shard, len(plan.shards)),
+            part_file(folders[name], shard),
+            facts[name],
+            meaning,
+        )
         for name in plan.shards[shard]
     ]
 
 
-def _write(sampler: Sampler, name: str, shard: tuple[int, int], path: Path) -> TableRef:
-    schema = sampler.parts[name].schema
-    rows = write_staged(path, schema, sampler.table_batches(name, shard))
+def _write(
+    sampler: Sampler, shard: tuple[int, int], path: Path, facts: FileFacts, meaning: Metadata
+) -> TableRef:
+    name = facts.table
+    schema, rows = sampler.parts[name].schema, sampler.table_batches(name, shard)
+    written = write_published(path, schema, rows, facts, meaning.tables[name])
     progress().advance(STEP, 1, name)
-    return table_ref(name, path, rows)
+    return table_ref(name, path, written)
 
 
 def _has_part(sampler: Sampler, name: str, shard: int, shards: int) -> bool:

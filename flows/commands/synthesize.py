@@ -29,7 +29,7 @@ from prefect_synth.synth.hierarchy.summary import summarize
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.registry import SYNTHESIZERS, resolve
 from prefect_synth.synth.row_models.factory import load_library
-from prefect_synth.tasks.warehouses.staging_writer import write_staged
+from prefect_synth.tasks.parquet_form import FileFacts, write_published
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def synthesize_folder(request: Request) -> Answer:
     spent = watch.lap("fit")
     sampler = model.sampler(request.scale, memory=request.memory)
     spent |= watch.lap("sample")
-    rows = _write(request.out, sampler, spent)
+    rows = _write(request, sampler, metadata, spent)
     document = {
         **spent,
         "rows": rows,
@@ -159,11 +159,15 @@ def _check_names(request: Request, metadata: Metadata) -> None:
         )
 
 
-def _write(out: Path, sampler: Sampler, spent: dict[str, float]) -> dict[str, int]:
+def _write(
+    request: Request, sampler: Sampler, metadata: Metadata, spent: dict[str, float]
+) -> dict[str, int]:
     """Write the tables block by block; only the time of drawing them is added to `spent`."""
     for name, part in sampler.parts.items():
         blocks = _timed(sampler.table_batches(name), spent)
-        write_staged(out / f"{name}.parquet", part.schema, blocks)
+        facts = FileFacts(table=name, copied=name in request.keep, seed=request.seed)
+        path = request.out / f"{name}.parquet"
+        write_published(path, part.schema, blocks, facts, metadata.tables[name])
     return sampler.rows
 
 

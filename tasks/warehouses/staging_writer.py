@@ -1,12 +1,14 @@
-"""Writing a staged Parquet file: whole or not at all, in row groups of one size."""
+"""Writing a Parquet file: whole or not at all, in row groups that do not depend on batches."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +18,28 @@ from prefect_synth.tasks.warehouses.errors import StagedFileError
 ROW_GROUP_ROWS = 131_072
 ROW_GROUP_CELLS = 64 * ROW_GROUP_ROWS
 """Wide tables have shorter row groups: one of them must fit in memory."""
+
+
+class ParquetForm(Protocol):
+    """How rows become a Parquet file: where row groups end, and how columns are encoded."""
+
+    def groups(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+        """Cut a stream of batches into row groups."""
+
+    def options(self, first: pa.Table) -> Mapping[str, Any]:
+        """Return the writer's options, given the first row group."""
+
+
+class StagedForm:
+    """The form of what only this package reads, in private staging."""
+
+    def groups(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+        """Cut a stream of batches into tables of one size, and the rest."""
+        return row_groups(batches, schema)
+
+    def options(self, first: pa.Table) -> Mapping[str, Any]:
+        """Return the writer's options: the same for every table."""
+        return {}
 
 
 def write_staged(
@@ -35,12 +59,34 @@ def write_staged(
     Raises:
         StagedFileError: The disk is full or the folder cannot be written.
     """
+    return write_parquet(path, schema, batches, StagedForm(), on_batch)
+
+
+def write_parquet(
+    path: Path,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    form: ParquetForm,
+    on_batch: Callable[[int], None] | None = None,
+) -> int:
+    """Stream `batches` to `path` in a form; it appears only when it is complete.
+
+    Returns:
+        The number of rows written.
+
+    Raises:
+        StagedFileError: The disk is full or the folder cannot be written.
+    """
     partial = path.with_name(path.name + ".partial")
     try:
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            writer = _open(partial, schema)
-        rows = _write(writer, schema, batches, path, on_batch)
+        groups = form.groups(batches, schema)
+        first = next(groups, None)
+        options = form.options(schema.empty_table() if first is None else first)
+        with _explained(path):
+            writer = _open(partial, schema, options)
+        rows = _write(writer, groups if first is None else chain([first], groups), path, on_batch)
         partial.replace(path)
     finally:
         with contextlib.suppress(OSError):
@@ -48,7 +94,7 @@ def write_staged(
     return rows
 
 
-def _open(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+def _open(path: Path, schema: pa.Schema, options: Mapping[str, Any]) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         path,
         schema,
@@ -57,19 +103,19 @@ def _open(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         compression_level=3,
         write_page_checksum=True,
         store_schema=True,
+        **options,
     )
 
 
 def _write(
     writer: pq.ParquetWriter,
-    schema: pa.Schema,
-    batches: Iterable[pa.RecordBatch],
+    groups: Iterable[pa.Table],
     path: Path,
     on_batch: Callable[[int], None] | None,
 ) -> int:
     rows = 0
     try:
-        for group in row_groups(batches, schema):
+        for group in groups:
             with _explained(path):
                 writer.write_table(group, row_group_size=group.num_rows)
             rows += group.num_rows

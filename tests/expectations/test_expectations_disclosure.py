@@ -23,7 +23,7 @@ def told() -> Disclosure:
     columns = {c: Column(c, "numerical") for c in NAMES}
     columns["id"] = Column("id", "id", regex_format=SECRET, comment="The number", source_type="INT")
     columns["kind"] = Column("kind", categories=("a", "b"))
-    tables = {n: Table(n, columns, ("id",), comment=SECRET) for n in ("t", "u")}
+    tables = {n: Table(n, columns, ("id",), comment="One row each") for n in ("t", "u")}
     owners = (
         Relationship("t", ("owner_id",), parent, ("id",), ("owner_type", value))
         for parent, value in (("u", SECRET), ("t", "other"))
@@ -76,10 +76,11 @@ def test_of_a_rule_with_a_constant_only_its_columns_are_told(
 
 
 def test_the_schema_keeps_what_the_parquet_files_say(told: Disclosure) -> None:
-    """Comments of columns, source types and declared categories; not what else may quote values."""
+    """Comments, source types and declared categories; not what else may quote values."""
     text = json.dumps(told.metadata.to_dict())
     assert SECRET not in text
     assert told.metadata.tables["t"].primary_key == ("id",)
+    assert told.metadata.tables["t"].comment == "One row each"
     kept = told.metadata.tables["t"].columns
     assert (kept["id"].comment, kept["id"].source_type) == ("The number", "INT")
     assert kept["kind"].categories == ("a", "b")
