@@ -9,6 +9,7 @@ from typing import Any
 from prefect_synth import __version__
 from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.expectations.gate import Judgement
+from prefect_synth.expectations.scenarios import SCENARIO
 from prefect_synth.expectations.verdict import Verdict
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.tasks.comparison import Comparison
@@ -54,6 +55,7 @@ def manifest(judged: Judged, models: Sequence[ModelRef]) -> dict[str, Any]:
         "seed": project.run.seed,
         "scale": project.defaults.scale,
         "kept": list(judged.comparison.kept),
+        "scenarios": _scenarios(judged),
         "models": {model.table: model.fingerprint for model in models},
         "metadata": told.metadata.to_dict(),
         "holdout": _held_out(judged),
@@ -61,6 +63,16 @@ def manifest(judged: Judged, models: Sequence[ModelRef]) -> dict[str, Any]:
         "scores": [told.score(score).to_dict() for score in judged.judgement.scores],
         "verdict": judged.verdict.to_dict(),
     }
+
+
+def _scenarios(judged: Judged) -> list[dict[str, Any]]:
+    """What had to occur, and how often it does: names and counts, no condition."""
+    found = (check for check in judged.verdict.checks if check.name == SCENARIO)
+    return [
+        {"table": table, "name": s.name, "at_least": s.at_least, "found": next(found).observed}
+        for table, asked in judged.comparison.scenarios.items()
+        for s in asked
+    ]
 
 
 def _held_out(judged: Judged) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from prefect_synth.flows.run_settings import RunSettings
 from prefect_synth.flows.tables import DefaultSettings, PrivacySettings, TableSettings
 from prefect_synth.flows.yaml_document import ProjectError, read_yaml
 from prefect_synth.synth.metadata import Relationship
+from prefect_synth.synth.scenarios.scenario import Scenario
 from prefect_synth.tasks.settings import (
     SandboxSettings,
     Settings,
@@ -113,6 +114,14 @@ class Project(Settings):
     def rules(self) -> dict[str, tuple[str, ...]]:
         """Declared rules by table."""
         return {name: table.rules for name, table in self.tables.items() if table.rules}
+
+    def scenarios(self) -> dict[str, tuple[Scenario, ...]]:
+        """What must occur, by table."""
+        return {
+            name: tuple(scenario.scenario() for scenario in table.scenarios)
+            for name, table in self.tables.items()
+            if table.scenarios
+        }
 
     def marginals(self) -> dict[str, str]:
         """Chosen distributions by `table.column`."""

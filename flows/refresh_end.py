@@ -158,6 +158,7 @@ def _compare(
         last_profiles=work.setup.staging.last_profiles,
         models=tuple(models),
         user_checks=user_checks(work.setup),
+        scenarios=project.scenarios(),
     )
 
 

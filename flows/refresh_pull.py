@@ -19,6 +19,7 @@ from prefect_synth.flows.schema_settings import correct_meanings
 from prefect_synth.synth.errors import OrphanError
 from prefect_synth.synth.inference import refine_metadata
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.scenarios.matching import check_types
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.holdout import divide_tables
 from prefect_synth.tasks.progress import step
@@ -95,6 +96,7 @@ def opened(setup: Setup) -> Iterator[Source]:
 
     Raises:
         ProjectError: No table is left to synthesize.
+        ContractError: A scenario compares a column with what is not of its type.
         WarehouseError: The subclass says what is wrong with the warehouse.
     """
     with closing(setup.open_warehouse()) as warehouse:
@@ -105,7 +107,9 @@ def opened(setup: Setup) -> Iterator[Source]:
                 "The warehouse has no table to synthesize. Look at warehouse.schemas, include and "
                 "exclude."
             )
-        yield Source(warehouse, metadata, warehouse.schemas(metadata))
+        schemas = warehouse.schemas(metadata)
+        check_types(setup.project.scenarios(), schemas)
+        yield Source(warehouse, metadata, schemas)
 
 
 def pull_tables(

@@ -113,7 +113,11 @@ class Work:
         run = self.staged.run
         secret = self.setup.staging.pseudonyms
         key = fingerprint(
-            key_print(secret), run.state.run_id, self.scales, sorted(m.fingerprint for m in models)
+            key_print(secret),
+            run.state.run_id,
+            self.scales,
+            sorted(m.fingerprint for m in models),
+            self._scenarios(),
         )
         with step("plan"):
             plan = self.start(
@@ -124,6 +128,7 @@ class Work:
                 extensions=extensions,
                 models=models,
                 scales=self.scales,
+                scenarios=self.setup.project.scenarios(),
                 pseudonyms=secret,
                 folder=run.plan,
             ).result()
@@ -163,6 +168,14 @@ class Work:
                 seed=synthesis.seed,
             )
             for table in self.staged.metadata.tables
+        }
+
+    def _scenarios(self) -> dict[str, Any]:
+        """What is asked for as plain values."""
+        tables = self.setup.project.tables
+        return {
+            name: [scenario.model_dump(mode="json") for scenario in table.scenarios]
+            for name, table in tables.items()
         }
 
     def do(self, task: Task[..., R], **arguments: Any) -> R:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from prefect_synth.expectations.settings import TableGates
+from prefect_synth.flows.contracts import ScenarioSettings
 from prefect_synth.synth.marginal_names import Marginal
 from prefect_synth.synth.rules.declared import read_rule
 from prefect_synth.tasks.settings import Settings
@@ -84,10 +85,22 @@ class TableSettings(Settings):
         default_factory=dict,
         description="Settings of single columns by name.",
     )
+    scenarios: tuple[ScenarioSettings, ...] = Field(
+        default=(),
+        description="Rows of a kind that must occur in every snapshot; see docs/contracts.md.",
+    )
     gates: TableGates | None = Field(
         default=None,
         description="What must hold of this table, as far as it differs from the project's gates.",
     )
+
+    @model_validator(mode="after")
+    def _scenarios_have_names(self) -> Self:
+        names = [scenario.name for scenario in self.scenarios]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"has two scenarios of the name '{name}'; each needs its own")
+        return self
 
 
 class PrivacySettings(Settings):

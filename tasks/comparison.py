@@ -20,6 +20,7 @@ from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.rules.ruleset import TableRules
+from prefect_synth.synth.scenarios.scenario import Scenario
 from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.published import PublishedSnapshots
 from prefect_synth.tasks.references import ModelRef
@@ -52,6 +53,7 @@ class Comparison(BaseModel):
         last_profiles: Folder of what was remembered of the real tables at the last one.
         models: The trained parts, which know the rules in force.
         user_checks: Suites and checks of the user's own.
+        scenarios: What must occur, by table.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -77,6 +79,7 @@ class Comparison(BaseModel):
     last_profiles: Path
     models: tuple[ModelRef, ...] = ()
     user_checks: UserChecks
+    scenarios: dict[str, tuple[Scenario, ...]] = {}
 
     def rules(self) -> dict[str, TableRules]:
         """The rules in force, by table."""

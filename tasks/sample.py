@@ -11,6 +11,7 @@ from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.sampling import Sampler
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.scenarios.scenario import Scenario
 from prefect_synth.synth.storage import load_state
 from prefect_synth.tasks.folders import written_whole
 from prefect_synth.tasks.parquet_form import FileFacts, write_published
@@ -47,6 +48,7 @@ def plan_sample(
     extensions: ExtensionsRef,
     models: list[ModelRef],
     scales: dict[str, float],
+    scenarios: dict[str, tuple[Scenario, ...]],
     pseudonyms: Path,
     folder: Path,
 ) -> SampleRef:
@@ -58,6 +60,7 @@ def plan_sample(
         extensions: Where the order of the tables is.
         models: The trained parts.
         scales: By table, synthetic rows for each row trained on.
+        scenarios: What must occur, by table.
         pseudonyms: File of the secret that personal data are made with.
         folder: Where to keep the plan, in private staging.
 
@@ -67,7 +70,7 @@ def plan_sample(
     order = load_state(extensions.path, "plan")
     model = synthesis.synthesizer().assemble(order, _parts(models))
     model.pseudonym_key = pseudonym_key(pseudonyms)
-    sampler = model.sampler(scales, memory=synthesis.memory)
+    sampler = model.sampler(scales, memory=synthesis.memory, scenarios=scenarios)
     with written_whole(folder) as unfinished:
         sampler.save(unfinished)
     shards = min(-(-sum(sampler.rows.values()) // _SHARD_ROWS) or 1, _MOST_SHARDS)

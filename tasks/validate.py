@@ -30,6 +30,7 @@ from prefect_synth.expectations.report_build import (
     report_content,
 )
 from prefect_synth.expectations.report_identity import run_identity
+from prefect_synth.expectations.scenarios import check_scenarios_hold
 from prefect_synth.expectations.shapes import FEWEST_ROWS
 from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.folders import write_atomically
@@ -131,6 +132,7 @@ def judge_tables(comparison: Comparison) -> Judgement:
                 comparison.last.latest.created if comparison.last.latest else None,
             ),
             *comparison.user_checks.further(sides, comparison.gates_of),
+            *check_scenarios_hold(sides.metadata, sides.synthetic, comparison.scenarios),
         ),
     )
     progress().advance(STEP, 1, "all tables")

@@ -1,0 +1,112 @@
+"""Test-data contracts through the real flow: what was asked for is published, or nothing is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from prefect_synth.flows.cli import app
+from prefect_synth.flows.project import ProjectError, load_project
+from prefect_synth.synth.errors import ContractError
+from prefect_synth.tasks.snapshots.store import open_store
+
+pytestmark = pytest.mark.usefixtures("prefect_url")
+
+SCENARIOS = """
+tables:
+  orders:
+    scenarios:
+      - {name: winter, where: "ordered_at < '2024-02-01' AND status = 'sent'", at_least: 40}
+  customers:
+    scenarios:
+      - {name: no orders, children: {orders: 0}, at_least: 7}
+      - {name: poor, where: "city = 'Ulm' AND credit < 200", children: {orders: 25}, at_least: 2}
+"""
+
+
+def table(shop: Any, name: str) -> Any:
+    """A table of the latest snapshot."""
+    return pq.read_table(shop.sandbox / "snapshots" / shop.latest()["snapshot_id"] / name)
+
+
+def test_scenarios_hold_in_the_snapshot_and_the_manifest_counts_them(shop: Any) -> None:
+    """Names and figures are public, conditions are not."""
+    shop.configure(SCENARIOS)
+    name, outcome = shop.refresh()
+    assert name == "Published", outcome
+    orders = table(shop, "orders")
+    winter = pc.and_(
+        pc.less(orders["ordered_at"].cast("string"), "2024-02-01"),
+        pc.equal(orders["status"].cast("string"), "sent"),
+    )
+    assert pc.sum(winter).as_py() >= 40
+    counts = orders.group_by("customer_id").aggregate([("order_id", "count")])
+    assert len(table(shop, "customers")) - len(counts) >= 7
+    assert pc.sum(pc.equal(counts["order_id_count"], 25)).as_py() >= 2
+    folder = shop.sandbox / "snapshots" / shop.latest()["snapshot_id"]
+    manifest = open_store(str(shop.sandbox)).show(shop.latest()["snapshot_id"])
+    found = {(s["table"], s["name"]): s["at_least"] <= s["found"] for s in manifest["scenarios"]}
+    assert found == {
+        ("orders", "winter"): True,
+        ("customers", "no orders"): True,
+        ("customers", "poor"): True,
+    }
+    for file in ("manifest.json", "report.html"):
+        text = (folder / file).read_text()
+        assert "winter" in text
+        assert "2024-02-01" not in text
+
+
+@pytest.mark.parametrize(
+    ("scenario", "reason"),
+    [
+        ("{name: s, where: \"colour = 'red'\", at_least: 1}", "'colour', which the table does not"),
+        ('{name: s, where: "status = 3", at_least: 1}', "needs a text"),
+        ("{name: s, where: \"status = 'never'\", at_least: 1}", "never there, or fewer than 5"),
+        ("{name: s, children: {order_items: 7000}, at_least: 1}", "needs 7,000 children"),
+    ],
+)
+def test_a_quota_out_of_reach_stops_the_run_and_leaves_readers_alone(
+    shop: Any, scenario: str, reason: str
+) -> None:
+    """The error names the scenario and the reason; nothing is published."""
+    shop.configure(f"tables: {{orders: {{scenarios: [{scenario}]}}}}\n")
+    with pytest.raises(ContractError, match=reason):
+        shop.refresh()
+    assert shop.latest() is None
+
+
+@pytest.mark.parametrize(
+    ("scenario", "reason"),
+    [
+        ('{name: s, where: "status == 1", at_least: 1}', "synth.yaml:4.*write '='.*position 8"),
+        ("{name: s, at_least: 1}", "needs 'where', or 'children'"),
+        ("{name: s, children: {orders: few}, at_least: 1}", "no number of children"),
+        ('{name: s, where: "a = 1", at_least: 0}', "greater than or equal to 1"),
+        (
+            '{name: s, where: "a = 1", at_least: 1}, {name: s, where: "b = 1", at_least: 1}',
+            "two scenarios of the name 's'",
+        ),
+    ],
+)
+def test_a_scenario_that_makes_no_sense_is_refused_when_the_file_is_read(
+    shop: Any, scenario: str, reason: str
+) -> None:
+    """The message names file, line and key."""
+    shop.configure(f"tables: {{orders: {{scenarios: [{scenario}]}}}}\n")
+    with pytest.raises(ProjectError, match=reason):
+        load_project(shop.file)
+
+
+def test_check_sees_a_constant_of_the_wrong_type(shop: Any) -> None:
+    """Before anything is pulled, and with the exit code of a configuration error."""
+    shop.configure(
+        'tables: {customers: {scenarios: [{name: s, where: "since > 3", at_least: 1}]}}\n'
+    )
+    result = CliRunner().invoke(app, ["check", "--project", str(shop.file)])
+    assert result.exit_code == 2
+    assert "needs a date or time" in " ".join(result.output.split())
