@@ -65,6 +65,26 @@ def snapshots_verify(
     respond(as_json, lambda: verify_snapshot(place, snapshot))
 
 
+@snapshots.command("diff")
+def snapshots_diff(
+    before: Annotated[
+        str | None, typer.Argument(help="The older snapshot; by default the one before AFTER.")
+    ] = None,
+    after: Annotated[str, typer.Argument(help="The newer snapshot.")] = "latest",
+    table: Annotated[list[str] | None, typer.Option(help="Only this table.")] = None,
+    project: ProjectOption = HERE,
+    sandbox: SandboxOption = None,
+    endpoint_url: EndpointOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two snapshots: rows by key, schema, distributions, figures."""
+    from prefect_synth.flows.commands.sandbox_place import SandboxPlace
+    from prefect_synth.flows.commands.snapshot_diff import compare
+
+    place = SandboxPlace(project, sandbox, endpoint_url)
+    respond(as_json, lambda: compare(place, before, after, tuple(table or ())))
+
+
 @snapshots.command("rollback")
 def snapshots_rollback(
     snapshot: Annotated[str, typer.Argument(help="Name of the snapshot to go back to.")],
