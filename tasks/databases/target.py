@@ -87,6 +87,10 @@ def _open(dialect: str, url: str) -> AbstractContextManager[Target]:
         from prefect_synth.tasks.databases.postgres import opened as postgres
 
         return postgres(url)
+    if dialect == "duckdb":
+        from prefect_synth.tasks.databases.duckdb import opened as duckdb
+
+        return duckdb(url)
     from prefect_synth.tasks.databases.sqlite import opened as sqlite
 
     return sqlite(url)

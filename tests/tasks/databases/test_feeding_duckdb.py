@@ -1,0 +1,163 @@
+"""Feeding DuckDB: exact, whole, and with the constraints that it knows."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
+from prefect_synth.tasks.databases.errors import RowsRefusedError, TargetSchemaError
+from prefect_synth.tasks.databases.feeding import feed_snapshot
+
+MINE = """
+CREATE SEQUENCE numbers START 1;
+CREATE TYPE shade AS ENUM ('light', 'dark');
+CREATE TABLE Parents (
+    extra shade DEFAULT 'dark', NAME VARCHAR, twice INTEGER GENERATED ALWAYS AS (id * 2),
+    id INTEGER PRIMARY KEY DEFAULT nextval('numbers'), CHECK (id > 0)
+);
+CREATE UNIQUE INDEX names ON Parents (NAME);
+COMMENT ON COLUMN Parents.NAME IS 'mine';
+CREATE TABLE children (parent_id INTEGER REFERENCES Parents (id));
+"""
+
+
+def rows(path: Path, query: str) -> list[Any]:
+    """What a query says."""
+    with closing(duckdb.connect(str(path))) as connection:
+        return connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A database's file that is not there yet."""
+    return tmp_path / "test.duckdb"
+
+
+@pytest.fixture(scope="module")
+def family(publish: Any) -> Any:
+    """Parents and children."""
+    metadata = Metadata(
+        {
+            "parents": Table(
+                "parents",
+                {"id": Column("id", "id", False, identity=True), "name": Column("name")},
+                ("id",),
+            ),
+            "children": Table("children", {"parent_id": Column("parent_id", "id")}),
+        },
+        (Relationship("children", ("parent_id",), "parents", ("id",)),),
+    )
+    tables = {
+        "parents": pa.table({"id": pa.array([1, 7], pa.int32()), "name": ["a", "b"]}),
+        "children": pa.table({"parent_id": pa.array([7, 7, None], pa.int32())}),
+    }
+    return publish(metadata, tables)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_fed_is_what_was_published(
+    everything: Any, file: Path, read: Any, tmp_path: Path, times: int
+) -> None:
+    """Every type and value comes back, also from a second feeding."""
+    for _ in range(times):
+        feed_snapshot(everything, f"duckdb:///{file}")
+    _, tables = read(f"duckdb:///{file}", tmp_path, ["public", "sales"])
+    for name in everything.tables:
+        published = everything.table(name)
+        assert [f.type for f in tables[name].schema] == [f.type for f in published.schema]
+        found = sorted(map(repr, tables[name].to_pylist()))
+        assert found == sorted(map(repr, published.to_pylist()))
+
+
+def test_the_keys_that_it_knows_are_declared(everything: Any, file: Path) -> None:
+    """All but the one that closes the cycle, and numbering goes on."""
+    feed_snapshot(everything, f"duckdb:///{file}")
+    found = rows(
+        file,
+        "SELECT table_name, constraint_column_names FROM duckdb_constraints() "
+        "WHERE constraint_type = 'FOREIGN KEY' ORDER BY ALL",
+    )
+    tables = [table for table, _ in found]
+    assert tables in (["Order", "house", "line", "part"], ["Order", "line", "part", "person"])
+    rows(file, 'INSERT INTO public."Order" ("select") VALUES (\'new\')')
+    assert rows(file, 'SELECT max(id) FROM public."Order"') == [(4,)]
+    rows(file, "INSERT INTO sales.house (head_id) VALUES (1)")
+    assert rows(file, "SELECT max(id) FROM sales.house") == [(3,)]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_existing_schema_is_left_as_it_is(family: Any, file: Path, times: int) -> None:
+    """It is dropped and made again as it was: defaults, checks, indexes, comments, sequences."""
+    rows(file, MINE)
+    kept = "SELECT sql FROM duckdb_tables() ORDER BY ALL"
+    before = rows(file, kept)
+    for _ in range(times):
+        feed_snapshot(family, f"duckdb:///{file}")
+    assert rows(file, kept) == before
+    assert rows(file, "SELECT * FROM Parents ORDER BY id") == [
+        ("dark", "a", 2, 1),
+        ("dark", "b", 14, 7),
+    ]
+    assert rows(file, "SELECT comment FROM duckdb_columns() WHERE comment IS NOT NULL") == [
+        ("mine",)
+    ]
+    rows(file, "INSERT INTO Parents (NAME) VALUES ('c')")
+    assert rows(file, "SELECT max(id) FROM Parents") == [(8,)]
+    with pytest.raises(duckdb.ConstraintException, match="Duplicate key"):
+        rows(file, "INSERT INTO Parents (NAME) VALUES ('c')")
+
+
+def test_upsert_and_append(family: Any, file: Path) -> None:
+    """Rows with the same key are updated, others stay; the numbering moves on."""
+    feed_snapshot(family, f"duckdb:///{file}", tables=["parents"])
+    rows(file, "UPDATE parents SET name = 'changed' WHERE id = 1")
+    rows(file, "INSERT INTO parents VALUES (3, 'mine')")
+    feed_snapshot(family, f"duckdb:///{file}", tables=["parents"], mode="upsert")
+    assert rows(file, "FROM parents ORDER BY id") == [(1, "a"), (3, "mine"), (7, "b")]
+    rows(file, "DELETE FROM parents WHERE id IN (1, 7)")
+    feed_snapshot(family, f"duckdb:///{file}", tables=["parents"], mode="append")
+    rows(file, "INSERT INTO parents (name) VALUES ('next')")
+    assert rows(file, "SELECT max(id) > 7 FROM parents") == [(True,)]
+
+
+def test_a_reader_sees_the_old_rows_until_the_end(family: Any, file: Path) -> None:
+    """A transaction that is open meanwhile keeps its state."""
+    feed_snapshot(family, f"duckdb:///{file}")
+    with closing(duckdb.connect(str(file))) as reader:
+        reader.execute("DELETE FROM children WHERE parent_id IS NULL")
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM children").fetchone() == (2,)
+        feed_snapshot(family, f"duckdb:///{file}")
+        assert reader.execute("SELECT count(*) FROM children").fetchone() == (2,)
+        reader.execute("COMMIT")
+        assert reader.execute("SELECT count(*) FROM children").fetchone() == (3,)
+
+
+def test_a_row_that_refers_to_itself_is_taken(publish: Any, file: Path) -> None:
+    """DuckDB cannot declare that key: it is checked instead."""
+    metadata = Metadata(
+        {"a": Table("a", {c: Column(c, "id") for c in ("id", "boss")}, ("id",))},
+        (Relationship("a", ("boss",), "a", ("id",)),),
+    )
+    own = publish(metadata, {"a": pa.table({"id": [1, 2], "boss": [1, 1]})})
+    feed_snapshot(own, f"duckdb:///{file}")
+    assert rows(file, "FROM a ORDER BY id") == [(1, 1), (2, 1)]
+    broken = publish(metadata, {"a": pa.table({"id": [1, 2], "boss": [1, 9]})})
+    with pytest.raises(RowsRefusedError, match=r"rows of 'main\.a' that are not there"):
+        feed_snapshot(broken, f"duckdb:///{file}")
+    assert rows(file, "SELECT max(boss) FROM a") == [(1,)]
+
+
+def test_a_table_that_others_need_cannot_be_replaced_alone(family: Any, file: Path) -> None:
+    """DuckDB's own rule is told, and everything is as it was."""
+    feed_snapshot(family, f"duckdb:///{file}")
+    rows(file, "DELETE FROM children")
+    with pytest.raises(TargetSchemaError, match="main key table"):
+        feed_snapshot(family, f"duckdb:///{file}", tables=["parents"])
+    assert rows(file, "SELECT count(*) FROM parents") == [(2,)]
