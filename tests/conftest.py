@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from servers import postgres
+from servers import has_mariadb, mariadb, postgres
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome as WebDriver
@@ -225,3 +225,26 @@ def postgres_database(postgres_uri: str) -> Iterator[str]:
         admin.execute(f"CREATE DATABASE {name}")
         yield postgres_uri.replace("/postgres?", f"/{name}?")
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[str]:
+    """A real MariaDB on a local socket; this is its superuser's way in, without a database."""
+    if not has_mariadb():
+        reason = "MariaDB's server is not installed: make mariadb"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    with mariadb() as url:
+        yield url
+
+
+@pytest.fixture
+def mariadb_database(mariadb_server: str) -> Iterator[str]:
+    """The URL of an empty MariaDB database of its own, dropped afterwards."""
+    import pymysql
+
+    name = f"d{uuid.uuid4().hex[:12]}"
+    socket_file = mariadb_server.partition("unix_socket=")[2]
+    with pymysql.connect(unix_socket=socket_file, user="root") as admin, admin.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+        yield mariadb_server.replace("localhost/", f"localhost/{name}")
+        cursor.execute(f"DROP DATABASE {name}")

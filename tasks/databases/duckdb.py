@@ -102,7 +102,7 @@ class DuckdbTarget:
     def empty(self, job: Job) -> None:
         """Drop the tables, children first; `create` makes them again as they were."""
         for table in reversed(job.present()):
-            place = self._there(job, table)
+            place = job.place(table)
             with told(self.path, f"table '{place}' is emptied"):
                 self._kept[place] = keep(self.raw, place)
                 self.raw.execute(f"DROP TABLE {ddl.at(_SPELLING, place)}")
@@ -110,7 +110,7 @@ class DuckdbTarget:
     def create(self, job: Job) -> None:
         """Create the missing tables, and those that were dropped, parents first."""
         for table in job.plan.tables:
-            kept = self._kept.get(self._there(job, table))
+            kept = self._kept.get(job.place(table))
             with told(self.path, f"table '{table.place}' is created"):
                 if kept is not None:
                     self._make_again(job, table, kept)
@@ -137,7 +137,7 @@ class DuckdbTarget:
                 if self.raw.execute(orphan_query(key, child, parent, quote)).fetchone():
                     raise orphaned(key)
         for table in job.present():
-            place = self._there(job, table)
+            place = job.place(table)
             if place not in self._kept:
                 with told(self.path, "the sequences are set"):
                     self._move_on(keep(self.raw, place))
@@ -152,11 +152,6 @@ class DuckdbTarget:
         filled = " AND ".join(f"{quote(column)} IS NOT NULL" for column in key.columns)
         name = ddl.at(_SPELLING, key.child)
         return bool(self._value(f"SELECT count(*) > 0 FROM {name} WHERE {filled}"))
-
-    def _there(self, job: Job, table: PlannedTable) -> Place:
-        """A table's place as the database spells it."""
-        target = job.target(table)
-        return table.place if target is None else target.place
 
     def _make(self, job: Job, table: PlannedTable) -> None:
         self.raw.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(str(table.place.schema))}")
@@ -190,13 +185,13 @@ class DuckdbTarget:
         ]
 
     def _own_keys(self, job: Job, table: PlannedTable) -> list[TargetKey]:
-        place = self._there(job, table)
+        place = job.place(table)
         return [key for key in reflect(self.raw).foreign_keys if key.child == place]
 
     def _insert(self, job: Job, table: PlannedTable, source: str) -> str:
         columns = job.written(table)
         listed = ", ".join(map(quote, columns))
-        name = ddl.at(_SPELLING, self._there(job, table))
+        name = ddl.at(_SPELLING, job.place(table))
         insert = f"INSERT INTO {name} ({listed}) SELECT {listed} FROM {source}"
         if job.mode != "upsert" or job.target(table) is None:
             return insert

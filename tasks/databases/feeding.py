@@ -166,7 +166,7 @@ def _load(target: Target, job: Job) -> Mapping[str, float]:
         if job.mode == "replace":
             target.empty(job)
         else:
-            before |= {table.name: target.count(table.place) for table in job.present()}
+            before |= {table.name: target.count(job.place(table)) for table in job.present()}
         target.create(job)
         for group in job.plan.groups:
             started = time.monotonic()
@@ -174,7 +174,7 @@ def _load(target: Target, job: Job) -> Mapping[str, float]:
             seconds |= dict.fromkeys(group, time.monotonic() - started)
         target.finish(job)
         for table in job.plan.tables:
-            _check_count(job.mode, table, before[table.name], target.count(table.place))
+            _check_count(job.mode, table, before[table.name], target.count(job.place(table)))
     return seconds
 
 

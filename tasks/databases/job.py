@@ -48,6 +48,11 @@ class Job:
         """The table that the database has already."""
         return self.existing.find(table.place)
 
+    def place(self, table: PlannedTable) -> Place:
+        """Where a table lies, as the database spells it."""
+        target = self.target(table)
+        return table.place if target is None else target.place
+
     def present(self) -> tuple[PlannedTable, ...]:
         """The tables that the database has already."""
         return tuple(t for t in self.plan.tables if self.target(t) is not None)

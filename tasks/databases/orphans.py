@@ -33,9 +33,9 @@ def keys_of(job: Job) -> Sequence[TargetKey]:
     """All foreign keys that must hold: the snapshot's own, and those of existing tables."""
     planned = (
         TargetKey(
-            job.plan[key.child].place,
+            job.place(job.plan[key.child]),
             tuple(job.columns[key.child].get(c, c) for c in key.child_columns),
-            job.plan[key.parent].place,
+            job.place(job.plan[key.parent]),
             tuple(job.columns[key.parent].get(c, c) for c in key.parent_columns),
         )
         for key in job.plan.foreign_keys

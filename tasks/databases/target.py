@@ -87,6 +87,10 @@ def _open(dialect: str, url: str) -> AbstractContextManager[Target]:
         from prefect_synth.tasks.databases.postgres import opened as postgres
 
         return postgres(url)
+    if dialect == "mysql":
+        from prefect_synth.tasks.databases.mysql import opened as mysql
+
+        return mysql(url)
     if dialect == "duckdb":
         from prefect_synth.tasks.databases.duckdb import opened as duckdb
 
