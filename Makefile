@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full test test-slow lint bench judgement constraints browser clean
+.PHONY: help demo demo-full test test-slow lint bench judgement constraints browser mariadb clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ judgement: $(VENV)/.tested ## False alarms on honest data, planted faults, a mil
 browser: ## Install headless Chromium for the browser tests (Debian, as root)
 	apt-get update -qq && apt-get install -y -qq chromium chromium-driver
 
+mariadb: ## Install MariaDB's server for the tests that feed it (Debian, as root)
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq mariadb-server
+
 constraints: $(VENV)/.tested ## Write constraints.txt from the environment
 	@echo "# Exact versions that were tried together; the Makefile and the README install with them." > constraints.new
 	@echo "# Made by 'make constraints'." >> constraints.new
@@ -57,7 +60,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, this is %s" % sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check "pip>=25.1"
-	@$(PIP) --editable '.[postgres,s3,demo]'
+	@$(PIP) --editable '.[postgres,mysql,s3,demo]'
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
