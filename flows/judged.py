@@ -56,6 +56,7 @@ def manifest(judged: Judged, models: Sequence[ModelRef]) -> dict[str, Any]:
         "scale": project.defaults.scale,
         "kept": list(judged.comparison.kept),
         "scenarios": _scenarios(judged),
+        "pinned": judged.comparison.pinned,
         "models": {model.table: model.fingerprint for model in models},
         "metadata": told.metadata.to_dict(),
         "holdout": _held_out(judged),

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from prefect_synth.flows.outcome import Outcome
 from prefect_synth.flows.project import ProjectError, load_project
+from prefect_synth.flows.refresh_contracts import add_pins
 from prefect_synth.flows.refresh_end import follow_up, judge, publish, refuse
 from prefect_synth.flows.refresh_outcome import outcome_of
 from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables
@@ -82,7 +83,7 @@ def _stage(setup: Setup, runner: ThreadPoolTaskRunner[Any], end: ExitStack) -> S
 def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcome]:
     extensions = work.extend()
     models = work.train(extensions)
-    synthetic = work.sample(extensions, models)
+    synthetic = add_pins(work, models, work.sample(extensions, models))
     judged = judge(work, extensions, synthetic, models)
     if not judged.judgement.verdict.passed:
         outcome = outcome_of(judged, None, seconds, quarantine=refuse(judged))

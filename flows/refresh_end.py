@@ -15,10 +15,12 @@ from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.expectations.gate import Judgement
 from prefect_synth.expectations.settings import TableGates
 from prefect_synth.flows.judged import Judged, manifest
+from prefect_synth.flows.pinned import pinned_files
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.artifacts import announce_place, draw_schema, keep_models, keep_scorecard
 from prefect_synth.tasks.comparison import Comparison
+from prefect_synth.tasks.pins import pinned_rows
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
 from prefect_synth.tasks.published import published_snapshots
@@ -131,6 +133,7 @@ def _compare(
 ) -> Comparison:
     project, staged, folder = work.setup.project, work.staged, work.staged.run.folder
     kept, scales = project.copied(), work.scales
+    pinned = pinned_rows({name: synthetic[name].path for name in pinned_files(work.setup)})
     return Comparison(
         metadata=staged.metadata_file,
         real=work.synthesis.paths(),
@@ -141,9 +144,10 @@ def _compare(
         expected_rows={
             name: rows
             if name in kept
-            else max(round(rows * scales[name]), _fewest(work, name, rows))
+            else max(round(rows * scales[name]), _fewest(work, name, rows)) + pinned.get(name, 0)
             for name, rows in extensions.rows.items()
         },
+        pinned=pinned,
         profiles=folder / "profiles",
         verdicts=folder / "verdicts",
         kept=kept,

@@ -13,13 +13,13 @@ import pyarrow as pa
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
+from prefect_synth.flows.pinned import check_contracts
 from prefect_synth.flows.project import ProjectError
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.schema_settings import correct_meanings
 from prefect_synth.synth.errors import OrphanError
 from prefect_synth.synth.inference import refine_metadata
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.synth.scenarios.matching import check_types
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.holdout import divide_tables
 from prefect_synth.tasks.progress import step
@@ -96,7 +96,7 @@ def opened(setup: Setup) -> Iterator[Source]:
 
     Raises:
         ProjectError: No table is left to synthesize.
-        ContractError: A scenario compares a column with what is not of its type.
+        ContractError: A scenario, or a pinned row, does not fit the schema.
         WarehouseError: The subclass says what is wrong with the warehouse.
     """
     with closing(setup.open_warehouse()) as warehouse:
@@ -108,7 +108,7 @@ def opened(setup: Setup) -> Iterator[Source]:
                 "exclude."
             )
         schemas = warehouse.schemas(metadata)
-        check_types(setup.project.scenarios(), schemas)
+        check_contracts(setup, metadata, schemas)
         yield Source(warehouse, metadata, schemas)
 
 

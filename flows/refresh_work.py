@@ -133,7 +133,7 @@ class Work:
                 folder=run.plan,
             ).result()
         folders = {table: run.synthetic(table) for table in self.staged.metadata.tables}
-        facts = self._facts(models)
+        facts = self.facts(models)
         with step("sample", sum(len(tables) for tables in plan.shards)):
             futures = [
                 self.start(
@@ -155,7 +155,7 @@ class Work:
             table: whole_table([part for part in parts if part.table == table]) for table in folders
         }
 
-    def _facts(self, models: list[ModelRef]) -> dict[str, FileFacts]:
+    def facts(self, models: list[ModelRef]) -> dict[str, FileFacts]:
         """What the published files of each table say of themselves; nothing of this run."""
         synthesis, project = self.synthesis, self.setup.project.project
         made = {model.table: model.fingerprint for model in models}

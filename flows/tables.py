@@ -89,6 +89,11 @@ class TableSettings(Settings):
         default=(),
         description="Rows of a kind that must occur in every snapshot; see docs/contracts.md.",
     )
+    pin: str | None = Field(
+        default=None,
+        description="A CSV or Parquet file of made-up rows that are in every snapshot with their "
+        "keys; see docs/contracts.md.",
+    )
     gates: TableGates | None = Field(
         default=None,
         description="What must hold of this table, as far as it differs from the project's gates.",

@@ -38,7 +38,7 @@ class Comparison(BaseModel):
         whole: Both parts of the real tables.
         synthetic: The synthetic tables.
         rows: Real and synthetic rows by table.
-        expected_rows: By table, how many rows were asked for.
+        expected_rows: By table, how many rows were asked for, pinned ones included.
         profiles: Folder of what is remembered of the real tables.
         verdicts: Folder of the verdicts.
         kept: Tables that are published as they are.
@@ -54,6 +54,7 @@ class Comparison(BaseModel):
         models: The trained parts, which know the rules in force.
         user_checks: Suites and checks of the user's own.
         scenarios: What must occur, by table.
+        pinned: Pinned rows by table.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -80,6 +81,7 @@ class Comparison(BaseModel):
     models: tuple[ModelRef, ...] = ()
     user_checks: UserChecks
     scenarios: dict[str, tuple[Scenario, ...]] = {}
+    pinned: dict[str, int] = {}
 
     def rules(self) -> dict[str, TableRules]:
         """The rules in force, by table."""

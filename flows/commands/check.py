@@ -11,10 +11,10 @@ from rich.markup import escape
 
 from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.commands.typed import typed
+from prefect_synth.flows.pinned import check_contracts
 from prefect_synth.flows.quiet import surround_prefect
 from prefect_synth.flows.refresh_setup import Setup, open_setup
 from prefect_synth.flows.user_checks import user_checks
-from prefect_synth.synth.scenarios.matching import check_types
 from prefect_synth.tasks.connections import shown_warehouse_url
 
 
@@ -49,7 +49,7 @@ def _tables(setup: Setup) -> dict[str, Any]:
     with closing(setup.open_warehouse()) as warehouse:
         warehouse.check_read_only()
         metadata = setup.reflect_and_guess(warehouse)
-        check_types(setup.project.scenarios(), warehouse.schemas(metadata))
+        check_contracts(setup, metadata, warehouse.schemas(metadata))
         with warehouse.snapshot() as snapshot:
             return {
                 name: {
