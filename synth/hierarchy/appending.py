@@ -12,7 +12,7 @@ from prefect_synth.synth.hierarchy.part import TablePart
 if TYPE_CHECKING:
     from prefect_synth.synth.hierarchy.structure import Sample
 
-NEW_SHARE = 0.5
+NEW_SHARE = 0.8
 """Of the rows that are appended, so many at most have a new parent that is not their primary one.
 
 If all had one, new customers would buy new products only.

@@ -113,3 +113,35 @@ def test_any_schema_can_be_copied(audit, schema, scale, seed):
     made = HMASynthesizer(metadata, seed=seed).fit(tables).sample(scale)
     audit(metadata, tables, made)
     assert all(bool(len(made[n])) == bool(len(t)) for n, t in tables.items())
+
+
+def stages(tables, growth):
+    """Scales by table, one after the other, each at least the one before."""
+    found, now = [], dict.fromkeys(tables, 1.0)
+    for factors in growth:
+        now = {name: now[name] * factor for name, factor in zip(tables, factors, strict=False)}
+        found.append(now)
+    return found
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    schemas(),
+    st.lists(
+        st.lists(st.sampled_from([1.0, 1.01, 1.1, 1.5, 3.0]), min_size=5, max_size=5),
+        min_size=2,
+        max_size=2,
+    ),
+    st.integers(0, 9),
+)
+def test_any_schema_can_grow(audit, schema, growth, seed):
+    """Whatever is appended, table by table, the rows before it stay, and the whole is audited."""
+    metadata, tables = schema
+    model = HMASynthesizer(metadata, seed=seed).fit(tables)
+    before, after = model.sample(), [1.0]
+    for scale in stages(tables, growth):
+        made = model.sample(scale, after=after)
+        audit(metadata, tables, made)
+        for name, table in before.items():
+            assert made[name].slice(0, len(table)).equals(table), name
+        before, after = made, [*after, scale]
