@@ -95,11 +95,18 @@ def refresh(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show Prefect's own log.")
     ] = False,
+    reuse_models: Annotated[
+        bool,
+        typer.Option(
+            "--reuse-models",
+            help="Draw with the last snapshot's models: its rows stay, new ones are appended.",
+        ),
+    ] = False,
 ) -> None:
     """Pull, train, sample, validate, publish: the whole way, here and now."""
     from prefect_synth.flows.commands.refresh import refresh_now
 
-    respond(as_json, lambda: refresh_now(project, quiet=as_json, verbose=verbose))
+    respond(as_json, lambda: refresh_now(project, as_json, verbose, reuse_models))
 
 
 @app.command()

@@ -56,6 +56,7 @@ class Outcome(BaseModel):
         scores: Overall quality and its parts.
         failures: A sentence for each check that refused the snapshot.
         resumed: Whether the run went on with the rows of an interrupted one.
+        reused: The run that trained the models, where this one drew with those of an earlier run.
         seconds: Time of each step.
         troubles: A sentence for each thing that failed after the snapshot was published.
         quarantine: Folder in private staging where the refused tables are kept for inspection.
@@ -74,6 +75,7 @@ class Outcome(BaseModel):
     scores: dict[str, float]
     failures: tuple[str, ...]
     resumed: bool
+    reused: str | None = None
     seconds: dict[str, float]
     troubles: tuple[str, ...] = ()
     quarantine: Path | None = None

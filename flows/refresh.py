@@ -46,6 +46,9 @@ def _run_name() -> str:
 def refresh(
     project: Annotated[str, Field(description="The project file, or its folder.")] = "synth.yaml",
     reason: Annotated[Reason, Field(description="Why this run was started.")] = "manual",
+    reuse_models: Annotated[
+        bool, Field(description="Draw with the models of the last published snapshot.")
+    ] = False,
 ) -> State[Outcome]:
     """
     Publish a synthetic copy of a project's production tables.
@@ -56,19 +59,21 @@ def refresh(
     Args:
         project: The project file, or its folder.
         reason: Why this run was started.
+        reuse_models: Draw with the models of the last published snapshot, so that its rows stay
+            and new ones are appended. Where schema or settings have changed, models are trained.
     """
     with guard():
-        return _refresh(open_setup(project))
+        return _refresh(open_setup(project), reuse_models)
 
 
-def _refresh(setup: Setup) -> State[Outcome]:
+def _refresh(setup: Setup, reuse: bool) -> State[Outcome]:
     workers: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(setup.project.run.workers)
     with private_errors(setup.staging.errors), guard(), setup.staging.lock():
         setup.sandbox.check_writable()
         user_checks(setup).read_files()
         with workers as runner, timed_steps() as seconds, ExitStack() as end:
             staged = _stage(setup, runner, end)
-            return _publish_or_refuse(Work(setup, runner, staged), seconds)
+            return _publish_or_refuse(Work(setup, runner, staged, reuse), seconds)
 
 
 def _stage(setup: Setup, runner: ThreadPoolTaskRunner[Any], end: ExitStack) -> Staged:
@@ -88,6 +93,7 @@ def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcom
     if not judged.judgement.verdict.passed:
         outcome = outcome_of(judged, None, seconds, quarantine=refuse(judged))
         return Failed(name="Rejected", message=outcome.message, data=outcome)
+    work.remember(extensions, models)
     snapshot = publish(judged, models)
     troubles = follow_up(judged, snapshot)
     outcome = outcome_of(judged, snapshot, seconds, troubles)

@@ -211,6 +211,7 @@ def _fingerprints(work: Work, comparison: Comparison) -> dict[str, str]:
     models = sorted(model.fingerprint for model in comparison.models)
     return {
         "models": fingerprint(models),
+        **({"models trained by": work.reused.run_id} if work.reused else {}),
         "schema": fingerprint(work.staged.metadata.to_dict()),
         "gates": fingerprint(comparison.gates.model_dump(mode="json")),
     }

@@ -42,6 +42,7 @@ def outcome_of(
         tables={table: _table(judged, table) for table in judged.comparison.rows},
         scores=_scores(quality),
         failures=tuple(str(check) for check in verdict.failures),
+        reused=judged.work.reused.run_id if judged.work.reused else None,
         resumed=judged.work.staged.resumed,
         seconds={name: round(spent, 2) for name, spent in seconds.items()},
         troubles=troubles,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 
 from prefect_synth.flows.refresh_pull import Staged
+from prefect_synth.flows.refresh_reuse import depends_on, reusable
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.tasks.parquet_form import FORM, FileFacts
 from prefect_synth.tasks.progress import step
@@ -25,6 +27,7 @@ from prefect_synth.tasks.references import (
     part_file,
     whole_table,
 )
+from prefect_synth.tasks.reuse import Trained
 from prefect_synth.tasks.sample import plan_sample, sample_shard
 from prefect_synth.tasks.synthesis import Synthesis
 from prefect_synth.tasks.train import extend_tables, train_table
@@ -40,11 +43,13 @@ class Work:
         setup: The project and its places.
         runner: Runs the tasks of a step side by side.
         staged: The staged real tables.
+        reuse: Whether to draw with the models of the last published snapshot, where that can be.
     """
 
     setup: Setup
     runner: ThreadPoolTaskRunner[Any]
     staged: Staged
+    reuse: bool = False
 
     @cached_property
     def synthesis(self) -> Synthesis:
@@ -73,13 +78,42 @@ class Work:
     def scales(self) -> dict[str, float]:
         """By table, rows asked for as a share of those trained on; held-out ones are made good."""
         whole, scale = self.staged.rows, self.setup.project.defaults.scale
-        return {
-            ref.table: scale * whole[ref.table] / ref.rows if ref.rows else scale
-            for ref in self.staged.tables
+        trained = self.reused.rows if self.reused else self._rows_to_train
+        wanted = {
+            table: scale * whole[table] / rows if rows else scale for table, rows in trained.items()
         }
+        return self.reused.asked(wanted) if self.reused else wanted
+
+    @property
+    def _rows_to_train(self) -> dict[str, int]:
+        return {ref.table: ref.rows for ref in self.staged.tables}
+
+    @cached_property
+    def reused(self) -> Trained | None:
+        """The models of the last published snapshot, where this refresh draws with them."""
+        return reusable(self.setup, self._depends_on) if self.reuse else None
+
+    @cached_property
+    def _depends_on(self) -> dict[str, str]:
+        return depends_on(self.setup, self.staged, self.synthesis)
+
+    def remember(self, extensions: ExtensionsRef, models: Sequence[ModelRef]) -> None:
+        """Note with which models the snapshot was drawn, for later refreshes to reuse them."""
+        run, last = self.staged.run, self.setup.staging.last_models
+        same = last is not None and last.models == tuple(models)
+        trained = self.reused or Trained(
+            run_id=last.run_id if last and same else run.state.run_id,
+            depends_on=self._depends_on,
+            extensions=extensions,
+            models=tuple(models),
+            rows=self._rows_to_train,
+        )
+        trained.sampled(self.scales).save(run.folder)
 
     def extend(self) -> ExtensionsRef:
         """Learn what parent rows know of their children."""
+        if self.reused:
+            return self.reused.extensions
         key = self.synthesis.fingerprint()
         folder = self.setup.staging.extensions(key)
         with step("extend"):
@@ -89,6 +123,9 @@ class Work:
 
     def train(self, extensions: ExtensionsRef) -> list[ModelRef]:
         """Train every table's part, as many at a time as there are workers."""
+        if self.reused:
+            self._use(extensions, self.reused.models)
+            return list(self.reused.models)
         staging = self.setup.staging
         with step("train", len(extensions.parts)):
             futures = [
@@ -104,9 +141,13 @@ class Work:
                 for table, key in extensions.parts.items()
             ]
             models = [future.result() for future in futures]
-        used = (extensions.path, *(model.path for model in models))
-        self.staged.run.update(models=tuple(str(p.relative_to(staging.root)) for p in used))
+        self._use(extensions, models)
         return models
+
+    def _use(self, extensions: ExtensionsRef, models: Sequence[ModelRef]) -> None:
+        """Note which folders the run needs."""
+        used, root = (extensions.path, *(m.path for m in models)), self.setup.staging.root
+        self.staged.run.update(models=tuple(str(path.relative_to(root)) for path in used))
 
     def sample(self, extensions: ExtensionsRef, models: list[ModelRef]) -> dict[str, TableRef]:
         """Draw every synthetic table, as many shards at a time as there are workers."""
@@ -116,6 +157,7 @@ class Work:
             key_print(secret),
             run.state.run_id,
             self.scales,
+            self._after,
             sorted(m.fingerprint for m in models),
             self._scenarios(),
         )
@@ -128,6 +170,7 @@ class Work:
                 extensions=extensions,
                 models=models,
                 scales=self.scales,
+                after=self._after,
                 scenarios=self.setup.project.scenarios(),
                 pseudonyms=secret,
                 folder=run.plan,
@@ -177,6 +220,11 @@ class Work:
             name: [scenario.model_dump(mode="json") for scenario in table.scenarios]
             for name, table in tables.items()
         }
+
+    @property
+    def _after(self) -> list[dict[str, float]]:
+        """Scales at which snapshots were drawn before with the same models."""
+        return list(self.reused.stages) if self.reused else []
 
     def do(self, task: Task[..., R], **arguments: Any) -> R:
         """Run a task that is not cached, and wait for it."""

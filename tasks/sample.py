@@ -48,6 +48,7 @@ def plan_sample(
     extensions: ExtensionsRef,
     models: list[ModelRef],
     scales: dict[str, float],
+    after: list[dict[str, float]],
     scenarios: dict[str, tuple[Scenario, ...]],
     pseudonyms: Path,
     folder: Path,
@@ -60,6 +61,7 @@ def plan_sample(
         extensions: Where the order of the tables is.
         models: The trained parts.
         scales: By table, synthetic rows for each row trained on.
+        after: Scales at which earlier snapshots were drawn with these parts: their rows stay.
         scenarios: What must occur, by table.
         pseudonyms: File of the secret that personal data are made with.
         folder: Where to keep the plan, in private staging.
@@ -70,7 +72,7 @@ def plan_sample(
     order = load_state(extensions.path, "plan")
     model = synthesis.synthesizer().assemble(order, _parts(models))
     model.pseudonym_key = pseudonym_key(pseudonyms)
-    sampler = model.sampler(scales, memory=synthesis.memory, scenarios=scenarios)
+    sampler = model.sampler(scales, memory=synthesis.memory, after=after, scenarios=scenarios)
     with written_whole(folder) as unfinished:
         sampler.save(unfinished)
     shards = min(-(-sum(sampler.rows.values()) // _SHARD_ROWS) or 1, _MOST_SHARDS)

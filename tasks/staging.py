@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from prefect_synth.tasks.folders import written_whole
+from prefect_synth.tasks.reuse import FILE, Trained, read_trained
 from prefect_synth.tasks.settings import StagingSettings
 from prefect_synth.tasks.staged_run import RunState, StagedRun, new_run_id
 
@@ -148,11 +149,15 @@ class Staging:
         return self.root / "published" / "profiles"
 
     def remember(self, run: StagedRun) -> None:
-        """Keep the profiles of a published run, for the next one to tell what moved."""
+        """Keep the profiles of a published run, for the next one to tell what moved.
+
+        Which models it was drawn with is kept beside them.
+        """
         with written_whole(self.last_profiles) as unfinished:
             shutil.copytree(run.folder / "profiles", unfinished, dirs_exist_ok=True)
-            with suppress(FileNotFoundError):
-                shutil.copy2(run.folder / "metadata.json", unfinished)
+            for name in ("metadata.json", FILE):
+                with suppress(FileNotFoundError):
+                    shutil.copy2(run.folder / name, unfinished)
 
     def settle(self, published: Callable[[], Collection[str]]) -> None:
         """Finish the runs that were cut off after their snapshot had become visible.
@@ -174,8 +179,8 @@ class Staging:
     def clean(self, keep_runs: int) -> None:
         """Delete staged real rows of all but the last `keep_runs` finished runs.
 
-        Models that neither the last two runs with models nor an unfinished one used go as well,
-        and so does all that is left of much older runs.
+        Models that neither the last two runs with models, nor the last published one, nor an
+        unfinished one used go as well, and so does all that is left of much older runs.
         """
         shutil.rmtree(self.errors, ignore_errors=True)
         finished = [run for run in self.runs() if run.state.finished]
@@ -185,11 +190,17 @@ class Staging:
             shutil.rmtree(run.folder)
         self._forget_models()
 
+    @property
+    def last_models(self) -> Trained | None:
+        """The models of the last published snapshot, if there was one."""
+        return read_trained(self.last_profiles)
+
     def _forget_models(self) -> None:
         users = [run.state for run in self.runs() if run.state.models]
         last = [state for state in users if state.finished][-_KEEP_MODELS:]
         kept = [*last, *(state for state in users if not state.finished)]
         used = {self.root / path for state in kept for path in state.models}
+        used |= set(self.last_models.paths if self.last_models else ())
         for folder in (*self.root.glob("models/*/*"), *self.root.glob("extensions/*")):
             if folder not in used:
                 shutil.rmtree(folder)

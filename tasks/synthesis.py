@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -82,8 +83,11 @@ class Synthesis(BaseModel):
     def fingerprint(self) -> str:
         """Changes when rows, schema, settings or this package's version do."""
         rows = {ref.table: ref.fingerprint for ref in self.tables}
-        settings = self.model_dump(mode="json", exclude={"metadata", "tables", "memory"})
-        return fingerprint(__version__, file_fingerprint(self.metadata), rows, settings)
+        return fingerprint(__version__, file_fingerprint(self.metadata), rows, self.settings())
+
+    def settings(self) -> dict[str, Any]:
+        """All that models are trained by, but schema and rows."""
+        return self.model_dump(mode="json", exclude={"metadata", "tables", "memory"})
 
 
 def read_metadata(file: Path) -> Metadata:

@@ -21,19 +21,20 @@ from prefect_synth.flows.terminal import showing_progress
 _MOST_FAILURES = 20
 
 
-def refresh_now(project: Path, quiet: bool, verbose: bool) -> Answer:
+def refresh_now(project: Path, quiet: bool, verbose: bool, reuse_models: bool = False) -> Answer:
     """Run the flow in this process.
 
     Args:
         project: The project file, or its folder.
         quiet: Whether to draw no bars.
         verbose: Whether to show Prefect's own log.
+        reuse_models: Whether to draw with the models of the last published snapshot.
     """
     name = load_project(project).project  # before Prefect starts: what is wrong is said at once
     surround_prefect(verbose)
     console = Console(highlight=False, quiet=quiet)
     console.print(f"Refreshing [bold]{name}[/]")
-    outcome = _run(project_file(project), console)
+    outcome = _run(project_file(project), console, reuse_models)
     return Answer(
         outcome.model_dump(mode="json"),
         lambda console: _show(console, outcome, project),
@@ -41,7 +42,7 @@ def refresh_now(project: Path, quiet: bool, verbose: bool) -> Answer:
     )
 
 
-def _run(project: Path, console: Console) -> Outcome:
+def _run(project: Path, console: Console, reuse_models: bool) -> Outcome:
     with ExitStack() as running:
         with console.status("Starting Prefect"):
             from prefect_synth.flows.refresh import refresh
@@ -49,7 +50,7 @@ def _run(project: Path, console: Console) -> Outcome:
 
             running.enter_context(prefect_api())
         with showing_progress(console):
-            state = refresh(str(project), return_state=True)
+            state = refresh(str(project), reuse_models=reuse_models, return_state=True)
     return cast(Outcome, state.result(raise_on_failure=state.name != "Rejected"))
 
 
@@ -59,6 +60,8 @@ def _show(console: Console, outcome: Outcome, project: Path) -> None:
     console.print(f"[dim]{scores}[/]\n", soft_wrap=True)
     if outcome.resumed:
         _show_resumed(console)
+    if outcome.reused:
+        console.print(f"[dim]reused     the models that run {outcome.reused} trained[/]")
     if outcome.published:
         _show_published(console, outcome)
     else:
