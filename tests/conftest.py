@@ -91,24 +91,50 @@ class S3Server:
         return bucket
 
 
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[S3Server]:
-    """A real S3 server on this machine, with users of different rights."""
-    folder = Path(tempfile.mkdtemp(prefix="s3-"))
-    server = _start_seaweed(folder)
-    try:
-        _wait_until_up(server, folder)
-        yield server
-    finally:
-        server.process.kill()  # a graceful end takes 15 s, and the data are worth nothing
-        server.process.wait()
-        shutil.rmtree(folder)
-        for port in server.ports:  # its sockets lie in /tmp whatever TMPDIR says
+class MortalServer:
+    """An S3 server of its own that can be killed and started again on the same files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.server = _start_seaweed(folder)
+        _wait_until_up(self.server, folder)
+
+    def kill(self) -> None:
+        """End it as a power cut would, but for the disk."""
+        self.server.process.kill()
+        self.server.process.wait()
+
+    def start(self) -> None:
+        """Start it again at the same address, and wait until it serves."""
+        self.server = _start_seaweed(self._folder, self.server.ports)
+        _wait_until_up(self.server, self._folder)
+
+    def remove(self) -> None:
+        """End it, and take its files away."""
+        self.kill()
+        shutil.rmtree(self._folder)
+        for port in self.server.ports:  # its sockets lie in /tmp whatever TMPDIR says
             for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
                 left.unlink()
 
 
-def _start_seaweed(folder: Path) -> S3Server:
+@pytest.fixture
+def mortal_server() -> Iterator[MortalServer]:
+    """A real S3 server for this test alone."""
+    server = MortalServer(Path(tempfile.mkdtemp(prefix="s3-")))
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server on this machine, with users of different rights."""
+    server = MortalServer(Path(tempfile.mkdtemp(prefix="s3-")))
+    yield server.server
+    server.remove()  # by SIGKILL: a graceful end takes 15 s, and the data are worth nothing
+
+
+def _start_seaweed(folder: Path, ports: tuple[int, ...] = ()) -> S3Server:
     weed = Path(sys.executable).with_name("weed")
     users = {name: S3Identity(f"key-{name}", f"secret-of-{name}") for name in S3_RIGHTS}
     config = {
@@ -122,9 +148,9 @@ def _start_seaweed(folder: Path) -> S3Server:
         ]
     }
     (folder / "s3.json").write_text(json.dumps(config))
-    port, *others = _free_ports(8)
+    port, *others = ports or _free_ports(8)
     # volumes shall grow one by one, or each bucket takes seven
-    with (folder / "log").open("wb") as log:
+    with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             [str(weed), "server", *_seaweed_flags(folder, port, others)],
             stdout=log,

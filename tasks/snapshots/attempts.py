@@ -14,6 +14,7 @@ from prefect_synth.tasks.snapshots.naming import (
     SNAPSHOTS,
     attempt_key,
     commit_key,
+    is_snapshot_id,
     manifest_key,
     run_of,
     snapshot_folder,
@@ -78,7 +79,8 @@ class Attempts:
 
     def _idle(self, before: datetime) -> list[str]:
         marks = [item for item in self.backend.objects(ATTEMPTS) if item.modified <= before]
-        return [item.key.removeprefix(ATTEMPTS).removesuffix(".json") for item in marks]
+        names = [item.key.removeprefix(ATTEMPTS).removesuffix(".json") for item in marks]
+        return [name for name in names if is_snapshot_id(name)]  # the rest is not ours
 
     def _is_ours(self, snapshot_id: str) -> bool:
         keys = (attempt_key(snapshot_id), commit_key(run_of(snapshot_id)))

@@ -26,6 +26,7 @@ ATTEMPTS = "attempts/"
 RUNS = "runs/"
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
+_ATTEMPT = re.compile(r"[0-9a-f]{8}")
 _SAFE_CHARACTER = re.compile(r"[A-Za-z0-9._-]")
 _LOWER = re.compile(r"[a-z0-9]")
 _NOTHING = re.compile(r"(?!)")
@@ -49,6 +50,12 @@ def checked_name(what: str, name: str) -> str:
 def new_snapshot_id(run_id: str) -> str:
     """Return a fresh id for one more attempt of this run."""
     return f"{run_id}-{uuid.uuid4().hex[:8]}"
+
+
+def is_snapshot_id(name: str) -> bool:
+    """Whether a name looks like one that `new_snapshot_id` made."""
+    run_id, _, attempt = name.rpartition("-")
+    return bool(_SAFE_NAME.fullmatch(run_id) and _ATTEMPT.fullmatch(attempt))
 
 
 def run_of(snapshot_id: str) -> str:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import subprocess
+import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +38,104 @@ class Sandbox:
         return pd.read_parquet(place, storage_options=self.options or None)
 
 
+class Child:
+    """A process that publishes or reads; its lines can be read, and it can be killed."""
+
+    def __init__(self, server: socket.socket, job: dict[str, Any]) -> None:
+        self._server = server
+        (their_in, our_in), (our_out, their_out) = os.pipe(), os.pipe()
+        self.stdin, self.stdout = os.fdopen(our_in, "w"), os.fdopen(our_out)
+        message = json.dumps(job).encode()
+        socket.send_fds(server, [message], [their_in, their_out])
+        os.close(their_in)
+        os.close(their_out)
+        self.pid = int(server.recv(100))
+
+    def until(self, *words: str) -> str:
+        """Read until a line begins with one of these words, and return it."""
+        line = ""
+        for line in self.stdout:
+            if line.startswith(words):
+                return line.strip()
+        raise AssertionError(f"the child died after {line!r}")
+
+    def rest(self) -> str:
+        """End its input, and return its last line."""
+        self.stdin.close()
+        return self.stdout.read().splitlines()[-1]
+
+    def kill(self) -> None:
+        """Kill it, or bury it if it is dead already."""
+        self._server.send(json.dumps({"kill": self.pid}).encode())
+        self._server.recv(100)
+        self.stdin.close()
+        self.stdout.close()
+
+
+class Children:
+    """Starts processes within milliseconds, by a server that has all imported and forks."""
+
+    def __init__(self, server: socket.socket) -> None:
+        self._server = server
+        self._running: list[Child] = []
+
+    def publish(
+        self,
+        sandbox: Sandbox,
+        run_id: str,
+        tables: Files,
+        facts: dict[str, Any] | None = None,
+        *,
+        below: str = "",
+        pause_before: int | None = None,
+        wait: bool = False,
+        warm: bool = False,
+        part: int = 16 << 20,
+    ) -> Child:
+        """Start a publisher; it says `ready`, each `step`, `paused`, `done` or `failed`."""
+        job = {"run_id": run_id, "tables": {name: str(path) for name, path in tables.items()}}
+        how = {"pause_before": pause_before, "wait": wait, "warm": warm, "part": part}
+        return self._start("publish", sandbox, below, {**job, "facts": facts or {}, **how})
+
+    def poll(self, sandbox: Sandbox) -> Child:
+        """Start a reader that checks every byte until its input ends."""
+        return self._start("poll", sandbox, "", {})
+
+    def _start(self, task: str, sandbox: Sandbox, below: str, job: dict[str, Any]) -> Child:
+        place = {"url": sandbox.url + below, "options": sandbox.options}
+        child = Child(self._server, {"task": task, **place, **job})
+        self._running.append(child)
+        return child
+
+    def end(self) -> None:
+        """Kill all that are left."""
+        for child in self._running:
+            if not child.stdout.closed:
+                child.kill()
+        self._running.clear()
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[socket.socket]:
+    """A process with everything imported, ready to fork."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    script = Path(__file__).with_name("publish_child.py")
+    command = [sys.executable, str(script), str(theirs.fileno())]
+    with subprocess.Popen(command, pass_fds=[theirs.fileno()]) as process:
+        theirs.close()
+        yield ours
+        ours.close()
+        process.wait(timeout=10)
+
+
+@pytest.fixture
+def children(fork_server: socket.socket) -> Iterator[Children]:
+    """Processes that publish and read; none survives the test."""
+    started = Children(fork_server)
+    yield started
+    started.end()
+
+
 @pytest.fixture(params=["folder", "s3"])
 def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
     """An empty sandbox of each kind."""
@@ -47,6 +150,13 @@ def s3_sandbox(request: pytest.FixtureRequest) -> Sandbox:
     server = request.getfixturevalue("s3_server")
     url = f"s3://{request.getfixturevalue('s3_bucket')}/{uuid.uuid4().hex[:8]}/shop"
     return Sandbox(url, server.storage_options)
+
+
+@pytest.fixture
+def mortal_sandbox(mortal_server: Any) -> Sandbox:
+    """An empty sandbox on the server that can be killed."""
+    server = mortal_server.server
+    return Sandbox(f"s3://{server.fresh_bucket()}/lab/shop", server.storage_options)
 
 
 @pytest.fixture(scope="session")

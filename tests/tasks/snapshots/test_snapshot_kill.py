@@ -2,47 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-CHILD = Path(__file__).with_name("publish_child.py")
-
-
-def _start(sandbox, below, run_id, tables, pause_before=None):
-    order = {
-        "url": sandbox.url + below,
-        "options": sandbox.options,
-        "run_id": run_id,
-        "tables": {name: str(path) for name, path in tables.items()},
-        "facts": {},
-        "pause_before": pause_before,
-    }
-    command = [sys.executable, str(CHILD), json.dumps(order)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def _kill(child):
-    child.kill()
-    child.wait()
-    child.stdout.close()
-
-
-def _reached(child):
-    """Read until the child pauses or ends; return its last line."""
-    line = ""
-    for line in child.stdout:
-        if line.startswith(("paused", "done")):
-            return line.strip()
-    raise AssertionError(f"the child died after {line!r}")
 
 
 def _mark(sandbox, store):
@@ -56,17 +22,16 @@ def _mark(sandbox, store):
     return marks.pop()
 
 
-def test_a_kill_before_any_step_leaves_one_whole_snapshot(sandbox, make_shop):
+def test_a_kill_before_any_step_leaves_one_whole_snapshot(sandbox, make_shop, children):
     """Whatever step comes next: old or new, never half; then the run is repeated and tidied."""
-    old, new, seen = make_shop(mark=1), make_shop(mark=2), []
+    store, old, new, seen = sandbox.open(), make_shop(mark=1), make_shop(mark=2), []
     for step in range(100):
-        store = sandbox.open(f"/{step}")
-        store.publish("run-1", old, {})
-        child = _start(sandbox, f"/{step}", "run-2", new, pause_before=step)
-        reached = _reached(child)
-        _kill(child)
+        store.publish(f"old-{step}", old, {})
+        child = children.publish(sandbox, f"new-{step}", new, pause_before=step)
+        reached = child.until("paused", "done")
+        child.kill()
         seen.append(_mark(sandbox, store))
-        assert store.publish("run-2", new, {}).is_latest
+        assert store.publish(f"new-{step}", new, {}).is_latest
         assert _mark(sandbox, store) == 2
         store.retain(last=1, grace_hours=0)
         store.retain(last=1, grace_hours=0)
@@ -107,7 +72,7 @@ def random_bytes(size):
         return file.read(size)
 
 
-def test_kills_at_odd_moments_are_never_seen_by_a_polling_reader(sandbox, big_shop):
+def test_kills_at_odd_moments_are_never_seen_by_a_polling_reader(sandbox, big_shop, children):
     """A reader checks every byte all the time while publishers die in mid-upload."""
     store, stop, seen, errors = sandbox.open(), threading.Event(), [], []
     store.publish("run-0", big_shop(0, 8), {})
@@ -122,10 +87,10 @@ def test_kills_at_odd_moments_are_never_seen_by_a_polling_reader(sandbox, big_sh
     reader = threading.Thread(target=poll)
     reader.start()
     for number in range(1, 6):
-        child = _start(sandbox, "", f"run-{number}", big_shop(number % 2, 8))
-        assert child.stdout.readline() == "ready\n"
+        child = children.publish(sandbox, f"run-{number}", big_shop(number % 2, 8), warm=True)
+        child.until("ready")
         time.sleep(0.03 * number)
-        _kill(child)
+        child.kill()
     stop.set()
     reader.join()
     assert (errors, len(seen) > 0) == ([], True)
@@ -133,14 +98,14 @@ def test_kills_at_odd_moments_are_never_seen_by_a_polling_reader(sandbox, big_sh
     assert _mark(sandbox, store) == 1
 
 
-def test_a_kill_within_a_multipart_upload_leaves_nothing_to_see(s3_sandbox, big_shop):
+def test_a_kill_within_a_multipart_upload_leaves_nothing_to_see(s3_sandbox, big_shop, children):
     """The parts are invisible, go with retention, and the run finishes."""
-    store, shop = s3_sandbox.open(), big_shop(1, 120)
-    child = _start(s3_sandbox, "", "run-1", shop)
+    store, shop = s3_sandbox.open(), big_shop(1, 24)
+    child = children.publish(s3_sandbox, "run-1", shop, part=5 << 20)
     deadline = time.monotonic() + 60
     while not list(store.backend.uploads("snapshots/")):
         assert time.monotonic() < deadline
-    _kill(child)
+    child.kill()
     assert store.latest() is None
     assert [item.key for item in store.backend.objects("snapshots/")] == []
     store.retain(last=1, grace_hours=0)

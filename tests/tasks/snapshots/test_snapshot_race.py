@@ -2,73 +2,57 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
-from pathlib import Path
-
-CHILD = Path(__file__).with_name("publish_child.py")
 
 
-def _start_all(sandbox, runs):
+def _start_all(children, sandbox, runs):
     """Start a publisher for each (run id, tables, facts), and let all go at the same moment."""
-    children = []
-    for run_id, tables, facts in runs:
-        order = {
-            "url": sandbox.url,
-            "options": sandbox.options,
-            "run_id": run_id,
-            "tables": {name: str(path) for name, path in tables.items()},
-            "facts": facts,
-            "pause_before": None,
-            "wait": True,
-        }
-        command = [sys.executable, str(CHILD), json.dumps(order)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        children.append(subprocess.Popen(command, **pipes))
-    assert [child.stdout.readline() for child in children] == ["ready\n"] * len(children)
-    for child in children:
+    started = [
+        children.publish(sandbox, run_id, tables, facts, wait=True)
+        for run_id, tables, facts in runs
+    ]
+    for child in started:
+        child.until("ready")
+    for child in started:
         child.stdin.write("go\n")
         child.stdin.flush()
-    return children
+    return started
 
 
-def _wait_for(children):
-    outputs = [child.communicate(timeout=120)[0] for child in children]
-    assert [output.splitlines()[-1] for output in outputs] == ["done"] * len(children)
+def _wait_for(started):
+    assert [child.rest() for child in started] == ["done"] * len(started)
 
 
-def test_two_processes_with_one_run_id_commit_one_snapshot(sandbox, make_shop):
+def test_two_processes_with_one_run_id_commit_one_snapshot(sandbox, make_shop, children):
     """The loser's files are gone, the winner's are whole."""
     store = sandbox.open()
-    _wait_for(_start_all(sandbox, [("run-1", make_shop(mark), {}) for mark in (1, 2)]))
+    _wait_for(_start_all(children, sandbox, [("run-1", make_shop(mark), {}) for mark in (1, 2)]))
     folders = {item.key.split("/")[1] for item in store.backend.objects("snapshots/")}
     assert folders == {store.latest().snapshot_id}
     assert store.verify(store.latest().snapshot_id) == []
 
 
-def test_several_runs_at_once_end_at_the_newest(sandbox, make_shop):
+def test_several_runs_at_once_end_at_the_newest(sandbox, make_shop, children):
     """The order of arrival does not matter."""
     hours = [3, 1, 4, 2]
     runs = [
         (f"run-{hour}", make_shop(hour), {"created": f"2026-01-01T0{hour}:00:00Z"})
         for hour in hours
     ]
-    _wait_for(_start_all(sandbox, runs))
+    _wait_for(_start_all(children, sandbox, runs))
     store = sandbox.open()
     assert [info.run_id for info in store.list()] == ["run-4", "run-3", "run-2", "run-1"]
     assert store.latest().run_id == "run-4"
 
 
-def test_a_rollback_and_a_publication_at_once_are_taken_in_some_order(sandbox, make_shop):
+def test_a_rollback_and_a_publication_at_once_are_taken_in_some_order(sandbox, make_shop, children):
     """Both take effect: the pointer ends at one of the two, and no generation is lost."""
     store = sandbox.open()
     first = store.publish("run-1", make_shop(1), {})
     store.publish("run-2", make_shop(2), {})
-    children = _start_all(sandbox, [("run-3", make_shop(3), {})])
+    started = _start_all(children, sandbox, [("run-3", make_shop(3), {})])
     back = store.rollback(first.snapshot_id)
-    _wait_for(children)
+    _wait_for(started)
     latest = store.latest()
     assert back.generation in (3, 4)
     # published first: rolled back from it; rolled back first: a newer run goes on
