@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from prefect_synth.tasks.snapshots.backend import Backend
@@ -14,6 +15,8 @@ from prefect_synth.tasks.snapshots.errors import (
 
 TRIALS = "trials/"
 
+_RIVALS = 4
+
 
 def try_sandbox(backend: Backend, needed_bytes: int) -> None:
     """Write, overwrite, read and delete a small file, and see that conditions are kept.
@@ -24,13 +27,17 @@ def try_sandbox(backend: Backend, needed_bytes: int) -> None:
     backend.reach()
     _check_space(backend, needed_bytes)
     key = f"{TRIALS}{uuid.uuid4().hex}.json"
+    raced = f"{TRIALS}{uuid.uuid4().hex}.json"
     try:
         _check_conditions(backend, key)
+        _check_race(backend, raced)
     except BaseException:
-        with suppress(SandboxError):
-            backend.delete(key)
+        for left in (key, raced):
+            with suppress(SandboxError):
+                backend.delete(left)
         raise
     backend.delete(key)
+    backend.delete(raced)
 
 
 def _check_space(backend: Backend, needed_bytes: int) -> None:
@@ -49,8 +56,24 @@ def _check_conditions(backend: Backend, key: str) -> None:
     swapped = backend.compare_and_swap(key, b"3", first[1] if first else None)
     refused_stale = not backend.compare_and_swap(key, b"4", first[1] if first else None)
     if not (first and refused_new and swapped and refused_stale):
-        raise SandboxUnsafeError(
-            f"{backend.url}: this store does not keep conditional writes (If-None-Match, If-Match),"
-            " so two runs could overwrite each other. Use a server that does (Amazon S3, MinIO, "
-            "Ceph, SeaweedFS in a recent version), or a local folder."
-        )
+        raise _unsafe(backend)
+
+
+def _check_race(backend: Backend, key: str) -> None:
+    """Let several create one file at once: a store that looks first and writes then is found out.
+
+    A retried request may be refused by its own first try, so that nobody seems to have won.
+    """
+    contents = [f"{number}".encode() for number in range(_RIVALS)]
+    with ThreadPoolExecutor(_RIVALS) as pool:
+        won = list(pool.map(lambda content: backend.put_new(key, content), contents))
+    if sum(won) > 1:
+        raise _unsafe(backend)
+
+
+def _unsafe(backend: Backend) -> SandboxUnsafeError:
+    return SandboxUnsafeError(
+        f"{backend.url}: this store does not keep conditional writes (If-None-Match, If-Match),"
+        " so two runs could overwrite each other. Use a server that does (Amazon S3, MinIO, "
+        "Ceph, SeaweedFS in a recent version), or a local folder."
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,6 +32,7 @@ class Sandbox:
 
     url: str
     options: dict[str, Any] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)  # where its credentials are found
 
     def open(self, below: str = "") -> SnapshotStore:
         return open_store(self.url + below, **self.options)
@@ -102,7 +106,7 @@ class Children:
         return self._start("poll", sandbox, "", {})
 
     def _start(self, task: str, sandbox: Sandbox, below: str, job: dict[str, Any]) -> Child:
-        place = {"url": sandbox.url + below, "options": sandbox.options}
+        place = {"url": sandbox.url + below, "options": sandbox.options, "environ": sandbox.environ}
         child = Child(self._server, {"task": task, **place, **job})
         self._running.append(child)
         return child
@@ -150,6 +154,72 @@ def s3_sandbox(request: pytest.FixtureRequest) -> Sandbox:
     server = request.getfixturevalue("s3_server")
     url = f"s3://{request.getfixturevalue('s3_bucket')}/{uuid.uuid4().hex[:8]}/shop"
     return Sandbox(url, server.storage_options)
+
+
+@pytest.fixture(scope="session")
+def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    """A real OpenSSH server on this machine; yields its port and a home with the key to it."""
+    sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if sshd is None:
+        pytest.skip("OpenSSH's server is not installed: apt-get install openssh-server")
+    folder, home = tmp_path_factory.mktemp("sshd"), tmp_path_factory.mktemp("home")
+    (home / ".ssh").mkdir()
+    for key in (folder / "host", home / ".ssh" / "id_ed25519"):
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+        subprocess.run(command, check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (folder / "config").write_text(
+        f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nPidFile none\nUsePAM no\n"
+        f"AuthorizedKeysFile {home}/.ssh/id_ed25519.pub\nStrictModes no\n"
+        "Subsystem sftp internal-sftp\nMaxStartups 100\n"
+    )
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # where sshd separates its privileges
+    command = [sshd, "-D", "-e", "-f", str(folder / "config")]
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
+        _wait_for_port(port, process, folder / "log")
+        yield port, home
+        process.kill()
+
+
+def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise RuntimeError(log.read_text()[-2000:]) from None
+            time.sleep(0.1)
+        else:
+            return
+
+
+@pytest.fixture
+def sftp_sandbox(
+    sftp_server: tuple[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Sandbox:
+    """An empty sandbox on the SFTP server, whose key is found in the home folder."""
+    port, home = sftp_server
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    user = getpass.getuser()
+    url = f"sftp://{user}@127.0.0.1:{port}{tmp_path}/lab/shop"
+    return Sandbox(url, environ={"HOME": str(home)})
+
+
+@pytest.fixture
+def memory_sandbox() -> Sandbox:
+    """An empty sandbox in this process's memory."""
+    return Sandbox(f"memory://{uuid.uuid4().hex[:8]}/shop")
+
+
+@pytest.fixture(params=["memory", "sftp"])
+def remote(request: pytest.FixtureRequest) -> Sandbox:
+    """An empty sandbox on each kind of file system that fsspec speaks and that can be had here."""
+    return request.getfixturevalue(f"{request.param}_sandbox")
 
 
 @pytest.fixture

@@ -105,11 +105,13 @@ def _run(job: dict[str, Any], files: list[int]) -> None:
     for target, file in enumerate(files):
         os.dup2(file, target)
         os.close(file)
+    os.environ.update(job["environ"])
     try:
         {"publish": publish, "poll": poll}[job["task"]](job)
+    except SandboxError as error:
+        print("failed:", error, flush=True)
     except BaseException:
         traceback.print_exc()
-        print("failed", flush=True)
         os._exit(1)
     os._exit(0)
 

@@ -197,7 +197,7 @@ def test_a_killed_server_loses_nothing_that_was_published(
         time.sleep(crashes.seconds[1] * number / 7)
         mortal_server.kill()
         mortal_server.start()
-        outcomes.append(child.until("done", "failed"))
+        outcomes.append(child.until("done", "failed").partition(":")[0])
         crashes.publish(mark, shop)
     counts = crashes.stop()
     _assert_clean(crashes, foreign, uploads)

@@ -64,7 +64,11 @@ def test_an_extra_file_needs_a_plain_name(folder_store, make_shop, tmp_path, nam
 @pytest.mark.parametrize(
     ("url", "options", "message"),
     [
-        ("gs://bucket/shop", {}, "gs:// is not supported"),
+        ("nosuch://bucket/shop", {}, "nosuch:// is not supported"),
+        ("memory://", {}, "names no place"),
+        ("sftp://me:hush@host/shop", {}, "without passwords"),
+        ("dir::memory://shop", {}, "'::'"),
+        ("memory://shop", {"region": "eu-central-1"}, "region belong"),
         ("file://host/shop", {}, "names no local folder"),
         ("", {}, "names no local folder"),
         ("shop", {"region": "eu-central-1"}, "region belong"),
@@ -87,6 +91,8 @@ def test_an_address_that_makes_no_sense_is_refused(url, options, message):
         ("s3://id:hush@bucket/shop", {}),
         ("s3://bucket", {"endpoint_url": "https://id:hush@host"}),
         ("folder", {"key": "id", "secret": "hush"}),
+        ("sftp://me:hush@host/shop", {}),
+        ("abfs://shop@lab.dfs.core.windows.net/a?sig=hush", {}),
     ],
 )
 def test_an_error_about_an_address_shows_no_secret(url, options):

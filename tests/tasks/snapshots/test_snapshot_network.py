@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import json
+import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from prefect_synth.tasks.snapshots.errors import SandboxError
 from prefect_synth.tasks.snapshots.store import open_store
 
 GONE = b"<Error><Code>NoSuchUpload</Code><Message>The upload does not exist.</Message></Error>"
@@ -17,7 +21,7 @@ BUSY = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</
 
 
 class Troubled(BaseHTTPRequestHandler):
-    """Forwards a request, or does as told: 'lose' the reply, answer 'busy' or upload 'gone'."""
+    """Forwards a request, or does as told: 'drop' it, 'lose' the reply, say 'busy' or 'gone'."""
 
     protocol_version = "HTTP/1.1"
     upstream: int
@@ -31,6 +35,9 @@ class Troubled(BaseHTTPRequestHandler):
             self.counts[f"{self.command} {self.path}"] += 1
             count = self.counts[f"{self.command} {self.path}"]
         trouble = type(self).trouble(self.command, self.path, count)
+        if trouble == "drop":
+            self.close_connection = True
+            return
         answers = {"busy": (503, [], BUSY), "gone": (404, [], GONE)}
         status, headers, reply = answers.get(trouble) or self._forward(body)
         if trouble == "lose":
@@ -141,3 +148,51 @@ def test_a_broken_reply_while_reading_is_read_again(troubled, make_shop):
     )
     published = store.publish("run-1", make_shop(), {})
     assert (store.latest(), store.verify(published.snapshot_id)) == (published, [])
+
+
+def _publish_in_trouble(troubled, s3_sandbox, make_shop, children, runs):
+    """Publish again and again while a third of all requests go wrong; return what was counted."""
+    draw, made = random.Random(runs), Counter()  # noqa: S311
+
+    def trouble(method, path, count):
+        kind = draw.choices(["busy", "lose", "drop", None], [1, 1, 1, 6])[0]
+        made[kind or "well"] += 1
+        return kind
+
+    store, _ = troubled(trouble)
+    s3_sandbox.open().publish("run-first", make_shop(), {"mark": 1})
+    reader, failed, began = children.poll(s3_sandbox), 0, time.monotonic()
+    reader.until("ready")
+    for number in range(runs):
+        shop, facts = make_shop(number), {"mark": number}
+        for _ in range(3):
+            try:
+                published = store.publish(f"run-{number}", shop, facts)
+            except SandboxError:
+                failed += 1  # clearly; the run is repeated
+            else:
+                break
+        assert published.run_id == f"run-{number}"
+        assert s3_sandbox.open().verify(published.snapshot_id) == []
+    counts = {"runs": runs, "runs_repeated": failed, **made, **json.loads(reader.rest())}
+    print("\ntrouble:", json.dumps({**counts, "seconds": round(time.monotonic() - began)}))
+    assert len(s3_sandbox.open().list()) == runs + 1
+    assert s3_sandbox.open().latest().run_id == f"run-{runs - 1}"
+    for _ in range(2):
+        s3_sandbox.open().gc(grace_hours=0)
+    assert list(s3_sandbox.open().backend.objects("attempts/")) == []
+    return counts
+
+
+def test_random_trouble_tears_nothing(troubled, s3_sandbox, make_shop, children):
+    """503, lost replies and dropped connections: every run ends in one whole snapshot."""
+    counts = _publish_in_trouble(troubled, s3_sandbox, make_shop, children, runs=2)
+    assert (counts["torn"], counts["refused"]) == ([], 0)
+
+
+@pytest.mark.slow
+def test_much_random_trouble_tears_nothing(troubled, s3_sandbox, make_shop, children):
+    """The same for longer."""
+    counts = _publish_in_trouble(troubled, s3_sandbox, make_shop, children, runs=25)
+    assert (counts["torn"], counts["refused"]) == ([], 0)
+    assert min(counts["busy"], counts["lose"], counts["drop"]) > 50
