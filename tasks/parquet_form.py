@@ -27,7 +27,7 @@ PREFIX = "prefect_synth."
 """Before each key of a file's metadata that is ours."""
 
 GROUP_ROWS = 1 << 20
-GROUP_BYTES = 64 << 20
+GROUP_BYTES = 32 << 20
 """A row group is held in memory; its values take about so much there at most."""
 
 _FEW_DISTINCT = 20

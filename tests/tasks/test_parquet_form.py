@@ -81,7 +81,7 @@ def test_what_repeats_has_a_dictionary(tmp_path: Path) -> None:
 
 
 def test_long_rows_make_small_groups() -> None:
-    """A row group is held in memory: 64 MB of values, or a million rows, and no more."""
+    """A row group is held in memory: 32 MB of values, or a million rows, and no more."""
     short = pa.table({"a": np.arange(2_500_000, dtype="int8")})
     groups = PublishedForm().groups(short.to_batches(100_000), short.schema)
     assert [g.num_rows for g in groups] == [1 << 20, 1 << 20, 2_500_000 - (1 << 21)]
