@@ -102,16 +102,17 @@ class CachedFiles:
 
         Raises:
             SnapshotDamagedError: If the sandbox's own file is not as the manifest says.
-            SnapshotCacheError: If the cache cannot be written.
+            SnapshotCacheError: If the cache cannot be read or written.
             SandboxError: The subclass says what else went wrong.
         """
         path = self._folder(snapshot_id) / safe_path(file)
         touch(self._folder(snapshot_id) / MANIFEST)
-        if fault_of(path, file) is None:
-            return path
-        with self._writable(), locked(self.root / ".lock"):
-            if fault_of(path, file) is not None:  # nobody was faster
-                self._fetch(snapshot_id, file, path)
+        with self._usable():
+            if fault_of(path, file) is None:
+                return path
+            with locked(self.root / ".lock"):
+                if fault_of(path, file) is not None:  # nobody was faster
+                    self._fetch(snapshot_id, file, path)
         return path
 
     def _fetch(self, snapshot_id: str, file: Mapping[str, Any], path: Path) -> None:
@@ -135,23 +136,24 @@ class CachedFiles:
         except SandboxError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 raise damaged(snapshot_id, file, "is missing") from error
+            error.add_note(f"{file['path']} of snapshot {snapshot_id!r} is not in the cache.")
             raise
 
     def _folder(self, snapshot_id: str) -> Path:
         return self.root / snapshot_folder(snapshot_id)
 
     def _write_json(self, path: Path, document: Mapping[str, Any]) -> None:
-        with self._writable(), _written_aside(path) as opened:
+        with self._usable(), _written_aside(path) as opened:
             opened.write(json.dumps(document, indent=1).encode())
 
     @contextmanager
-    def _writable(self) -> Iterator[None]:
+    def _usable(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise SnapshotCacheError(
-                f"The cache '{self.cache}' could not be written: {error.strerror or error}. Free "
-                f"some space there, or name another folder as {PLACE}."
+                f"The cache '{self.cache}' could not be used: {error.strerror or error}. Make it "
+                f"writable, free some space there, or name another folder as {PLACE}."
             ) from error
 
 

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from prefect_synth.tasks.snapshots.errors import SandboxError, SnapshotDamagedError
+from prefect_synth.tasks.snapshots.errors import (
+    SandboxError,
+    SandboxPermissionError,
+    SnapshotDamagedError,
+)
 from prefect_synth.tasks.snapshots.naming import snapshot_folder
 
 _SHOWN = 12
@@ -72,9 +76,16 @@ class FilesInPlace:
 
         Raises:
             SnapshotDamagedError: If it is missing or not as the manifest says.
+            SandboxPermissionError: If this process may not read it.
         """
         path = self.root / snapshot_folder(snapshot_id) / safe_path(file)
-        fault = fault_of(path, file)
+        try:
+            fault = fault_of(path, file)
+        except OSError as error:
+            raise SandboxPermissionError(
+                f"{path} could not be read: {error.strerror or error}. Give this user the right to "
+                "read the sandbox's folder."
+            ) from error
         if fault is not None:
             raise damaged(snapshot_id, file, fault)
         return path

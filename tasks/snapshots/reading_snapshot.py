@@ -114,7 +114,7 @@ class Snapshot:
 
     def schema(self, name: str) -> pa.Schema:
         """Return the exact Arrow schema of a table, with what its file says of it."""
-        return pq.read_schema(self.files(name)[0])
+        return pq.read_schema(self._path(self._listed(name)[0]))
 
     def files(self, name: str) -> list[Path]:
         """Return the local Parquet files of a table, each as the manifest says.
@@ -125,23 +125,30 @@ class Snapshot:
             SnapshotContentError: If there is no such table.
             SnapshotDamagedError: If a file is not as the manifest says.
         """
-        listed = self.manifest["tables"].get(name)
-        if listed is None:
-            raise SnapshotContentError(
-                f"Snapshot {self.snapshot_id!r} has no table {name!r}. "
-                f"{did_you_mean(name, self.tables)}"
-            )
-        return [self.local.path(self.snapshot_id, file) for file in listed["files"]]
+        return [self._path(file) for file in self._listed(name)]
 
     def verify(self) -> list[str]:
         """Return one sentence for each file in the sandbox that is not as the manifest says."""
         return differences(self.store.backend, self.manifest)
 
     def _batches(self, name: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        for path in self.files(name):
-            with pq.ParquetFile(path) as file:
+        for listed in self._listed(name):
+            with pq.ParquetFile(self._path(listed)) as file:
                 for batch in file.iter_batches(_BATCH_ROWS, columns=schema.names):
                     yield batch.select(schema.names)
+
+    def _path(self, file: Mapping[str, Any]) -> Path:
+        return self.local.path(self.snapshot_id, file)
+
+    def _listed(self, name: str) -> Sequence[Mapping[str, Any]]:
+        listed = self.manifest["tables"].get(name)
+        if listed is None:
+            raise SnapshotContentError(
+                f"Snapshot {self.snapshot_id!r} has no table {name!r}. "
+                f"{did_you_mean(name, self.tables)}"
+            )
+        files: Sequence[Mapping[str, Any]] = listed["files"]
+        return files
 
     def _chosen(self, name: str, columns: Sequence[str] | None) -> pa.Schema:
         schema = self.schema(name)

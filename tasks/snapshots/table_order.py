@@ -27,13 +27,29 @@ def parents_first(metadata: Metadata) -> tuple[str, ...]:
 
 
 def _next(metadata: Metadata, left: Sequence[str], open_keys: Sequence[Relationship]) -> str:
-    strict = [r for r in open_keys if not _nullable(metadata, r)]
-    for keys in (open_keys, strict):
-        waiting = {r.child for r in keys}
-        for table in left:
-            if table not in waiting:
-                return table
-    return left[0]
+    waiting = {r.child for r in open_keys}
+    free = [table for table in left if table not in waiting]
+    if free:
+        return free[0]
+    circle = _circle(left, open_keys)
+    strict = {r.child for r in open_keys if not _nullable(metadata, r)}
+    return next((table for table in circle if table not in strict), circle[0])
+
+
+def _circle(left: Sequence[str], open_keys: Sequence[Relationship]) -> list[str]:
+    """The tables of the first cycle that waits for no table outside of it."""
+    above = {table: _above(table, open_keys) for table in left}
+    inner = [table for table in left if all(table in above[other] for other in above[table])]
+    return [table for table in inner if table in above[inner[0]]]
+
+
+def _above(table: str, open_keys: Sequence[Relationship]) -> set[str]:
+    found: set[str] = set()
+    edge = {table}
+    while edge:
+        edge = {r.parent for r in open_keys if r.child in edge} - found
+        found |= edge
+    return found
 
 
 def _nullable(metadata: Metadata, key: Relationship) -> bool:

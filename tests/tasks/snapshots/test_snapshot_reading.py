@@ -188,8 +188,9 @@ def test_a_cached_snapshot_is_read_without_network(bucket: Any, cache: Path) -> 
     with warnings.catch_warnings(action="error"):
         again = unreachable(bucket, cache).get(snapshot.snapshot_id)
     assert again.table("public.orders") == orders
-    with pytest.raises(SandboxUnreachableError):
+    with pytest.raises(SandboxUnreachableError) as refused:
         again.table("public.customers")
+    assert "is not in the cache" in refused.value.__notes__[0]
 
 
 def test_the_latest_falls_back_to_the_last_known(bucket: Any, cache: Path) -> None:
