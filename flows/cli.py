@@ -34,6 +34,7 @@ app.add_typer(snapshots, name="snapshots")
 suites = typer.Typer(help="What must hold of each table, as files.", no_args_is_help=True)
 app.add_typer(suites, name="suites")
 
+Mode = Literal["replace", "append", "upsert"]
 MetadataOption = Annotated[
     Path | None, typer.Option("--metadata", help="Metadata as JSON, in our form or in SDV's.")
 ]
@@ -241,6 +242,60 @@ def fixture(
 
     request = FixtureRequest(snapshot, out, rows, tuple(table or ()), root, kind)
     respond(as_json, lambda: make_fixture(request, project, sandbox, endpoint_url))
+
+
+@app.command()
+def feed(
+    target: Annotated[
+        str | None, typer.Argument(help="Name under feeds: of the project file; by default all.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="URL of a database, instead of a name.")
+    ] = None,
+    snapshot: Annotated[
+        str | None, typer.Option(help="Name of the snapshot; by default the last good one.")
+    ] = None,
+    mode: Annotated[
+        Mode | None, typer.Option(help="What becomes of rows that are there: replace by default.")
+    ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option("--table", help="Only this table, and all that it refers to; repeatable."),
+    ] = None,
+    schema: Annotated[
+        str | None, typer.Option(help="With --to: the schema for all tables.")
+    ] = None,
+    closure: Annotated[
+        bool, typer.Option(help="With --to: feed the tables that foreign keys need, too.")
+    ] = True,
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out", help="With --to: leave out columns that it lacks.")
+    ] = False,
+    project: ProjectOption = HERE,
+    sandbox: SandboxOption = None,
+    endpoint_url: EndpointOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load a snapshot into a test database, whole or not at all."""
+    only_with_to = schema is not None or not closure or leave_out or sandbox is not None
+    if (target is not None and to is not None) or (to is None and only_with_to):
+        raise typer.BadParameter(
+            "say either TARGET, which the project file describes, or --to URL; --schema, "
+            "--no-closure, --leave-out and --sandbox belong to --to."
+        )
+    from prefect_synth.flows.commands.feed import Feed, feed_targets, feed_url
+    from prefect_synth.flows.commands.sandbox_place import SandboxPlace
+
+    wanted = Feed(snapshot, mode, tuple(table or ()) or None, schema, closure, leave_out)
+    place = SandboxPlace(project, sandbox, endpoint_url)
+    respond(
+        as_json,
+        lambda: (
+            feed_targets(project, target, wanted, quiet=as_json)
+            if to is None
+            else feed_url(place, to, wanted)
+        ),
+    )
 
 
 @app.command()

@@ -18,6 +18,7 @@ from prefect_synth.flows.tables import DefaultSettings, PrivacySettings, TableSe
 from prefect_synth.flows.yaml_document import ProjectError, read_yaml
 from prefect_synth.synth.metadata import Relationship
 from prefect_synth.synth.scenarios.scenario import Scenario
+from prefect_synth.tasks.databases.settings import FeedSettings
 from prefect_synth.tasks.settings import (
     SandboxSettings,
     Settings,
@@ -82,6 +83,10 @@ class Project(Settings):
         default_factory=dict,
         description="Your own checks by name: SQL over the synthetic tables that must return no "
         "row.",
+    )
+    feeds: dict[Annotated[str, AfterValidator(_is_name)], FeedSettings] = Field(
+        default_factory=dict,
+        description="Databases that are fed with snapshots, by name.",
     )
     run: RunSettings = Field(
         default_factory=RunSettings,

@@ -72,7 +72,8 @@ class Setup:
         Passwords are masked and do not count; a new one leads to the same rows.
         """
         place = redact(warehouse_url(self.project.warehouse, self.base))
-        return fingerprint(self.project.model_dump(mode="json"), place, metadata.to_dict())
+        said = self.project.model_dump(mode="json", exclude={"feeds"})  # no row depends on them
+        return fingerprint(said, place, metadata.to_dict())
 
 
 def open_setup(project: Path | str) -> Setup:

@@ -1,4 +1,4 @@
-"""A project's schedule on this machine: a deployment of `refresh`, and a runner that obeys it."""
+"""A project on this machine: deployments of `refresh` and `feed`, and a runner for them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from prefect.client.schemas.objects import (
 )
 from prefect.deployments import run_deployment
 from prefect.deployments.runner import RunnerDeployment
+from prefect.events import DeploymentEventTrigger
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
+from prefect_synth.flows.feed import feed
 from prefect_synth.flows.project import Project
 from prefect_synth.flows.refresh import refresh
 from prefect_synth.flows.schedules import schedule_of
@@ -46,6 +48,34 @@ def deployment_of(project: Project, file: Path, cron: str | None = None) -> Runn
     return cast(RunnerDeployment, deployment)
 
 
+def feeding_of(project: Project, file: Path) -> RunnerDeployment:
+    """Describe the feeding of a project's test databases: after each published snapshot.
+
+    Args:
+        project: What the project file says.
+        file: The project file.
+    """
+    published = DeploymentEventTrigger(
+        name=f"{project.project}: feed what was published",
+        expect={"snapshot.published"},
+        match={"prefect.resource.id": f"prefect-synth.project.{project.project}"},
+        parameters={"reason": "published"},
+    )
+    deployment = feed.to_deployment(
+        name=project.project,
+        description=f"Loads published snapshots into {project.project}'s test databases.",
+        parameters={"project": str(file)},
+        triggers=[published],
+        # a snapshot that is published meanwhile is fed next
+        concurrency_limit=ConcurrencyLimitConfig(
+            limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE
+        ),
+        enforce_parameter_schema=True,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    return cast(RunnerDeployment, deployment)
+
+
 class _Runner(Runner):
     def handle_sigterm(self, signum: Any, frame: Any) -> None:
         """End on SIGTERM just as on Ctrl-C; Prefect's own way leaves a coroutine behind."""
@@ -56,12 +86,17 @@ class Service:
     """A served project.
 
     Args:
-        deployment: The deployment; it is created or brought up to date.
+        deployment: The refresh; it is created or brought up to date.
+        feeding: What follows a published snapshot, if anything does.
     """
 
-    def __init__(self, deployment: RunnerDeployment) -> None:
+    def __init__(
+        self, deployment: RunnerDeployment, feeding: RunnerDeployment | None = None
+    ) -> None:
         self._runner = _Runner(name=str(deployment.name))
         self.deployment_id = cast(UUID, self._runner.add_deployment(deployment))
+        if feeding is not None:
+            self._runner.add_deployment(feeding)
 
     def start_now(self) -> UUID:
         """Ask for a run besides the scheduled ones."""

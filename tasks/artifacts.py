@@ -12,6 +12,7 @@ from prefect_synth.expectations.models import models_markdown
 from prefect_synth.expectations.scorecard import scorecard_markdown
 from prefect_synth.synth.drawing import to_mermaid
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.tasks.databases.result import FeedResult
 from prefect_synth.tasks.references import ModelRef
 from prefect_synth.tasks.snapshots.records import SnapshotRef
 
@@ -57,6 +58,20 @@ def keep_scorecard(
         ),
         key=f"{project}-scorecard",
         description=f"Gates and scores of {project}",
+    )
+
+
+def keep_feed(project: str, target: str, result: FeedResult) -> None:
+    """Leave what a database holds now under the key `<project>-feed-<target>`."""
+    rows = "".join(
+        f"| {table.place.replace('|', chr(92) + '|')} | {table.rows:,} | {table.seconds:.1f} |\n"
+        for table in result.tables
+    )
+    create_markdown_artifact(
+        f"# {target} holds {result.snapshot_id}\n\n{result.rows:,} rows, {result.mode}, "
+        f"{result.seconds:.1f} s\n\n| table | rows | seconds |\n|---|---:|---:|\n{rows}",
+        key=f"{project}-feed-{target}",
+        description=f"What was fed to {target}",
     )
 
 

@@ -1,4 +1,4 @@
-"""Prefect blocks that hold the connections' secrets, for `warehouse.block` and `sandbox.block`."""
+"""Prefect blocks that hold the secrets of `warehouse`, `sandbox` and `feeds`, which name them."""
 
 from __future__ import annotations
 
@@ -70,3 +70,27 @@ class Sandbox(Block):
     )
     secret: SecretStr | None = Field(None, description="Secret key that belongs to the access key.")
     region: str | None = Field(None, description="Region of the bucket.")
+
+
+class Database(Block):
+    """
+    Block holding the address of a database that is fed with snapshots.
+
+    Args:
+        url: Address with user and password, of a role that may write to its test database.
+
+    Example:
+        Save the address once, and name the block in `synth.yaml` as `feeds: {test: {block: test}}`:
+
+        ```python
+        from prefect_synth.tasks.blocks import Database
+
+        database = Database.load("BLOCK_NAME")
+        ```
+    """
+
+    _block_type_name: ClassVar[str | None] = "Database"
+    _block_type_slug: ClassVar[str | None] = "synth-database"
+    _documentation_url: ClassVar[HttpUrl | None] = _BLOCKS_GUIDE
+
+    url: SecretStr = Field(description="Address such as postgresql://tester:password@host/test.")

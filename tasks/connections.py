@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
+from prefect_synth.tasks.databases.address import based_at
+from prefect_synth.tasks.databases.settings import FeedSettings
 from prefect_synth.tasks.settings import SandboxSettings, WarehouseSettings
 from prefect_synth.tasks.snapshots.store import SnapshotStore, open_store
 from prefect_synth.tasks.warehouses.url import duckdb_path, redact, scheme_of
@@ -47,6 +49,12 @@ def warehouse_url(settings: WarehouseSettings, base: Path) -> str:
     return f"duckdb:///{quote(str(base / duckdb_path(url)))}"
 
 
+def database_url(settings: FeedSettings, base: Path) -> str:
+    """The whole address of a database that is fed, password included: never to be shown."""
+    secret = settings.url or _database_block(str(settings.block))
+    return based_at(secret.get_secret_value(), base)
+
+
 def shown_warehouse_url(settings: WarehouseSettings) -> str:
     """The warehouse's address as people may see it."""
     if settings.url is None:
@@ -83,6 +91,15 @@ def _warehouse_block(name: str) -> SecretStr:
         return cast(WarehouseBlock, WarehouseBlock.load(name)).url
     except ValueError:
         raise BlockNotFoundError("Warehouse", name) from None
+
+
+def _database_block(name: str) -> SecretStr:
+    from prefect_synth.tasks.blocks import Database
+
+    try:
+        return cast(Database, Database.load(name)).url
+    except ValueError:
+        raise BlockNotFoundError("Database", name) from None
 
 
 def _sandbox_block(settings: SandboxSettings) -> SandboxSettings:

@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
+from prefect_synth.tasks.databases.errors import TargetConnectionError
 from prefect_synth.tasks.snapshots.errors import SandboxUnreachableError
 from prefect_synth.tasks.warehouses.errors import ConnectionFailed, SnapshotLost
 
@@ -44,7 +45,8 @@ def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
 
     A lost snapshot never is; then all tables must be pulled again.
     """
-    lost = isinstance(state.data, ConnectionFailed | SandboxUnreachableError)
+    ways_to_lose = ConnectionFailed | SandboxUnreachableError | TargetConnectionError
+    lost = isinstance(state.data, ways_to_lose)
     return lost and not isinstance(state.data, SnapshotLost)
 
 

@@ -49,11 +49,12 @@ def _serve(
     with ExitStack() as running:
         with console.status("Starting Prefect"):
             from prefect_synth.flows.server import pages_of, prefect_api
-            from prefect_synth.flows.serving import Service, deployment_of
+            from prefect_synth.flows.serving import Service, deployment_of, feeding_of
 
             deployment = deployment_of(settings, file, cron)
             api = running.enter_context(prefect_api(port, ui=True))
-            service = Service(deployment)
+            fed = [name for name, settings in settings.feeds.items() if settings.automatic]
+            service = Service(deployment, feeding_of(settings, file) if fed else None)
             run = service.start_now() if now else None
         pages = pages_of(api)
         console.print(f"[green]serving[/]   {settings.project}")
@@ -61,6 +62,8 @@ def _serve(
             f"schedule  {cron or settings.run.schedule}  {escape(settings.run.timezone)}"
             "   one refresh at a time"
         )
+        if fed:
+            console.print(f"feeds     {', '.join(fed)}   after each published snapshot")
         console.print(
             f"pages     {pages}/runs  and  {pages}/deployments/deployment/{service.deployment_id}",
             soft_wrap=True,

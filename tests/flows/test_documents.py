@@ -13,7 +13,7 @@ from prefect_synth.flows.project import Project, load_project
 from prefect_synth.flows.project_schema import project_schema
 
 DOCS = Path(__file__).parents[2] / "docs"
-SECRETS = {"SHOP_PASSWORD": "a", "SANDBOX_KEY": "b", "SANDBOX_SECRET": "c"}
+SECRETS = {"SHOP_PASSWORD": "a", "SANDBOX_KEY": "b", "SANDBOX_SECRET": "c", "TEST_PASSWORD": "d"}
 
 
 def example() -> str:

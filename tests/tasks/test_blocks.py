@@ -8,13 +8,13 @@ import pytest
 from prefect.blocks.core import Block
 from prefect.testing.standard_test_suites import BlockStandardTestSuite
 
-from prefect_synth.tasks.blocks import Sandbox, Warehouse
+from prefect_synth.tasks.blocks import Database, Sandbox, Warehouse
 
 
 class TestBlocks(BlockStandardTestSuite):
     """Prefect's own promises for blocks; the logo would be fetched over the network."""
 
-    @pytest.fixture(params=[Warehouse, Sandbox])
+    @pytest.fixture(params=[Warehouse, Sandbox, Database])
     def block(self, request: pytest.FixtureRequest) -> type[Block]:
         found: type[Block] = request.param
         return found
