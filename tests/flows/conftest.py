@@ -236,8 +236,9 @@ def serving(folder: Path, home: Path, *options: str) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, shop_factory: Any) -> Iterator[Served]:
-    """A shop that is served, with a run each minute and one at once."""
+    """A shop that is served and feeds a database, with a run each minute and one at once."""
     shop, home = shop_factory(tmp_path_factory.mktemp("served")), tmp_path_factory.mktemp("home")
+    shop.configure("feeds: {test: {url: 'sqlite:///test.db'}}\n")
     with serving(shop.folder, home, "--now", "--cron", "* * * * *") as found:
         wait_for(lambda: "Ctrl-C" in found.output.read_text() or found.process.poll() is not None)
         assert found.process.poll() is None, found.output.read_text()

@@ -20,7 +20,7 @@ FILE = REPOSITORY / "deployments" / "prefect.yaml"
 
 @pytest.fixture(scope="module")
 def deployed(prefect_url: str) -> Any:
-    """The deployment as Prefect's server has it."""
+    """The deployments by name, as Prefect's server has them."""
     import os
 
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
@@ -33,12 +33,8 @@ def deployed(prefect_url: str) -> Any:
         check=True,
         capture_output=True,
     )
-    [found] = [
-        deployment
-        for deployment in httpx.post(f"{prefect_url}/deployments/filter", json={}).json()
-        if deployment["name"] == "nightly"
-    ]
-    return found
+    found = httpx.post(f"{prefect_url}/deployments/filter", json={}).json()
+    return {deployment["name"]: deployment for deployment in found}
 
 
 def test_the_entrypoint_is_the_flow() -> None:
@@ -51,15 +47,28 @@ def test_the_entrypoint_is_the_flow() -> None:
 
 def test_the_file_is_deployed_as_it_says(deployed: Any) -> None:
     """Module, schedule, one run at a time, and parameters that are checked."""
-    assert deployed["entrypoint"] == "prefect_synth.flows.refresh.refresh"
-    assert deployed["schedules"][0]["schedule"]["cron"] == "30 2 * * *"
-    assert deployed["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
-    assert deployed["enforce_parameter_schema"] is True
+    nightly = deployed["nightly"]
+    assert nightly["entrypoint"] == "prefect_synth.flows.refresh.refresh"
+    assert nightly["schedules"][0]["schedule"]["cron"] == "30 2 * * *"
+    assert nightly["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+    assert nightly["enforce_parameter_schema"] is True
+
+
+def test_a_published_snapshot_triggers_the_feeding(deployed: Any, prefect_url: str) -> None:
+    """An automation starts it, for the project's own event only; one run at a time, none lost."""
+    feed = deployed["feed"]
+    assert feed["entrypoint"] == "prefect_synth.flows.feed.feed"
+    assert feed["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    automations = httpx.post(f"{prefect_url}/automations/filter", json={}).json()
+    [found] = [a for a in automations if a["actions"][0].get("deployment_id") == feed["id"]]
+    assert found["trigger"]["expect"] == ["snapshot.published"]
+    assert found["trigger"]["match"] == {"prefect.resource.id": "prefect-synth.project.shop"}
+    assert found["actions"][0]["parameters"] == {"reason": "published"}
 
 
 def test_the_interface_explains_the_parameters(deployed: Any) -> None:
     """Each parameter has a description, and the reason a choice."""
-    properties = deployed["parameter_openapi_schema"]["properties"]
+    properties = deployed["nightly"]["parameter_openapi_schema"]["properties"]
     assert properties["project"]["description"] == "The project file, or its folder."
     assert properties["reason"]["enum"] == ["manual", "nightly"]
 

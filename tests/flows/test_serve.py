@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +40,28 @@ def test_a_scheduled_run_appears_and_is_published(served: Any, wait: Any) -> Non
     assert run["parameters"]["reason"] == "nightly"
 
 
+def test_what_is_published_is_fed_with_nobody_acting(served: Any, wait: Any) -> None:
+    """The event starts the feeding, and the database holds what was published."""
+    fed = {"state": {"name": {"any_": ["Fed"]}}}
+    run = wait(lambda: served.runs(**fed))[-1]
+    assert run["created_by"]["type"] == "AUTOMATION"
+    assert run["parameters"]["reason"] == "published"
+    file = Path(run["parameters"]["project"]).parent / "test.db"
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT count(*) FROM orders").fetchone() == (500,)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
 def test_parameters_hold_names_only(served: Any, wait: Any) -> None:
     """Prefect keeps the path of the project file and the reason, nothing else."""
     wait(served.runs)
-    assert {key for run in served.runs() for key in run["parameters"]} == {"project", "reason"}
+    keys = {key for run in served.runs() for key in run["parameters"]}
+    assert keys <= {"project", "reason", "targets", "snapshot", "mode", "tables"}
 
 
 def test_a_wrong_parameter_is_refused(served: Any) -> None:
     """The server checks parameters before it creates a run."""
-    [deployment] = served.ask("deployments/filter")
+    [deployment] = served.ask("deployments/filter", flows={"name": {"any_": ["refresh"]}})
     answer = httpx.post(
         f"{served.url}/api/deployments/{deployment['id']}/create_flow_run",
         json={"parameters": {"reason": "because"}},
@@ -56,7 +71,7 @@ def test_a_wrong_parameter_is_refused(served: Any) -> None:
 
 def test_one_run_at_a_time(served: Any) -> None:
     """A run is dropped while another is going."""
-    [deployment] = served.ask("deployments/filter")
+    [deployment] = served.ask("deployments/filter", flows={"name": {"any_": ["refresh"]}})
     assert deployment["global_concurrency_limit"]["limit"] == 1
     assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
 
