@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from prefect_synth.synth.scenarios.balance import Balance
 from prefect_synth.synth.scenarios.grammar import parse_condition
 from prefect_synth.synth.scenarios.scenario import Scenario, parse_children
 from prefect_synth.tasks.settings import Settings
@@ -19,6 +20,32 @@ def _is_condition(text: str) -> str:
 def _is_number(value: int | str) -> int | str:
     parse_children(value)
     return value
+
+
+class BalanceSettings(Settings):
+    """A table of its own with the classes of one column at a ratio."""
+
+    column: str = Field(description="The column of the classes.")
+    ratio: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Rows of each smaller class, as a share of the largest one's, at least.",
+    )
+    rows: int | None = Field(
+        default=None,
+        ge=2,
+        description="Rows of the balanced table; as many as the table has by default.",
+    )
+    name: str | None = Field(
+        default=None,
+        pattern=r"^[^/\\]+$",
+        description="Name of the balanced table; that of the table and `_balanced` by default.",
+    )
+
+    def balance(self, table: str) -> Balance:
+        """The same as the synthesizer takes it."""
+        return Balance(self.name or f"{table}_balanced", table, self.column, self.ratio, self.rows)
 
 
 class ScenarioSettings(Settings):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from prefect_synth import __version__
@@ -12,6 +12,7 @@ from prefect_synth.expectations.gate import Judgement
 from prefect_synth.expectations.scenarios import SCENARIO
 from prefect_synth.expectations.verdict import Verdict
 from prefect_synth.flows.refresh_work import Work
+from prefect_synth.synth.scenarios.balance import Balance, with_balanced
 from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.references import ModelRef
 from prefect_synth.tasks.validate import Reports
@@ -36,7 +37,7 @@ class Judged:
     @property
     def told(self) -> Disclosure:
         """What of it may leave private staging."""
-        return Disclosure(self.work.staged.metadata)
+        return Disclosure(with_balanced(self.work.staged.metadata, self.comparison.balances))
 
     @property
     def verdict(self) -> Verdict:
@@ -57,6 +58,7 @@ def manifest(judged: Judged, models: Sequence[ModelRef]) -> dict[str, Any]:
         "kept": list(judged.comparison.kept),
         "scenarios": _scenarios(judged),
         "pinned": judged.comparison.pinned,
+        "balanced": [_balanced(judged, balance) for balance in judged.comparison.balances],
         "models": {model.table: model.fingerprint for model in models},
         "metadata": told.metadata.to_dict(),
         "holdout": _held_out(judged),
@@ -74,6 +76,12 @@ def _scenarios(judged: Judged) -> list[dict[str, Any]]:
         for table, asked in judged.comparison.scenarios.items()
         for s in asked
     ]
+
+
+def _balanced(judged: Judged, balance: Balance) -> dict[str, Any]:
+    """What a balanced table is."""
+    rows = judged.comparison.balanced[balance.name].rows
+    return {**asdict(balance), "rows": rows}
 
 
 def _held_out(judged: Judged) -> dict[str, Any]:

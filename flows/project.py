@@ -17,6 +17,7 @@ from prefect_synth.flows.run_settings import RunSettings
 from prefect_synth.flows.tables import DefaultSettings, PrivacySettings, TableSettings
 from prefect_synth.flows.yaml_document import ProjectError, read_yaml
 from prefect_synth.synth.metadata import Relationship
+from prefect_synth.synth.scenarios.balance import Balance
 from prefect_synth.synth.scenarios.scenario import Scenario
 from prefect_synth.tasks.databases.settings import FeedSettings
 from prefect_synth.tasks.settings import (
@@ -127,6 +128,10 @@ class Project(Settings):
             for name, table in self.tables.items()
             if table.scenarios
         }
+
+    def balances(self) -> tuple[Balance, ...]:
+        """The balanced tables."""
+        return tuple(t.balance.balance(n) for n, t in self.tables.items() if t.balance)
 
     def marginals(self) -> dict[str, str]:
         """Chosen distributions by `table.column`."""

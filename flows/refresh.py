@@ -16,7 +16,7 @@ from pydantic import Field
 
 from prefect_synth.flows.outcome import Outcome
 from prefect_synth.flows.project import ProjectError, load_project
-from prefect_synth.flows.refresh_contracts import add_pins
+from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
 from prefect_synth.flows.refresh_end import follow_up, judge, publish, refuse
 from prefect_synth.flows.refresh_outcome import outcome_of
 from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables
@@ -89,7 +89,8 @@ def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcom
     extensions = work.extend()
     models = work.train(extensions)
     synthetic = add_pins(work, models, work.sample(extensions, models))
-    judged = judge(work, extensions, synthetic, models)
+    balanced = balanced_tables(work, models, synthetic)
+    judged = judge(work, extensions, synthetic, models, balanced)
     if not judged.judgement.verdict.passed:
         outcome = outcome_of(judged, None, seconds, quarantine=refuse(judged))
         return Failed(name="Rejected", message=outcome.message, data=outcome)

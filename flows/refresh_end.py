@@ -40,6 +40,7 @@ def judge(
     extensions: ExtensionsRef,
     synthetic: Mapping[str, TableRef],
     models: Sequence[ModelRef],
+    balanced: Mapping[str, TableRef],
 ) -> Judged:
     """Judge every table, then all together, and write it down.
 
@@ -48,8 +49,9 @@ def judge(
         extensions: Where the rows trained on are counted.
         synthetic: The synthetic tables.
         models: The trained parts, which know the rules in force.
+        balanced: The balanced tables.
     """
-    comparison = _compare(work, extensions, synthetic, models)
+    comparison = _compare(work, extensions, synthetic, models, balanced)
     with step("validate", len(synthetic) + 1):
         futures = [
             work.start(
@@ -73,11 +75,11 @@ def publish(judged: Judged, models: list[ModelRef]) -> SnapshotRef:
     patient = publish_snapshot.with_options(
         retries=project.run.retries, retry_delay_seconds=exponential_backoff(2)
     )
-    with step("publish", len(judged.comparison.synthetic)):
+    with step("publish", len(judged.comparison.published())):
         snapshot = work.do(
             patient,
             run_id=work.staged.run.state.run_id,
-            tables=judged.comparison.synthetic,
+            tables=judged.comparison.published(),
             manifest=manifest(judged, models),
             report=judged.reports.public,
             sandbox=work.setup.sandbox,
@@ -130,6 +132,7 @@ def _compare(
     extensions: ExtensionsRef,
     synthetic: Mapping[str, TableRef],
     models: Sequence[ModelRef],
+    balanced: Mapping[str, TableRef],
 ) -> Comparison:
     project, staged, folder = work.setup.project, work.staged, work.staged.run.folder
     kept, scales = project.copied(), work.scales
@@ -148,6 +151,8 @@ def _compare(
             for name, rows in extensions.rows.items()
         },
         pinned=pinned,
+        balanced=dict(balanced),
+        balances=project.balances(),
         profiles=folder / "profiles",
         verdicts=folder / "verdicts",
         kept=kept,
@@ -248,7 +253,7 @@ def _emit_published(project: str, snapshot: SnapshotRef, comparison: Comparison)
             "snapshot_id": snapshot.snapshot_id,
             "run_id": snapshot.run_id,
             "url": snapshot.url,
-            "tables": sorted(comparison.synthetic),
+            "tables": sorted(comparison.published()),
         },
     )
 

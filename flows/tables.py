@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from prefect_synth.expectations.settings import TableGates
-from prefect_synth.flows.contracts import ScenarioSettings
+from prefect_synth.flows.contracts import BalanceSettings, ScenarioSettings
 from prefect_synth.synth.marginal_names import Marginal
 from prefect_synth.synth.rules.declared import read_rule
 from prefect_synth.tasks.settings import Settings
@@ -88,6 +88,10 @@ class TableSettings(Settings):
     scenarios: tuple[ScenarioSettings, ...] = Field(
         default=(),
         description="Rows of a kind that must occur in every snapshot; see docs/contracts.md.",
+    )
+    balance: BalanceSettings | None = Field(
+        default=None,
+        description="Publish beside the table another one, whose classes are balanced.",
     )
     pin: str | None = Field(
         default=None,

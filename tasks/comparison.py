@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from prefect_synth.expectations.balanced import BalancedTable
 from prefect_synth.expectations.drift import changed_keys, drift_lines
 from prefect_synth.expectations.gate import TableJudgement
 from prefect_synth.expectations.profile import TableProfile
@@ -20,10 +21,11 @@ from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.rules.ruleset import TableRules
+from prefect_synth.synth.scenarios.balance import Balance
 from prefect_synth.synth.scenarios.scenario import Scenario
 from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.published import PublishedSnapshots
-from prefect_synth.tasks.references import ModelRef
+from prefect_synth.tasks.references import ModelRef, TableRef
 from prefect_synth.tasks.suites import UserChecks
 from prefect_synth.tasks.synthesis import read_metadata
 
@@ -55,6 +57,8 @@ class Comparison(BaseModel):
         user_checks: Suites and checks of the user's own.
         scenarios: What must occur, by table.
         pinned: Pinned rows by table.
+        balanced: Folders of the balanced tables, by name.
+        balances: What was asked of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,6 +86,8 @@ class Comparison(BaseModel):
     user_checks: UserChecks
     scenarios: dict[str, tuple[Scenario, ...]] = {}
     pinned: dict[str, int] = {}
+    balanced: dict[str, TableRef] = {}
+    balances: tuple[Balance, ...] = ()
 
     def rules(self) -> dict[str, TableRules]:
         """The rules in force, by table."""
@@ -96,6 +102,24 @@ class Comparison(BaseModel):
         """The tables, as the judgement takes them."""
         metadata = self.read_metadata()
         return Sides(metadata, self.real, self.synthetic, self.holdout, self.whole, self.units)
+
+    def balanced_tables(self) -> tuple[BalancedTable, ...]:
+        """The balanced tables, and what they are judged by."""
+        rules = self.rules() if self.balances else {}
+        return tuple(
+            BalancedTable(
+                balance,
+                self.balanced[balance.name].path,
+                balance.rows or self.balanced[balance.name].rows,
+                TableProfile.load(self.profile_folder(balance.table)),
+                rules.get(balance.table, TableRules()),
+            )
+            for balance in self.balances
+        )
+
+    def published(self) -> dict[str, Path]:
+        """The tables of the snapshot, balanced ones included."""
+        return {**self.synthetic, **{name: ref.path for name, ref in self.balanced.items()}}
 
     def gates_of(self, table: str) -> Gates:
         """What must hold of one table."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
+from prefect_synth.expectations.balanced import check_balanced
 from prefect_synth.expectations.freshness import check_freshness
 from prefect_synth.expectations.gate import (
     Judgement,
@@ -32,6 +33,8 @@ from prefect_synth.expectations.report_build import (
 from prefect_synth.expectations.report_identity import run_identity
 from prefect_synth.expectations.scenarios import check_scenarios_hold
 from prefect_synth.expectations.shapes import FEWEST_ROWS
+from prefect_synth.expectations.sides import Sides
+from prefect_synth.expectations.verdict import Check
 from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.progress import progress
@@ -133,11 +136,19 @@ def judge_tables(comparison: Comparison) -> Judgement:
             ),
             *comparison.user_checks.further(sides, comparison.gates_of),
             *check_scenarios_hold(sides.metadata, sides.synthetic, comparison.scenarios),
+            *_balanced(comparison, sides),
         ),
     )
     progress().advance(STEP, 1, "all tables")
     latest = comparison.last.latest
     return judgement.beside(latest.figures if latest else {})
+
+
+def _balanced(comparison: Comparison, sides: Sides) -> Iterator[Check]:
+    """The checks of the balanced tables."""
+    for table in comparison.balanced_tables():
+        gates = comparison.gates_of(table.balance.table)
+        yield from check_balanced(table, sides, gates, comparison.personal_values())
 
 
 @task(name="report", task_run_name="report", cache_policy=NO_CACHE, persist_result=False)

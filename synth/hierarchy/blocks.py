@@ -119,6 +119,10 @@ class BlockDrawer:
     def told(self, part: TablePart, block: int, start: int, stop: int) -> Told:
         """The same rows before they are taken apart, and what they were told."""
         name = next((b.name for b in blocks_of(part, self.drawn)[block:]), NOTHING.name)
+        return self.told_as(part, name, start, stop)
+
+    def told_as(self, part: TablePart, name: str, start: int, stop: int) -> Told:
+        """Rows `start` to `stop`, by the streams of a name."""
         rng = stream(self.seed, "sample", part.name, name)
         context = self.contexts.of(part, told_of(part), start, stop)
         styles, context = _styles(part, context, rng)

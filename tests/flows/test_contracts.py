@@ -110,3 +110,43 @@ def test_check_sees_a_constant_of_the_wrong_type(shop: Any) -> None:
     result = CliRunner().invoke(app, ["check", "--project", str(shop.file)])
     assert result.exit_code == 2
     assert "needs a date or time" in " ".join(result.output.split())
+
+
+def test_a_balanced_table_is_published_beside_its_own(shop: Any) -> None:
+    """Its classes are even, its keys resolve, the gate and `verify` know it, readers its schema."""
+    shop.configure(
+        "tables: {orders: {balance: {column: status, rows: 90}, scenarios: "
+        "[{name: sent, where: \"status = 'sent'\", at_least: 300}]}}\n"
+    )
+    name, outcome = shop.refresh()
+    assert name == "Published", outcome
+    made, customers = table(shop, "orders_balanced"), table(shop, "customers")
+    counts = made["status"].cast("string").value_counts().field("counts").to_pylist()
+    assert counts == [30, 30, 30]
+    assert pc.all(pc.is_in(made["customer_id"], customers["customer_id"])).as_py()
+    assert len(table(shop, "orders")) == 500
+    store, snapshot = open_store(str(shop.sandbox)), shop.latest()["snapshot_id"]
+    assert store.verify(snapshot) == []
+    manifest = store.show(snapshot)
+    assert manifest["balanced"][0] == {
+        "name": "orders_balanced",
+        "table": "orders",
+        "column": "status",
+        "ratio": 1.0,
+        "rows": 90,
+    }
+    assert manifest["tables"]["orders_balanced"]["rows"] == 90
+    assert manifest["metadata"]["tables"]["orders_balanced"]["primary_key"] == ["order_id"]
+    checks = {c["name"] for c in manifest["verdict"]["checks"] if c["table"] == "orders_balanced"}
+    assert {"class balance", "primary key", "foreign key", "row count"} <= checks
+
+
+def test_a_balance_that_cannot_be_is_refused(shop: Any) -> None:
+    """A column without classes, at the time that it is known."""
+    shop.configure("tables: {customers: {balance: {column: credit}}}\n")
+    with pytest.raises(ContractError, match=r"'credit' has .* classes"):
+        shop.refresh()
+    shop.configure("tables: {order_items: {balance: {column: quantity}}}\n")
+    with pytest.raises(ContractError, match=r"the key \(order_id, line_no\) ties rows"):
+        shop.refresh()
+    assert shop.latest() is None
