@@ -10,7 +10,7 @@ frame = shop.get("run-2026-11-22-1a2b3c4d").pandas("orders")
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,15 @@ def snapshots(
     """Open a sandbox for reading; nothing is read yet.
 
     Args:
-        url: A folder, `file:///folder`, or `s3://bucket/prefix`.
+        url: A folder, `s3://bucket/prefix`, or another address that `open_store` takes.
         endpoint_url: Address of an S3 server that is not Amazon's.
         key: Access key; by default the environment's own credentials are used.
         secret: Secret key that belongs to `key`.
         token: Session token that belongs to `key`.
         region: Region of the bucket.
-        cache: Folder for the files of buckets; by default `$PREFECT_SYNTH_CACHE`, else
-            `$XDG_CACHE_HOME/prefect-synth`, else `~/.cache/prefect-synth`.
+        cache: Folder for the files of sandboxes that are not local; by default
+            `$PREFECT_SYNTH_CACHE`, else `$XDG_CACHE_HOME/prefect-synth`, else
+            `~/.cache/prefect-synth`.
 
     Raises:
         SandboxUrlError: If the address makes no sense.
@@ -172,13 +173,15 @@ class Snapshots:
 
 
 def _reach_quickly(store: SnapshotStore) -> None:
-    """Fail at once where nobody answers; the patience of a read would be ten seconds and more.
+    """Fail at once where no S3 server answers; the patience of a read would be ten seconds or more.
 
-    That a reader may not list the bucket, say, is not found out here: the read itself decides.
+    That a reader may not list the bucket, say, is not found out here: the read itself decides. To
+    reach other file systems may make a folder, which is not for a reader to do.
     """
-    reach: Callable[[], None] = store.backend.reach
+    if not store.url.startswith("s3://"):
+        return
     try:
-        reach()
+        store.backend.reach()
     except SandboxUnreachableError:
         raise
     except SandboxError:

@@ -188,6 +188,13 @@ def test_a_cached_snapshot_is_read_without_network(bucket: Any, cache: Path) -> 
     with warnings.catch_warnings(action="error"):
         again = unreachable(bucket, cache).get(snapshot.snapshot_id)
     assert again.table("public.orders") == orders
+
+
+@pytest.mark.slow  # a read is patient with a server that does not answer
+def test_what_is_not_cached_cannot_be_read_offline(bucket: Any, cache: Path) -> None:
+    """The error says that the network is gone, and that the cache does not help."""
+    snapshot = prefect_synth.snapshots(bucket.url, **bucket.options).latest()
+    again = unreachable(bucket, cache).get(snapshot.snapshot_id)
     with pytest.raises(SandboxUnreachableError) as refused:
         again.table("public.customers")
     assert "is not in the cache" in refused.value.__notes__[0]
@@ -199,6 +206,17 @@ def test_the_latest_falls_back_to_the_last_known(bucket: Any, cache: Path) -> No
     offline = unreachable(bucket, cache)
     with pytest.warns(SnapshotWarning, match=known.snapshot_id):
         assert offline.latest().snapshot_id == known.snapshot_id
+
+
+def test_other_file_systems_are_read_through_the_cache(
+    remote: Any, make_shop: Callable[..., Files], cache: Path
+) -> None:
+    """Whatever fsspec speaks, as a bucket is."""
+    remote.open().publish("run-1", make_shop(1), {"metadata": SHOP.to_dict()})
+    snapshot = prefect_synth.snapshots(remote.url).latest()
+    assert snapshot.table("public.orders")["mark"].to_pylist() == [1] * 3
+    assert the_only(cache, "part-00000.parquet").is_relative_to(cache)
+    assert prefect_synth.snapshots(remote.url).latest() == snapshot
 
 
 def test_a_refusal_is_no_lack_of_network(bucket: Any, s3_server: Any, cache: Path) -> None:
