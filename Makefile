@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full test test-slow lint bench judgement constraints browser mariadb clean
+.PHONY: help demo demo-full test test-slow crash lint bench judgement constraints browser mariadb sshd clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,9 @@ test: $(VENV)/.tested lint ## Lint, type-check and run the tests (under 15 minut
 
 test-slow: $(VENV)/.tested ## The tests that take minutes: every data set, every row model, PostgreSQL
 	$(BIN)/python -m pytest -m slow
+
+crash: $(VENV)/.tested ## Kill publishers 200 times and the S3 server too, and count torn reads (five minutes)
+	$(BIN)/python -m pytest -m slow -s -k "kill or trouble" tests/tasks/snapshots
 
 lint: $(VENV)/.tested ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
@@ -45,6 +48,9 @@ browser: ## Install headless Chromium for the browser tests (Debian, as root)
 
 mariadb: ## Install MariaDB's server for the tests that feed it (Debian, as root)
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq mariadb-server
+
+sshd: ## Install OpenSSH's server for the tests that publish over SFTP (Debian, as root)
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq openssh-server
 
 constraints: $(VENV)/.tested ## Write constraints.txt from the environment
 	@echo "# Exact versions that were tried together; the Makefile and the README install with them." > constraints.new

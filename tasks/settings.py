@@ -81,7 +81,10 @@ class RetainSettings(Settings):
 class SandboxSettings(Settings):
     """The sandbox: where synthetic snapshots are published."""
 
-    url: str | None = Field(default=None, description="A folder, or s3://bucket/prefix.")
+    url: str | None = Field(
+        default=None,
+        description="A folder, s3://bucket/prefix, or another address of docs/snapshots.md.",
+    )
     block: str | None = Field(
         default=None,
         description="Name of a saved Sandbox block that holds URL and keys, instead of `url`.",

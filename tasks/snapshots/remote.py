@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from fsspec.core import url_to_fs
+
 from prefect_synth.tasks.snapshots.backend import StoredObject, UnfinishedUpload
 from prefect_synth.tasks.snapshots.errors import (
     SandboxCredentialsError,
@@ -20,7 +22,8 @@ from prefect_synth.tasks.snapshots.errors import (
     SandboxUnreachableError,
 )
 from prefect_synth.tasks.snapshots.lock_object import LockObject
-from prefect_synth.tasks.snapshots.remote_files import RemoteFiles, open_files
+from prefect_synth.tasks.snapshots.remote_files import ProcessFiles, RemoteFiles
+from prefect_synth.tasks.snapshots.renamed_files import RenamedFiles
 
 _CHUNK = 4 << 20
 
@@ -109,7 +112,7 @@ class RemoteBackend:
 
     @cached_property
     def _files(self) -> RemoteFiles:
-        return open_files(self.url)
+        return _open_files(self.url)
 
     @contextmanager
     def _clear_errors(self, action: str) -> Iterator[None]:
@@ -119,6 +122,17 @@ class RemoteBackend:
             raise
         except Exception as error:  # each file system's library has errors of its own
             raise _explained(error, self.url, action) from error
+
+
+def _open_files(url: str) -> RemoteFiles:
+    """Connect to a file system, with the credentials that it finds by itself."""
+    files, root = url_to_fs(url, skip_instance_cache=True)
+    protocols = (files.protocol,) if isinstance(files.protocol, str) else files.protocol
+    if "sftp" in protocols:
+        return RenamedFiles(files, root, url)
+    if "memory" in protocols:
+        return ProcessFiles(files, root, url)
+    return RemoteFiles(files, root, url)
 
 
 def _explained(error: Exception, url: str, action: str) -> SandboxError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import importlib.util
 import json
 import os
 import shutil
@@ -167,9 +168,7 @@ def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int,
     for key in (folder / "host", home / ".ssh" / "id_ed25519"):
         command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
         subprocess.run(command, check=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
     (folder / "config").write_text(
         f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nPidFile none\nUsePAM no\n"
         f"AuthorizedKeysFile {home}/.ssh/id_ed25519.pub\nStrictModes no\n"
@@ -182,6 +181,12 @@ def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int,
         _wait_for_port(port, process, folder / "log")
         yield port, home
         process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -216,7 +221,39 @@ def memory_sandbox() -> Sandbox:
     return Sandbox(f"memory://{uuid.uuid4().hex[:8]}/shop")
 
 
-@pytest.fixture(params=["memory", "sftp"])
+AZURITE_KEY = (  # the one that Microsoft publishes for everybody's emulator
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Azurite, Microsoft's own emulator of its blob storage; yields how to connect."""
+    if importlib.util.find_spec("adlfs") is None or shutil.which("azurite-blob") is None:
+        pytest.skip("needs adlfs and Azurite: pip install adlfs; npm install --global azurite")
+    port, folder = _free_port(), tmp_path_factory.mktemp("azurite")
+    command = ["azurite-blob", "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
+    command += ["--location", str(folder), "--blobPort", str(port)]
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log) as process:
+        _wait_for_port(port, process, folder / "log")
+        account = f"AccountName=devstoreaccount1;AccountKey={AZURITE_KEY}"
+        endpoint = f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1"
+        yield f"DefaultEndpointsProtocol=http;{account};{endpoint};"
+        process.kill()
+
+
+@pytest.fixture
+def abfs_sandbox(azurite: str, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """An empty sandbox in a container of the Azure emulator."""
+    import fsspec
+
+    container = uuid.uuid4().hex[:12]
+    fsspec.filesystem("abfs", connection_string=azurite).mkdir(container)
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite)
+    return Sandbox(f"abfs://{container}/shop")
+
+
+@pytest.fixture(params=["memory", "sftp", pytest.param("abfs", marks=pytest.mark.slow)])
 def remote(request: pytest.FixtureRequest) -> Sandbox:
     """An empty sandbox on each kind of file system that fsspec speaks and that can be had here."""
     return request.getfixturevalue(f"{request.param}_sandbox")

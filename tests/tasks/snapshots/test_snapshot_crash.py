@@ -17,6 +17,7 @@ import pytest
 from prefect_synth.tasks.snapshots.retention import Retention
 
 PART = 5 << 20
+SERVER_KILLS = 6
 FOREIGN_FOLDERS = ("snapshots/theirs-0badcafe/", "elsewhere/")
 FOREIGN = (
     "notes.txt",
@@ -189,18 +190,18 @@ def test_a_killed_server_loses_nothing_that_was_published(
     crashes = Crashes(mortal_sandbox, children, make_marked, seed=6)
     foreign, uploads = _plant(crashes.store)
     outcomes = []
-    for number in range(8):
+    for number in range(SERVER_KILLS):
         mark = 3 * (number + 2)
         shop = crashes.make(mark)
         child = crashes._start(mark, shop)
         child.until("ready")
-        time.sleep(crashes.seconds[1] * number / 7)
+        time.sleep(crashes.seconds[1] * number / SERVER_KILLS)
         mortal_server.kill()
         mortal_server.start()
         outcomes.append(child.until("done", "failed").partition(":")[0])
         crashes.publish(mark, shop)
     counts = crashes.stop()
     _assert_clean(crashes, foreign, uploads)
-    print(f"\nserver killed: {json.dumps({**counts, 'kills': 8, 'clients': outcomes})}")
+    print(f"\nserver killed: {json.dumps({**counts, 'kills': SERVER_KILLS, 'clients': outcomes})}")
     assert counts["torn"] == []
-    assert counts["reads"] > 8
+    assert counts["reads"] > SERVER_KILLS

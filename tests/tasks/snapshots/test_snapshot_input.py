@@ -110,7 +110,9 @@ def test_a_store_does_not_show_its_secrets(wrap):
     assert "hush" not in f"{store!r} {store} {store.backend!r}"
 
 
-@pytest.mark.parametrize("url", ["{}/a b", "file://{}/a%20b", "file://localhost{}/a%20b"])
+@pytest.mark.parametrize(
+    "url", ["{}/a b", "file://{}/a%20b", "file://localhost{}/a%20b", "local://{}/a%20b"]
+)
 def test_a_folder_can_be_given_as_path_or_as_address(tmp_path, make_shop, url):
     """All forms of an address mean the same folder."""
     snapshot = open_store(url.format(tmp_path)).publish("run-1", make_shop(), {})

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import fsspec
 import pytest
 from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import known_implementations
 
@@ -22,6 +23,7 @@ from prefect_synth.tasks.snapshots.errors import (
     SandboxUnsafeError,
 )
 from prefect_synth.tasks.snapshots.lock_object import LockObject
+from prefect_synth.tasks.snapshots.remote_files import creates_exclusively
 from prefect_synth.tasks.snapshots.retention import Garbage, Retention
 from prefect_synth.tasks.snapshots.store import open_store
 
@@ -242,6 +244,12 @@ def test_a_file_system_that_cannot_create_exclusively_is_refused(kind, message, 
         assert published.snapshot_id == reader.latest().snapshot_id
     finally:
         MemoryFileSystem().rm("/lab", recursive=True)
+
+
+def test_fsspecs_own_local_files_are_not_trusted_with_creation():
+    """They look first and write then; `file://` and `local://` are a folder of our own instead."""
+    assert not creates_exclusively(LocalFileSystem())
+    assert creates_exclusively(MemoryFileSystem())
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch):
