@@ -283,6 +283,8 @@ def test_settings_of_tables_and_columns_hold(shop: Any) -> None:
         "copy", "independent", "copula"
     ]  # fmt: skip
     assert "the budget is 0.0" in outcome.tables["order_items"].reason
+    said = [table(outcome, name).schema.metadata for name in ("products", "orders")]
+    assert [m[b"prefect_synth.synthetic"] for m in said] == [b"false", b"true"]
     with duckdb.connect(str(shop.warehouse), read_only=True) as warehouse:
         real = warehouse.sql("FROM products").fetchall()
     assert sorted(real) == sorted(
