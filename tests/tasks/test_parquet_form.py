@@ -97,6 +97,29 @@ def test_an_empty_table_is_a_file_that_says_what_it_is(tmp_path: Path) -> None:
     assert b"prefect_synth.synthetic" in pq.read_schema(tmp_path / "t.parquet").metadata
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.string_view(),
+        pa.float16(),
+        pa.duration("us"),
+        pa.time64("ns"),
+        pa.decimal256(60, 2),
+        pa.null(),
+        pa.map_(pa.string(), pa.list_(pa.int8())),
+        pa.list_(pa.string(), 2),
+    ],
+    ids=str,
+)
+def test_rare_types_are_written_too(kind: pa.DataType, tmp_path: Path) -> None:
+    """Whether Arrow can count their values or not."""
+    schema = pa.schema([("x", kind)])
+    batch = pa.RecordBatch.from_arrays([pa.nulls(3, kind)], schema=schema)
+    write_published(tmp_path / "t.parquet", schema, [batch, batch], FACTS)
+    read = pq.read_table(tmp_path / "t.parquet")
+    assert (read.schema, read.num_rows) == (schema, 6)
+
+
 MEANING = Table(
     "orders",
     {"id": Column("id", "id", source_type="BIGINT", comment="Its number"), "kind": Column("kind")},
