@@ -10,7 +10,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from prefect_synth.flows.pytest_settings import SynthRun
     from prefect_synth.tasks.snapshots.reading_snapshot import Snapshot
     from prefect_synth.tasks.testing.databases import LoadedDatabase
+    from prefect_synth.tasks.testing.source import Found
     from prefect_synth.tasks.testing.tables import SynthTables
 
-Opened = TypeVar("Opened")
+Result = TypeVar("Result")
 
 _told = pytest.StashKey[dict[str, None]]()
 """What the end of the report says; a dictionary, since many workers say the same."""
@@ -86,11 +87,15 @@ def pytest_testnodedown(node: Any) -> None:
 @pytest.fixture(scope="session")
 def synth_snapshot(request: pytest.FixtureRequest) -> Snapshot:
     """The snapshot: its name, manifest, metadata, tables and files."""
+    __tracebackhide__ = True
     run = _run(request.config)
-    with _clear_errors(run):
+
+    def find() -> Found:
         from prefect_synth.tasks.testing.source import find_snapshot
 
-        found = find_snapshot(run.sandbox, run.endpoint_url, run.snapshot.text, _shared(request))
+        return find_snapshot(run.sandbox, run.endpoint_url, run.snapshot.text, _shared(request))
+
+    found = _clearly(run, find)
     for note in found.notes:
         request.config.stash[_told][note] = None
     return found.snapshot
@@ -117,25 +122,22 @@ def _synth_loaded(
         tables = run.tables or None
         return loaded_database(run.database, synth_snapshot, Path(folder), tables, worker)
 
-    with (
-        tempfile.TemporaryDirectory(prefix="synth-") as folder,
-        _opened(run, lambda: load(folder)) as loaded,
-    ):
-        yield loaded
+    with tempfile.TemporaryDirectory(prefix="synth-") as folder:
+        yield from _opened(run, lambda: load(folder))
 
 
 @pytest.fixture(scope="session")
 def synth_db(request: pytest.FixtureRequest, _synth_loaded: LoadedDatabase) -> Iterator[str]:
     """The URL of a database that holds the snapshot; one for all tests of a process."""
-    with _opened(_run(request.config), _synth_loaded.copy) as url:
-        yield url
+    __tracebackhide__ = True
+    yield from _opened(_run(request.config), _synth_loaded.copy)
 
 
 @pytest.fixture
 def synth_db_copy(request: pytest.FixtureRequest, _synth_loaded: LoadedDatabase) -> Iterator[str]:
     """The URL of a database that this test has for itself, and may change from anywhere."""
-    with _opened(_run(request.config), _synth_loaded.copy) as url:
-        yield url
+    __tracebackhide__ = True
+    yield from _opened(_run(request.config), _synth_loaded.copy)
 
 
 @pytest.fixture
@@ -147,8 +149,7 @@ def synth_engine(request: pytest.FixtureRequest, synth_db: str) -> Iterator[Engi
 
         return undone(synth_db)
 
-    with _opened(_run(request.config), open_engine) as engine:
-        yield engine
+    yield from _opened(_run(request.config), open_engine)
 
 
 @pytest.fixture
@@ -189,22 +190,19 @@ def _shared(request: pytest.FixtureRequest) -> Path | None:
     return folders.getbasetemp().parent
 
 
-@contextmanager
 def _opened(
-    run: SynthRun, open_it: Callable[[], AbstractContextManager[Opened]]
-) -> Iterator[Opened]:
+    run: SynthRun, open_it: Callable[[], AbstractContextManager[Result]]
+) -> Iterator[Result]:
     """Open something for tests, and close it afterwards, with clear errors both times."""
+    __tracebackhide__ = True
     with ExitStack() as stack:
-        with _clear_errors(run):
-            opened = stack.enter_context(open_it())
+        opened = _clearly(run, lambda: stack.enter_context(open_it()))
         yield opened
-        with _clear_errors(run):
-            stack.close()
+        _clearly(run, stack.close)
 
 
-@contextmanager
-def _clear_errors(run: SynthRun) -> Iterator[None]:
-    """Tell what is ours as pytest tells a mistake of its user: in a sentence, with a remedy.
+def _clearly(run: SynthRun, work: Callable[[], Result]) -> Result:
+    """Do something of ours, and tell what is wrong as pytest tells a mistake of its user.
 
     Warnings of libraries are theirs: they are no errors here even where tests make them errors.
     """
@@ -212,7 +210,7 @@ def _clear_errors(run: SynthRun) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield
+            return work()
     except Exception as error:
         from prefect_synth.flows.failures import explain, is_ours
 
