@@ -20,10 +20,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from prefect_synth.tasks.snapshots.backend import StoredObject
 from prefect_synth.tasks.snapshots.errors import SandboxConflictError
-from prefect_synth.tasks.snapshots.remote_files import RemoteFiles
+
+if TYPE_CHECKING:  # the files lock themselves by this
+    from prefect_synth.tasks.snapshots.remote_files import RemoteFiles
 
 LOCKS = ".lock/"
 _RELEASED = b'{"released": true}\n'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +20,7 @@ from prefect_synth.tasks.snapshots.errors import (
     SandboxPermissionError,
     SandboxUnreachableError,
 )
-from prefect_synth.tasks.snapshots.lock_object import LockObject
-from prefect_synth.tasks.snapshots.remote_files import ProcessFiles, RemoteFiles
+from prefect_synth.tasks.snapshots.remote_files import ProcessFiles, RemoteFiles, token_of
 from prefect_synth.tasks.snapshots.renamed_files import RenamedFiles
 
 _CHUNK = 4 << 20
@@ -64,22 +62,17 @@ class RemoteBackend:
             return self._files.create(key, content)
 
     def compare_and_swap(self, key: str, content: bytes, token: str | None) -> bool:
-        """Replace a small file if it is still as `token` says, holding the sandbox's lock."""
+        """Replace a small file if it is still as `token` says: by the store itself, or a lock."""
         if token is None:
             return self.put_new(key, content)
-        with self._clear_errors("write"), LockObject(self._files).held() as lock:
-            current = self.read_with_token(key)
-            # a holder that was too slow gives up; the caller reads again and decides anew
-            if current is None or current[1] != token or not lock.still():
-                return False
-            self._files.replace(key, content)
-        return True
+        with self._clear_errors("write"):
+            return self._files.replace_if(key, content, token)
 
     def read_with_token(self, key: str) -> tuple[bytes, str] | None:
         """Return a small file and the hash of exactly these bytes."""
         with self._clear_errors("read"):
             content = self._files.read(key)
-        return None if content is None else (content, hashlib.sha256(content).hexdigest())
+        return None if content is None else (content, token_of(content))
 
     def chunks(self, key: str) -> Iterator[bytes]:
         """Yield a file's bytes in bounded pieces."""
@@ -130,6 +123,10 @@ def _open_files(url: str) -> RemoteFiles:
     protocols = (files.protocol,) if isinstance(files.protocol, str) else files.protocol
     if "sftp" in protocols:
         return RenamedFiles(files, root, url)
+    if "abfs" in protocols:
+        from prefect_synth.tasks.snapshots.azure_files import AzureFiles
+
+        return AzureFiles(files, root, url)
     if "memory" in protocols:
         return ProcessFiles(files, root, url)
     return RemoteFiles(files, root, url)

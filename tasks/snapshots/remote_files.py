@@ -1,11 +1,12 @@
 """Small and large files on any file system that fsspec knows: created once, replaced whole.
 
-Three ways to do that, by what a file system is:
+Four ways to do that, by what a file system is:
 
-* an object store (`gs`, `abfs`, ...): objects appear whole, and `pipe_file(mode="create")` is a
+* an object store (`gs`, ...): objects appear whole, and `pipe_file(mode="create")` is a
   conditional request to the server;
-* `sftp`: files are written aside and renamed; SFTP's plain rename is refused where the target is,
-  and OpenSSH's posix-rename replaces it atomically;
+* `abfs`, in `azure_files`: the same, and it replaces conditionally too, so it needs no lock;
+* `sftp`, in `renamed_files`: files are written aside and renamed; SFTP's plain rename is refused
+  where the target is, and OpenSSH's posix-rename replaces it atomically;
 * `memory`: this process alone, so a lock in this process is enough.
 
 fsspec's own default for `mode="create"` looks first and writes then, which two writers can both do;
@@ -14,6 +15,7 @@ a file system that inherits it can be read and not be published to.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -26,6 +28,7 @@ from fsspec.asyn import AsyncFileSystem
 
 from prefect_synth.tasks.snapshots.backend import StoredObject, UnfinishedUpload
 from prefect_synth.tasks.snapshots.errors import SandboxUnsafeError
+from prefect_synth.tasks.snapshots.lock_object import LockObject
 
 _MOMENTS = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
 _ONE_AT_A_TIME = threading.Lock()
@@ -66,6 +69,16 @@ class RemoteFiles:
     def replace(self, key: str, content: bytes) -> None:
         """Write a small file; readers see the old one or the new one."""
         self.files.pipe_file(self.path(key), content)
+
+    def replace_if(self, key: str, content: bytes, token: str) -> bool:
+        """Replace a small file if its content is still the one of this token, under a lock."""
+        with LockObject(self).held() as lock:
+            current = self.read(key)
+            # a holder that was too slow gives up; the caller reads again and decides anew
+            if current is None or token_of(current) != token or not lock.still():
+                return False
+            self.replace(key, content)
+        return True
 
     def upload(self, path: Path, key: str) -> None:
         """Copy a local file; it appears whole."""
@@ -122,6 +135,11 @@ class ProcessFiles(RemoteFiles):
         """Create a file while no other thread does."""
         with _ONE_AT_A_TIME:
             return super().create(key, content)
+
+
+def token_of(content: bytes) -> str:
+    """Return what tells one content of a small file from every other."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def creates_exclusively(files: AbstractFileSystem) -> bool:

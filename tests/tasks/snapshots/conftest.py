@@ -250,7 +250,8 @@ def abfs_sandbox(azurite: str, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     container = uuid.uuid4().hex[:12]
     fsspec.filesystem("abfs", connection_string=azurite).mkdir(container)
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite)
-    return Sandbox(f"abfs://{container}/shop")
+    environ = {"AZURE_STORAGE_CONNECTION_STRING": azurite}
+    return Sandbox(f"abfs://{container}/shop", environ=environ)
 
 
 @pytest.fixture(params=["memory", "sftp", pytest.param("abfs", marks=pytest.mark.slow)])
