@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 from prefect_synth.tasks.snapshots.backend import Backend
 from prefect_synth.tasks.snapshots.errors import SandboxError, SnapshotCacheError
 from prefect_synth.tasks.snapshots.naming import LATEST, MANIFEST, SNAPSHOTS, snapshot_folder
-from prefect_synth.tasks.snapshots.reading_eviction import evict, locked, touch
+from prefect_synth.tasks.snapshots.reading_eviction import evict, locked, sweep, touch
 from prefect_synth.tasks.snapshots.reading_files import (
     damaged,
     fault_of,
@@ -116,6 +116,7 @@ class CachedFiles:
         return path
 
     def _fetch(self, snapshot_id: str, file: Mapping[str, Any], path: Path) -> None:
+        sweep(path)
         digest, size = hashlib.sha256(), 0
         with _written_aside(path) as opened:
             for chunk in self._chunks(snapshot_id, file):

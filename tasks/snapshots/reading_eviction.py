@@ -47,6 +47,14 @@ def evict(snapshots: Path) -> None:
                 _delete(folder)
 
 
+def sweep(path: Path) -> None:
+    """Delete what processes that were killed left while they wrote this file."""
+    with suppress(OSError):
+        for left in path.parent.glob(f".{path.name}.*"):
+            if left.stat().st_mtime < time.time() - _IN_USE_SECONDS:
+                left.unlink()
+
+
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
     """Hold a lock; the kernel lets go when the process dies."""

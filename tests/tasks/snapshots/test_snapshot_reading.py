@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
@@ -242,9 +243,13 @@ def test_a_damaged_cached_file_is_fetched_again(bucket: Any, cache: Path) -> Non
     snapshot = prefect_synth.snapshots(bucket.url, **bucket.options).latest()
     orders = snapshot.table("public.orders")
     part = the_only(cache, "part-00000.parquet")
+    left = part.with_name(f".{part.name}.left-by-a-killed-process")
+    left.touch()
+    os.utime(left, (0, 0))
     for damage in (b"", b"x" * part.stat().st_size):
         part.write_bytes(damage)
         assert snapshot.table("public.orders") == orders
+    assert not left.exists()
     the_only(cache, "manifest.json").write_text("{")
     the_only(cache, "latest.json").write_text("{")
     assert prefect_synth.snapshots(bucket.url, **bucket.options).latest() == snapshot
@@ -302,8 +307,6 @@ def test_only_the_last_used_snapshots_stay_cached(
     s3_sandbox: Any, make_shop: Callable[..., Files], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cache does not grow for ever, and what is in use is not taken away."""
-    import os
-
     monkeypatch.setenv("PREFECT_SYNTH_CACHE_SNAPSHOTS", "2")
     store, reader = s3_sandbox.open(), prefect_synth.snapshots(s3_sandbox.url, **s3_sandbox.options)
     names = [store.publish(f"run-{mark}", make_shop(mark), {}).snapshot_id for mark in range(4)]
