@@ -77,9 +77,11 @@ def keep_feed(project: str, target: str, result: FeedResult) -> None:
 
 def announce_place(project: str, snapshot: SnapshotRef) -> None:
     """Leave the place of the published snapshot under the key `<project>-snapshot`."""
+    sandbox = snapshot.url.rpartition("/snapshots/")[0]
     create_markdown_artifact(
         f"# Snapshot {snapshot.snapshot_id}\n\n`{snapshot.url}`\n\n"
-        f'```python\npd.read_parquet("{snapshot.url}/<table>")\n```\n',
+        f'```python\nprefect_synth.snapshots("{sandbox}").get("{snapshot.snapshot_id}")'
+        f'.table("<table>")\npd.read_parquet("{snapshot.url}/<table>")  # the same\n```\n',
         key=f"{project}-snapshot",
         description=f"Where the latest snapshot of {project} is",
     )
