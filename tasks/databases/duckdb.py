@@ -161,7 +161,7 @@ class DuckdbTarget:
                 following = highest(job, table, f.name) + 1
                 self.raw.execute(f"CREATE OR REPLACE SEQUENCE {sequence} START {following}")
         keys = [*ddl.keys(_SPELLING, table), *self._foreign_keys(job, table)]
-        self.raw.execute(ddl.create_table(_SPELLING, table, keys))
+        self.raw.execute(ddl.create_table(DuckdbSpelling(job.plan), table, keys))
         for statement in comments(table):
             self.raw.execute(statement)
 

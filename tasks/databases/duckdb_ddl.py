@@ -9,7 +9,7 @@ import pyarrow as pa
 from prefect_synth.synth.metadata import Column
 from prefect_synth.tasks.databases import ddl
 from prefect_synth.tasks.databases.plain import is_binary, is_list
-from prefect_synth.tasks.databases.plan import Place, PlannedTable
+from prefect_synth.tasks.databases.plan import Place, Plan, PlannedTable
 from prefect_synth.tasks.warehouses.catalogue import quote
 
 _SIMPLE = {
@@ -61,7 +61,13 @@ def _timestamp(kind: pa.DataType) -> str:
 
 @dataclass(frozen=True)
 class DuckdbSpelling:
-    """DuckDB's definitions."""
+    """DuckDB's definitions.
+
+    Args:
+        plan: What is fed: a foreign key's column has its parent's type.
+    """
+
+    plan: Plan | None = None
 
     def quoted(self, name: str) -> str:
         """A name as an identifier."""
@@ -69,13 +75,14 @@ class DuckdbSpelling:
 
     def column(self, table: PlannedTable, column: Column, field: pa.Field) -> str:
         """A column's definition."""
-        kind = type_of(field.type)
+        source, name = self.plan.source(table, field.name) if self.plan else (table, field.name)
+        kind = type_of(source.schema.field(name).type)
         if column.categories and column.sdtype != "id" and pa.types.is_string(field.type):
             kind = f"ENUM({', '.join(map(ddl.literal, column.categories))})"
         numbered = ""
         if is_numbered(column, field):
-            name = ddl.at(self, sequence_of(table, field.name))
-            numbered = f" DEFAULT nextval({ddl.literal(name)})"
+            sequence = ddl.at(self, sequence_of(table, field.name))
+            numbered = f" DEFAULT nextval({ddl.literal(sequence)})"
         required = " NOT NULL" if ddl.is_required(table, column) else ""
         return f"{quote(field.name)} {kind}{numbered}{required}"
 

@@ -69,11 +69,8 @@ class MysqlSpelling:
         comment = f" COMMENT {literal(column.comment)}" if column.comment else ""
         return f"{quoted(field.name)} {self._type(table, field.name)}{required}{numbered}{comment}"
 
-    def _type(self, table: PlannedTable, name: str, seen: frozenset[str] = frozenset()) -> str:
-        for key in self.plan.parents(table.name):
-            if name in key.child_columns and key.parent not in seen | {table.name}:
-                parent = key.parent_columns[key.child_columns.index(name)]
-                return self._type(self.plan[key.parent], parent, seen | {table.name})
+    def _type(self, table: PlannedTable, name: str) -> str:
+        table, name = self.plan.source(table, name)
         column, kind = ddl.column_of(table, name), table.schema.field(name).type
         if column.categories and column.sdtype != "id" and pa.types.is_string(kind):
             return f"ENUM({', '.join(map(literal, column.categories))})"

@@ -70,6 +70,22 @@ class Plan:
         """The foreign keys of a table."""
         return tuple(key for key in self.foreign_keys if key.child == name)
 
+    def source(self, table: PlannedTable, column: str) -> tuple[PlannedTable, str]:
+        """The column that a foreign key's column takes its values from, through any depth.
+
+        Some databases want both to have one type.
+        """
+        seen = {table.name}
+        while True:
+            for key in self.parents(table.name):
+                if column in key.child_columns and key.parent not in seen:
+                    column = key.parent_columns[key.child_columns.index(column)]
+                    table = self[key.parent]
+                    seen.add(table.name)
+                    break
+            else:
+                return table, column
+
     def closing(self) -> frozenset[Relationship]:
         """The foreign keys whose parent comes later: they close a cycle."""
         position = {table.name: place for place, table in enumerate(self.tables)}
