@@ -35,6 +35,7 @@ suites = typer.Typer(help="What must hold of each table, as files.", no_args_is_
 app.add_typer(suites, name="suites")
 
 Mode = Literal["replace", "append", "upsert"]
+Oversampling = Literal["smote", "smotenc", "adasyn"]
 MetadataOption = Annotated[
     Path | None, typer.Option("--metadata", help="Metadata as JSON, in our form or in SDV's.")
 ]
@@ -294,6 +295,33 @@ def feed(
             feed_targets(project, target, wanted, quiet=as_json)
             if to is None
             else feed_url(place, to, wanted)
+        ),
+    )
+
+
+@app.command()
+def oversample(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Table whose real rows to take.")],
+    column: Annotated[str, typer.Option("--column", help="Column of the classes.")],
+    method: Annotated[Oversampling, typer.Option("--method", help="How.")] = "smotenc",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Name of the Parquet file, in private staging.")
+    ] = None,
+    features: Annotated[
+        list[str] | None, typer.Option("--feature", help="Column to use; all that can be.")
+    ] = None,
+    neighbours: Annotated[int, typer.Option(min=1, help="Real rows to lie towards.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of every draw.")] = 0,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Oversample real rows by SMOTE or its like, inside private staging; never published."""
+    from prefect_synth.flows.commands.oversample import oversample_table
+
+    respond(
+        as_json,
+        lambda: oversample_table(
+            project, table, column, method, out, features or (), neighbours, seed
         ),
     )
 

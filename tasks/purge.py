@@ -12,6 +12,7 @@ from pathlib import Path
 
 from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.family import Family, PurgeError, family_of
+from prefect_synth.tasks.oversampled import FOLDER
 from prefect_synth.tasks.references import file_fingerprint
 from prefect_synth.tasks.staged_rows import staged_files, without_rows
 from prefect_synth.tasks.staged_run import StagedRun
@@ -22,7 +23,7 @@ __all__ = ["PurgeError", "Purged", "purge_parts", "purge_subject"]
 
 _STAYS = frozenset({"lock", ".gitignore"})
 _PARTS = {
-    "runs": ("runs", "errors", "published", "quarantine"),
+    "runs": ("runs", "errors", "published", "quarantine", FOLDER),
     "models": ("models", "extensions", "results"),
     "pseudonyms": ("pseudonyms.key",),
 }
@@ -108,6 +109,7 @@ def purge_subject(staging: Staging, table: str, key: tuple[str, ...]) -> Purged:
         _forget_refused(staging, innocent, done)
         if done.touched:
             done.profiles += int(_delete(staging.last_profiles))
+            _delete(staging.root / FOLDER)
     return done
 
 

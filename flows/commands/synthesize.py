@@ -26,7 +26,9 @@ from prefect_synth.synth.hierarchy.links import OnOrphan
 from prefect_synth.synth.hierarchy.sampling import Sampler
 from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.synth.hierarchy.summary import summarize
+from prefect_synth.synth.interpolated import is_marked
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metrics.sources import read_schema
 from prefect_synth.synth.registry import SYNTHESIZERS, resolve
 from prefect_synth.synth.row_models.factory import load_library
 from prefect_synth.tasks.parquet_form import FileFacts, write_published
@@ -151,6 +153,13 @@ def _check_names(request: Request, metadata: Metadata) -> None:
             raise RequestError(
                 f"The table '{name}' {role}, but there is no such table. "
                 f"Tables: {', '.join(metadata.tables)}."
+            )
+    files = find_tables(request.data)
+    for name in request.keep:
+        if is_marked(read_schema(files[name])):
+            raise RequestError(
+                f"The rows of '{name}' are laid between real ones (SMOTE or its like), so they "
+                "cannot be kept. Leave out --keep."
             )
     if request.unit in request.keep:
         raise RequestError(

@@ -15,6 +15,7 @@ import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
 from prefect_synth.synth.errors import ContractError
+from prefect_synth.synth.interpolated import is_marked
 from prefect_synth.synth.metadata import Column, Table
 
 MOST_ROWS = 10_000
@@ -73,7 +74,7 @@ def read_pins(path: Path, file: str, table: Table, schema: pa.Schema) -> Pins:
 def _read(path: Path, nothing: Pins) -> tuple[pa.Table, bool]:
     try:
         if path.suffix.lower() in (".parquet", ".pq"):
-            return pq.read_table(path), False
+            return _unmarked(pq.read_table(path), nothing), False
         text = path.read_text(encoding="utf-8-sig")
         raw = pv.read_csv(
             pa.BufferReader(text.encode()),
@@ -84,6 +85,15 @@ def _read(path: Path, nothing: Pins) -> tuple[pa.Table, bool]:
         kind = "Parquet" if path.suffix.lower() in (".parquet", ".pq") else "CSV in UTF-8"
         raise nothing.wrong(f"the file is no {kind} ({type(error).__name__}).") from None
     return raw, len(text.splitlines()) == raw.num_rows + 1
+
+
+def _unmarked(raw: pa.Table, nothing: Pins) -> pa.Table:
+    if is_marked(raw.schema):
+        raise nothing.wrong(
+            "its rows are laid between real ones (SMOTE or its like), and are real data: they "
+            "cannot be pinned."
+        )
+    return raw
 
 
 def _as_text(text: str) -> pv.ConvertOptions:

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from prefect_synth.synth.interpolated import is_marked
 from prefect_synth.tasks.snapshots.errors import SandboxError
 from prefect_synth.tasks.snapshots.naming import MANIFEST, checked_name, folder_names
 from prefect_synth.tasks.snapshots.records import encode, utc_text
@@ -118,11 +119,18 @@ def _table_facts(table: str, path: Path, folder: str) -> dict[str, Any]:
 def _rows_and_schema(table: str, path: Path) -> tuple[int, pa.Schema]:
     try:
         with pq.ParquetFile(path) as file:
-            return file.metadata.num_rows, file.schema_arrow
+            rows, schema = file.metadata.num_rows, file.schema_arrow
     except (pa.ArrowInvalid, OSError) as error:
         raise SandboxError(
             f"Table {table!r} cannot be published: {path} is not a readable Parquet file."
         ) from error
+    if is_marked(schema):
+        raise SandboxError(
+            f"Table {table!r} cannot be published: the rows of {path.name} are laid between real "
+            "ones (SMOTE or its like), and are real data. Publish a balanced table instead "
+            "(`balance` in synth.yaml)."
+        )
+    return rows, schema
 
 
 def _file_facts(path: Path) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 from prefect_synth.flows.cli import app
 from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.synth.errors import ContractError
+from prefect_synth.tasks.snapshots.errors import SandboxError
 from prefect_synth.tasks.snapshots.store import open_store
 
 pytestmark = pytest.mark.usefixtures("prefect_url")
@@ -150,3 +153,21 @@ def test_a_balance_that_cannot_be_is_refused(shop: Any) -> None:
     with pytest.raises(ContractError, match=r"the key \(order_id, line_no\) ties rows"):
         shop.refresh()
     assert shop.latest() is None
+
+
+def test_real_rows_are_oversampled_in_private_staging_alone(shop: Any) -> None:
+    """The command reads what the last refresh staged, and nothing of it can be published."""
+    shop.configure("staging: {keep_runs: 1}\n")
+    shop.refresh()
+    command = ["oversample", "orders", "--column", "status", "--method", "smote", "--json"]
+    result = CliRunner().invoke(app, [*command, "--project", str(shop.file)])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["after"][0] == found["after"][-1] == found["before"][0]
+    file = Path(found["file"])
+    assert file.is_relative_to(shop.staging)
+    with pytest.raises(SandboxError, match="laid between real"):
+        open_store(str(shop.sandbox)).publish("by-hand", {"orders": file}, {})
+    command += ["--out", str(shop.sandbox / "orders.parquet")]
+    refused = CliRunner().invoke(app, [*command, "--project", str(shop.file)])
+    assert (refused.exit_code, "private staging" in refused.stdout) == (2, True)
