@@ -166,8 +166,8 @@ def test_verify_names_every_kind_of_damage(store, make_shop):
     store.backend.delete(f"{folder}public.orders/part-00000.parquet")
     assert store.verify(snapshot_id) == [
         "public.orders/part-00000.parquet is missing",
-        "changed.bin has another sha256",
         f"cut.bin has 1 bytes, the manifest says {size}",
+        "changed.bin has another sha256",
         "strange.bin is not in the manifest",
     ]
 
