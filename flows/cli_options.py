@@ -14,7 +14,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON
 SnapshotArgument = Annotated[str, typer.Argument(help="Name of the snapshot, or 'latest'.")]
 SandboxOption = Annotated[
     str | None,
-    typer.Option("--sandbox", help="A folder or s3://bucket/prefix, instead of a project file."),
+    typer.Option("--sandbox", help="A sandbox's address, instead of a project file."),
 ]
 EndpointOption = Annotated[
     str | None, typer.Option("--endpoint-url", help="S3 server of --sandbox, if not Amazon's.")

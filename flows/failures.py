@@ -47,6 +47,7 @@ EXIT_CODES = {
     "tasks.snapshots.errors.FixtureFolderError": CONFIGURATION,
     "tasks.snapshots.errors.SandboxConflictError": CONNECTION,
     "tasks.snapshots.errors.SandboxCredentialsError": CONNECTION,
+    "tasks.snapshots.errors.SandboxDocumentError": CONNECTION,
     "tasks.snapshots.errors.SandboxDependencyError": CONFIGURATION,
     "tasks.snapshots.errors.SandboxError": CONNECTION,
     "tasks.snapshots.errors.SandboxFullError": CONNECTION,

@@ -41,7 +41,7 @@ class Sandbox(Block):
     Block holding the address and keys of a sandbox bucket.
 
     Args:
-        url: A folder, or s3://bucket/prefix.
+        url: A folder, s3://bucket/prefix, or another address of docs/snapshots.md.
         endpoint_url: Address of an S3 server that is not Amazon's.
         key: Access key; without it the environment's own credentials are used.
         secret: Secret key that belongs to the access key.
@@ -61,7 +61,7 @@ class Sandbox(Block):
     _block_type_slug: ClassVar[str | None] = "synth-sandbox"
     _documentation_url: ClassVar[HttpUrl | None] = _BLOCKS_GUIDE
 
-    url: str = Field(description="A folder, or s3://bucket/prefix.")
+    url: str = Field(description="A folder, s3://bucket/prefix, or another address.")
     endpoint_url: str | None = Field(
         None, description="Address of an S3 server that is not Amazon's."
     )

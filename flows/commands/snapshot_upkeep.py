@@ -13,6 +13,7 @@ from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.commands.sandbox_place import SandboxPlace, resolve_snapshot
 from prefect_synth.flows.failures import GATE_FAILED
 from prefect_synth.tasks.snapshots.manifest import manifest_files
+from prefect_synth.tasks.snapshots.naming import MANIFEST
 
 
 def verify_snapshot(place: SandboxPlace, snapshot: str) -> Answer:
@@ -27,14 +28,16 @@ def verify_snapshot(place: SandboxPlace, snapshot: str) -> Answer:
     """
     sandbox = place.open()
     name = resolve_snapshot(sandbox, snapshot)
-    files = list(manifest_files(sandbox.show(name)))
+    differences = sandbox.verify(name)
+    readable = not any(text.startswith(MANIFEST) for text in differences)
+    files = list(manifest_files(sandbox.show(name))) if readable else []
     document = {
         "snapshot_id": name,
         "files": len(files),
         "bytes": sum(int(file["bytes"]) for file in files),
-        "differences": sandbox.verify(name),
+        "differences": differences,
     }
-    code = GATE_FAILED if document["differences"] else 0
+    code = GATE_FAILED if differences else 0
     return Answer(document, lambda console: _show_verified(console, document), code)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from azure.core import MatchConditions
-from azure.core.exceptions import ResourceModifiedError
-
 from prefect_synth.tasks.snapshots.remote_files import RemoteFiles, token_of
 
 
@@ -17,6 +14,10 @@ class AzureFiles(RemoteFiles):
         The ETag is asked for before the content: if the content is right and the ETag still holds
         when the new one arrives, nothing has come between.
         """
+        # here, because the library is an extra and this file must be importable without it
+        from azure.core import MatchConditions
+        from azure.core.exceptions import ResourceModifiedError
+
         path = self.path(key)
         self.files.invalidate_cache()
         try:

@@ -10,6 +10,7 @@
   + SandboxFullError          no space left
   + SandboxUnsafeError        the store cannot write conditionally
   + SandboxConflictError      another process was in the way
+  + SandboxDocumentError      a file of the protocol cannot be read
   + SnapshotNotFoundError     no such snapshot
   + SnapshotContentError      it has no such table or column
   + SnapshotDamagedError      a file is not as the manifest says
@@ -60,6 +61,10 @@ class SandboxUnsafeError(SandboxError):
 
 class SandboxConflictError(SandboxError):
     """Another process was in the way for too long, or collected this attempt."""
+
+
+class SandboxDocumentError(SandboxError):
+    """A file where one of the protocol's belongs is damaged, or somebody else's."""
 
 
 class SnapshotNotFoundError(SandboxError):

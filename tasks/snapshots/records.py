@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 from prefect_synth.tasks.snapshots.backend import Backend
-from prefect_synth.tasks.snapshots.errors import SandboxError
+from prefect_synth.tasks.snapshots.errors import SandboxDocumentError, SandboxError
 from prefect_synth.tasks.snapshots.naming import manifest_key
 
 FORMAT = 1
@@ -177,7 +177,8 @@ def read_document(backend: Backend, key: str) -> tuple[dict[str, Any], str] | No
     """Return a document and the token of exactly this version, or None if it is absent.
 
     Raises:
-        SandboxError: If the file is not ours, or of a later version of this package.
+        SandboxDocumentError: If the file is not one of the protocol's, or damaged.
+        SandboxError: If it is of a later version of this package.
     """
     found = backend.read_with_token(key)
     return None if found is None else (decode(f"{backend.url}/{key}", found[0]), found[1])
@@ -197,7 +198,7 @@ def decode(url: str, content: bytes) -> dict[str, Any]:
         document = json.loads(content)
         version = int(document["format"])
     except (ValueError, KeyError, TypeError) as error:
-        raise SandboxError(
+        raise SandboxDocumentError(
             f"{url} is not a document of prefect-synth. Move it away, or choose another prefix."
         ) from error
     if version > FORMAT:

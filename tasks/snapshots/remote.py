@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from fsspec.core import url_to_fs
 
+from prefect_synth.tasks.snapshots.azure_files import AzureFiles
 from prefect_synth.tasks.snapshots.backend import StoredObject, UnfinishedUpload
 from prefect_synth.tasks.snapshots.errors import (
     SandboxCredentialsError,
@@ -24,6 +26,7 @@ from prefect_synth.tasks.snapshots.remote_files import ProcessFiles, RemoteFiles
 from prefect_synth.tasks.snapshots.renamed_files import RenamedFiles
 
 _CHUNK = 4 << 20
+_SECRETS = re.compile(r"(?i)(\w*(?:key|sig|signature|token|password|secret))=[^;&\s]+")
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,6 @@ def _open_files(url: str) -> RemoteFiles:
     if "sftp" in protocols:
         return RenamedFiles(files, root, url)
     if "abfs" in protocols:
-        from prefect_synth.tasks.snapshots.azure_files import AzureFiles
-
         return AzureFiles(files, root, url)
     if "memory" in protocols:
         return ProcessFiles(files, root, url)
@@ -134,7 +135,8 @@ def _open_files(url: str) -> RemoteFiles:
 
 def _explained(error: Exception, url: str, action: str) -> SandboxError:
     kind, code = type(error).__name__, _status(error)
-    told = f"{kind}: {str(error).partition(chr(10))[0][:200]}"
+    text = _SECRETS.sub(r"\1=...", str(error).partition("\n")[0])
+    told = f"{kind}: {text[:200]}"
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return SandboxFullError(f"{url}: no space is left. Keep fewer snapshots (sandbox.retain).")
     if code == 401 or "authentication" in told.lower() or "Credential" in kind:

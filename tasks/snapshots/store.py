@@ -34,7 +34,7 @@ from prefect_synth.tasks.snapshots.records import (
 )
 from prefect_synth.tasks.snapshots.retention import Garbage, Retention
 from prefect_synth.tasks.snapshots.trial import try_sandbox
-from prefect_synth.tasks.snapshots.verification import differences
+from prefect_synth.tasks.snapshots.verification import damages, differences
 
 SnapshotInfos = list[SnapshotInfo]
 Names = list[str]
@@ -127,8 +127,18 @@ class SnapshotStore:
         return Catalogue(self.backend).manifest(checked_name("Snapshot", snapshot_id))
 
     def verify(self, snapshot_id: str) -> Names:
-        """Return one sentence for each file that is not as the manifest says; none is good."""
-        return differences(self.backend, self.show(snapshot_id))
+        """Return one sentence for each file that is not as it should be; none is good.
+
+        Raises:
+            SnapshotNotFoundError: If there is no such committed snapshot.
+        """
+        Catalogue(self.backend).record(checked_name("Snapshot", snapshot_id))
+        pointer = PointerFile(self.backend).read()
+        if pointer and snapshot_id in pointer.retired:
+            return differences(self.backend, self.show(snapshot_id))  # refused where half deleted
+        return damages(self.backend, snapshot_id) or differences(
+            self.backend, self.show(snapshot_id)
+        )
 
     def rollback(self, snapshot_id: str) -> SnapshotRef:
         """Point readers at this snapshot; a run committed before now cannot undo it.

@@ -7,8 +7,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefect_synth.tasks.snapshots.backend import Backend
+from prefect_synth.tasks.snapshots.errors import SandboxDocumentError
 from prefect_synth.tasks.snapshots.manifest import manifest_files
-from prefect_synth.tasks.snapshots.naming import MANIFEST, snapshot_folder
+from prefect_synth.tasks.snapshots.naming import MANIFEST, manifest_key, snapshot_folder
+from prefect_synth.tasks.snapshots.records import read_document
+
+
+def damages(backend: Backend, snapshot_id: str) -> list[str]:
+    """Return what is wrong with a snapshot's manifest itself; nothing is good.
+
+    A snapshot without any file is none: whoever reads its manifest is told so.
+    """
+    try:
+        found = read_document(backend, manifest_key(snapshot_id))
+        if found is not None:
+            list(manifest_files(found[0]))
+    except (SandboxDocumentError, KeyError, TypeError, AttributeError):
+        return [f"{MANIFEST} is damaged"]
+    left = found is None and any(backend.objects(snapshot_folder(snapshot_id)))
+    return [f"{MANIFEST} is missing"] if left else []
 
 
 def differences(backend: Backend, manifest: Mapping[str, Any]) -> list[str]:

@@ -79,6 +79,32 @@ def test_a_snapshot_is_verified_and_every_bad_file_is_named(
     assert (told["snapshot_id"], len(told["differences"])) == (name, 2)
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(None, "missing"), (b'{"format": 1', "damaged"), (b'{"format": 1}', "damaged")],
+)
+def test_a_bad_manifest_is_a_bad_file(
+    project: Path, store: SnapshotStore, orders: Path, content: bytes | None, told: str
+) -> None:
+    """Exit code 1 as for every other."""
+    [name] = publish(store, orders, 1)
+    store.backend.delete(f"snapshots/{name}/manifest.json")
+    if content:
+        store.backend.put_new(f"snapshots/{name}/manifest.json", content)
+    bad = run("verify", "--project", project)
+    assert (bad.exit_code, bad.stdout.splitlines()[0]) == (1, f"manifest.json is {told}")
+
+
+def test_a_deleted_snapshot_is_not_damaged_but_gone(
+    project: Path, store: SnapshotStore, orders: Path
+) -> None:
+    """Exit code 2: there is nothing to verify."""
+    first, _ = publish(store, orders, 2)
+    store.retain(last=1)
+    gone = run("verify", first, "--project", project)
+    assert (gone.exit_code, "deleted by retention" in gone.stderr) == (2, True)
+
+
 def test_a_pin_is_set_shown_and_taken_away(
     project: Path, store: SnapshotStore, orders: Path
 ) -> None:

@@ -20,6 +20,7 @@ from prefect_synth.tasks.snapshots.errors import (
     SandboxConflictError,
     SandboxCredentialsError,
     SandboxDependencyError,
+    SandboxError,
     SandboxUnreachableError,
     SandboxUnsafeError,
 )
@@ -244,6 +245,24 @@ def test_a_file_system_that_cannot_create_exclusively_is_refused(kind, message, 
         assert published.snapshot_id == reader.latest().snapshot_id
     finally:
         MemoryFileSystem().rm("/lab", recursive=True)
+
+
+class Chatty(Pretender):
+    """A file system whose errors quote what they were asked with."""
+
+    protocol = "chatty"
+
+    def cat_file(self, path, start=None, end=None, **kwargs):
+        raise OSError(f"GET /{path}?sv=1&sig=hush%2B failed; AccountKey=hush==;Next=1 token=hush")
+
+
+def test_an_error_that_quotes_a_secret_is_told_without_it():
+    """Whatever a library says, its keys are taken out."""
+    fsspec.register_implementation("chatty", Chatty, clobber=True)
+    with pytest.raises(SandboxError) as caught:
+        open_store("chatty://lab/shop").latest()
+    assert "hush" not in str(caught.value)
+    assert "could not read: OSError: GET /" in str(caught.value)
 
 
 def test_fsspecs_own_local_files_are_not_trusted_with_creation():
