@@ -21,6 +21,7 @@ from prefect_synth.synth.descent import tables_above
 from prefect_synth.synth.extract import extract_rows
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.sources import take_rows
+from prefect_synth.tasks.parquet_form import PublishedForm
 from prefect_synth.tasks.snapshots.errors import FixtureFolderError, SnapshotContentError
 from prefect_synth.tasks.snapshots.folder import FolderBackend
 from prefect_synth.tasks.snapshots.manifest import Draft, draft_snapshot
@@ -37,7 +38,7 @@ from prefect_synth.tasks.snapshots.pointing import PointerFile
 from prefect_synth.tasks.snapshots.publishing import commit_record
 from prefect_synth.tasks.snapshots.reading_snapshot import Snapshot
 from prefect_synth.tasks.warehouses.errors import did_you_mean
-from prefect_synth.tasks.warehouses.staging_writer import write_staged
+from prefect_synth.tasks.warehouses.staging_writer import write_parquet
 
 EXTRACT = "extract"
 """Key of the manifest that says what a fixture was taken from."""
@@ -148,7 +149,7 @@ def _lay_out(extract: Extract, folder: Path) -> str:
     paths = {name: files / f"{number}.parquet" for number, name in enumerate(sorted(extract.rows))}
     for name, path in paths.items():
         table = extract.table(name)
-        write_staged(path, table.schema, table.to_batches())
+        write_parquet(path, table.schema, table.to_batches(), PublishedForm())
     draft = draft_snapshot(paths, _facts(extract), {})
     content = _content_hash(draft)
     name = f"{_RUN}-{content[:8]}"

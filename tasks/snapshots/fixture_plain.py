@@ -10,9 +10,10 @@ from typing import Literal
 import duckdb
 import pyarrow as pa
 
+from prefect_synth.tasks.parquet_form import PublishedForm
 from prefect_synth.tasks.snapshots.fixture import Extract
 from prefect_synth.tasks.snapshots.naming import folder_names
-from prefect_synth.tasks.warehouses.staging_writer import write_staged
+from prefect_synth.tasks.warehouses.staging_writer import write_parquet
 
 PlainFormat = Literal["csv", "parquet"]
 
@@ -36,7 +37,7 @@ def write_plain(extract: Extract, out: Path, kind: PlainFormat) -> list[Path]:
     for name, file in zip(extract.rows, files, strict=True):
         table = extract.table(name)
         if kind == "parquet":
-            write_staged(file, table.schema, table.to_batches())
+            write_parquet(file, table.schema, table.to_batches(), PublishedForm())
         else:
             _write_csv(table, file)
     document = json.dumps(extract.metadata.to_dict(), indent=1, ensure_ascii=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import json
 import re
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from loaded import LOADED
 from shops import publish_shop
 
 from prefect_synth.tasks.snapshots.store import open_store
@@ -38,12 +38,6 @@ NEEDED = (
 )
 for needed in NEEDED:
     importlib.import_module(needed)
-
-MODULE = "prefect_synth.flows.pytest_plugin"
-INSTALLED = any(
-    point.value == MODULE for point in importlib.metadata.entry_points(group="pytest11")
-)
-LOADED = () if INSTALLED else ("-p", MODULE)
 
 TESTS = """
 from sqlalchemy import text

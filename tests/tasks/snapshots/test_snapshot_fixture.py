@@ -55,6 +55,18 @@ def test_a_fixture_is_a_sandbox(snapshot: Snapshot, tmp_path: Path) -> None:
         assert small.table(table).schema.equals(snapshot.table(table).schema, check_metadata=True)
 
 
+def test_its_files_say_what_they_are(snapshot: Snapshot, tmp_path: Path) -> None:
+    """What the snapshot's files say of themselves, those of the fixture say too."""
+    told = snapshot.schema("orders").with_metadata({"prefect_synth.synthetic": "true"})
+    file = tmp_path / "orders.parquet"
+    pq.write_table(snapshot.table("orders").cast(told), file)
+    tables = {n: snapshot.files(n)[0] for n in snapshot.tables} | {"orders": file}
+    store = open_store(str(tmp_path / "told"))
+    store.publish("run-1", tables, {"metadata": shop_metadata().to_dict()})
+    write_fixture(Extract.choose(snapshots(tmp_path / "told").latest(), 9), tmp_path / "data")
+    assert snapshots(tmp_path / "data").latest().schema("orders").metadata == told.metadata
+
+
 def test_its_keys_resolve(snapshot: Snapshot, tmp_path: Path) -> None:
     """Every order has its customer, every note what it is about."""
     write_fixture(Extract.choose(snapshot, 30), tmp_path / "data")

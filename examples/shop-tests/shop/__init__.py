@@ -1,0 +1,1 @@
+"""A grocery chain's loyalty programme: what households bought, and the coupons they redeem."""
