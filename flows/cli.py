@@ -240,9 +240,11 @@ def fixture(
 ) -> None:
     """Take a small extract whose foreign keys all resolve, to commit beside tests."""
     from prefect_synth.flows.commands.fixture import FixtureRequest, make_fixture
+    from prefect_synth.flows.commands.sandbox_place import SandboxPlace
 
     request = FixtureRequest(snapshot, out, rows, tuple(table or ()), root, kind)
-    respond(as_json, lambda: make_fixture(request, project, sandbox, endpoint_url))
+    place = SandboxPlace(project, sandbox, endpoint_url)
+    respond(as_json, lambda: make_fixture(request, place))
 
 
 @app.command()

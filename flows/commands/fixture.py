@@ -12,9 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from prefect_synth.flows.commands.answer import Answer
-from prefect_synth.flows.reading import open_snapshots
+from prefect_synth.flows.commands.sandbox_place import SandboxPlace
 from prefect_synth.tasks.snapshots.fixture import Extract, write_fixture
 from prefect_synth.tasks.snapshots.fixture_plain import write_plain
+from prefect_synth.tasks.snapshots.reading import snapshots_in
 
 FixtureFormat = Literal["snapshot", "csv", "parquet"]
 
@@ -40,22 +41,18 @@ class FixtureRequest:
     kind: FixtureFormat
 
 
-def make_fixture(
-    request: FixtureRequest, project: Path, sandbox: str | None, endpoint_url: str | None
-) -> Answer:
+def make_fixture(request: FixtureRequest, place: SandboxPlace) -> Answer:
     """Take a small extract out of a snapshot.
 
     Args:
         request: What was asked for.
-        project: The project file; not needed where a sandbox is named.
-        sandbox: A folder or `s3://bucket/prefix`.
-        endpoint_url: Address of an S3 server that is not Amazon's.
+        place: Where the snapshot is.
 
     Raises:
         RequestError: An option has a value that cannot be.
         SandboxError: The snapshot cannot be read, or the folder not be written.
     """
-    snapshot = open_snapshots(project, sandbox, endpoint_url).get(request.snapshot)
+    snapshot = snapshots_in(place.open()).get(request.snapshot)
     extract = Extract.choose(snapshot, request.rows, root=request.root, tables=request.tables)
     made: dict[str, Any] = {"snapshot": snapshot.snapshot_id, "out": str(request.out)}
     if request.kind == "snapshot":
