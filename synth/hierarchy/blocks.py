@@ -6,7 +6,7 @@ When the plan has chosen the parents, any block of any table is drawn alone, in 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from prefect_synth.synth.hierarchy.contexts import (
 )
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.part import Blocks, TablePart, split
+from prefect_synth.synth.hierarchy.placed import Placed, overlaid
 from prefect_synth.synth.hierarchy.polymorphic import with_owner_types
 from prefect_synth.synth.hierarchy.relations import NAMED
 from prefect_synth.synth.hierarchy.sequences import draw_sequences
@@ -43,6 +44,8 @@ class Drawn:
         blocks: The encoded rows.
         links: Rows of kept parents, by relation, where they are part of the encoded row.
         name: Names the streams of the block's draws.
+        before: The block as it was before some rows were drawn anew, where some were.
+        placed: Which rows of the block these are.
     """
 
     start: int
@@ -50,6 +53,8 @@ class Drawn:
     blocks: Blocks
     links: dict[str, Ints] = field(default_factory=dict)
     name: str = "0"
+    before: Drawn | None = None
+    placed: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Told:
         parent: Their primary parents, negative where there is none, [n].
         rows: The encoded rows.
         name: Names the streams of the block's draws.
+        placed: Rows that are drawn anew in the place of others, by their numbers in the table.
     """
 
     start: int
@@ -73,10 +79,25 @@ class Told:
     parent: Ints
     rows: Encoded
     name: str = "0"
+    placed: Placed | None = None
+
+    def now(self) -> Encoded:
+        """The encoded rows, with those that are drawn anew."""
+        return self.rows if self.placed is None else self.placed.over(self.rows, self.start)
 
     def drawn(self, part: TablePart) -> Drawn:
         """The rows, taken apart."""
-        blocks = split(self.rows, part, self.styles)
+        found = self._drawn(part, self.rows)
+        at = None if self.placed is None else self.placed.between(self.start, self.stop)
+        if at is None or not len(at):
+            return found
+        anew = self._drawn(part, self.now())
+        if part.rules.increasing is not None:  # the rows of a family follow from each other
+            return anew
+        return replace(found, blocks=anew.blocks, links=anew.links, before=found, placed=at)
+
+    def _drawn(self, part: TablePart, rows: Encoded) -> Drawn:
+        blocks = split(rows, part, self.styles)
         links = {
             relation: blocks.references[relation].pieces[:, 0].astype(np.int64)
             - int(layout.has_null)
@@ -129,8 +150,7 @@ class BlockDrawer:
         parent = self._families(part, start, stop)
         rows = draw_sequences(part, context, parent, rng)
         placed = self.drawn.placed.get(part.name)
-        rows = rows if placed is None else placed.over(rows, start)
-        return Told(start, stop, styles, context, parent, rows, name)
+        return Told(start, stop, styles, context, parent, rows, name, placed)
 
     def own_columns(
         self,
@@ -145,6 +165,16 @@ class BlockDrawer:
             drawn: The block's rows.
             given: Columns that stand as they are, repaired ones too; others follow them by rule.
         """
+        columns = self._own(part, drawn, given)
+        if drawn.before is None or drawn.placed is None:
+            return columns
+        # a draw for one row would move those of the others
+        plain = self._own(part, drawn.before, given)
+        return {c: overlaid(plain[c], columns[c], drawn.placed) for c in columns}
+
+    def _own(
+        self, part: TablePart, drawn: Drawn, given: Mapping[str, pa.Array] | None
+    ) -> dict[str, pa.Array]:
         rng = stream(self.seed, "values", part.name, drawn.name)
         pseudonyms = self.keys.pseudonyms
         place = pseudonyms.place(part.name, drawn.start)

@@ -188,8 +188,8 @@ class Reaching:
         rows = pool[(pool >= start) & (pool < stop)]
         told = self.drawer.told(self.part, block, start, stop)
         drawn, odds = self._held(told, rows - start, quota.held, rng)
-        trial = Placed(rows, drawn.pieces, drawn.places)
-        tried = replace(told, rows=trial.over(told.rows, start))
+        trial = Placed(rows, drawn.pieces, drawn.places).joined(told.placed)
+        tried = replace(told, placed=trial)
         (good,) = self._good(block, tried, [quota])
         at = np.flatnonzero(good[rows - start])
         return _Good(rows[at], drawn.pieces[at], drawn.places[at], odds[at])
@@ -198,18 +198,18 @@ class Reaching:
         self, told: Told, at: Ints, held: Mapping[int, Among], rng: np.random.Generator
     ) -> tuple[Encoded, Floats]:
         """Some rows of a block given what they are told, and the odds of the condition, [n]."""
-        context, model = told.context.take(at), self.part.sequence
+        context, model, now = told.context.take(at), self.part.sequence, told.now()
         if model is None:
             return _sampled(self.part.row_model, context, held, rng)
         previous, position, step = (some[at] for some in schedule(told.parent))
-        pieces, places = told.rows.pieces[at].copy(), told.rows.places[at].copy()
+        pieces, places = now.pieces[at].copy(), now.places[at].copy()
         odds = np.ones(len(at))
         for some, first in ((np.flatnonzero(step == 0), True), (np.flatnonzero(step > 0), False)):
             if not len(some):
                 continue
             seen, row_model = context.take(some), self.part.row_model
             if not first:
-                before = told.rows.take(previous[some])
+                before = now.take(previous[some])
                 seen, row_model = model.context(seen, before, position[some]), model.row_model
             drawn, odds[some] = _sampled(row_model, seen, held, rng)
             pieces[some], places[some] = drawn.pieces, drawn.places
@@ -219,24 +219,10 @@ class Reaching:
         """Let these rows stand in the place of those that were drawn."""
         if not len(good.rows):
             return
-        placed = self.drawn.placed.get(self.part.name)
-        if placed is not None:
-            kept = ~np.isin(placed.rows, good.rows)
-            good = _Good.joined(
-                [
-                    good,
-                    _Good(
-                        placed.rows[kept],
-                        placed.pieces[kept],
-                        placed.places[kept],
-                        np.ones(int(kept.sum())),
-                    ),
-                ]
-            )
         order = np.argsort(good.rows)
-        self.drawn.placed[self.part.name] = Placed(
-            good.rows[order], good.pieces[order], good.places[order]
-        )
+        placed = Placed(good.rows[order], good.pieces[order], good.places[order])
+        name = self.part.name
+        self.drawn.placed[name] = placed.joined(self.drawn.placed.get(name))
 
     def _refuse(self) -> None:
         quota = next(q for q in self.quotas if self._short()[q.scenario.name])
