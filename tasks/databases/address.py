@@ -92,8 +92,16 @@ def same_database(one: str, other: str) -> bool:
         if dialect_of(one) in ("sqlite", "duckdb"):
             return file_of(one).resolve() == file_of(other).resolve()
         (hosts, *rest), (other_hosts, *other_rest) = _server(one), _server(other)
-        return rest == other_rest and bool(hosts & other_hosts)
+        return rest == other_rest and _meet(hosts, other_hosts)
     return False
+
+
+def _meet(hosts: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether two hosts may be one; two sockets are one if they lie in the same folder."""
+    sockets, other_sockets = ({h for h in some if h.startswith("/")} for some in (hosts, others))
+    if sockets and other_sockets:
+        return bool(sockets & other_sockets)
+    return bool(hosts & others)
 
 
 def _server(url: str) -> tuple[frozenset[str], int, str]:

@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
 from prefect_synth.tasks.databases.errors import (
     FeedRequestError,
     RowsRefusedError,
@@ -15,6 +19,7 @@ from prefect_synth.tasks.databases.errors import (
     TargetSchemaError,
 )
 from prefect_synth.tasks.databases.feeding import feed_snapshot
+from prefect_synth.tasks.databases.postgres_copy import csv_of
 
 SCHEMAS = ["public", "sales"]
 
@@ -167,3 +172,113 @@ def test_a_missing_right_is_named(everything: Any, postgres_database: str) -> No
     with pytest.raises(TargetPermissionError, match=r"may not INSERT .* GRANT SELECT, INSERT"):
         feed_snapshot(everything, url, tables=["sales.line"])
     execute(postgres_database, "DROP OWNED BY nobody_in_particular; DROP ROLE nobody_in_particular")
+
+
+def test_a_role_with_grants_alone_can_feed(everything: Any, postgres_database: str) -> None:
+    """It need not own the tables; the sequences of others it sets all the same."""
+    feed_snapshot(everything, postgres_database)
+    execute(
+        postgres_database,
+        "CREATE ROLE feeder LOGIN; GRANT USAGE ON SCHEMA public, sales TO feeder;"
+        "GRANT SELECT, INSERT, DELETE ON ALL TABLES IN SCHEMA public, sales TO feeder;"
+        "GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public, sales TO feeder;"
+        "INSERT INTO sales.house (head_id) SELECT 1 FROM generate_series(1, 9)",
+    )
+    feed_snapshot(everything, postgres_database.replace("//postgres", "//feeder"))
+    execute(postgres_database, "INSERT INTO sales.house DEFAULT VALUES")
+    assert rows(postgres_database, "SELECT max(id) FROM sales.house") == [(3,)]
+    execute(postgres_database, "DROP OWNED BY feeder; DROP ROLE feeder")
+
+
+def test_a_role_that_can_only_read_is_refused(everything: Any, postgres_database: str) -> None:
+    """Also when it owns everything: the transaction is read only."""
+    url = f"{postgres_database}&options=-c%20default_transaction_read_only%3Don"
+    with pytest.raises(TargetPermissionError, match="can only read"):
+        feed_snapshot(everything, url)
+
+
+def test_one_schema_for_all(publish: Any, postgres_database: str) -> None:
+    """`schema` is created if need be."""
+    feed_snapshot(_large(publish, 3), postgres_database, schema="Test it")
+    assert rows(postgres_database, 'SELECT count(*) FROM "Test it".child') == [(30,)]
+
+
+def test_deleting_needs_no_index_of_the_schema(publish: Any, postgres_database: str) -> None:
+    """Without one for the time of feeding, each deleted parent would read all children."""
+    execute(
+        postgres_database,
+        "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (parent_id int, text text);"
+        "ALTER TABLE child ADD FOREIGN KEY (parent_id) REFERENCES parent",
+    )
+    large = _large(publish, 10_000)
+    feed_snapshot(large, postgres_database)
+    assert feed_snapshot(large, postgres_database).seconds < 30
+    assert rows(postgres_database, "SELECT count(*) FROM pg_indexes WHERE tablename = 'child'") == [
+        (0,)
+    ]
+
+
+def test_an_empty_table_is_fed(publish: Any, postgres_database: str) -> None:
+    """It has its schema and no rows, and numbering begins where it would."""
+    feed_snapshot(_large(publish, 0), postgres_database)
+    assert rows(postgres_database, "SELECT count(*) FROM child") == [(0,)]
+    assert rows(postgres_database, "INSERT INTO parent DEFAULT VALUES RETURNING id") == [(1,)]
+
+
+def test_rows_that_break_a_key_are_refused(publish: Any, postgres_database: str) -> None:
+    """The table, the constraint and no value are named, and the database is as it was."""
+    feed_snapshot(_large(publish, 3), postgres_database)
+    broken = publish(
+        LARGE, {"parent": pa.table({"id": [4711, 4711]}), "child": _children([1], ["x"])}
+    )
+    with pytest.raises(RowsRefusedError, match="table 'parent', constraint 'parent_pkey'") as told:
+        feed_snapshot(broken, postgres_database)
+    assert "4711" not in str(told.value)
+    assert rows(postgres_database, "SELECT count(*) FROM child") == [(30,)]
+
+
+LARGE = Metadata(
+    {
+        "parent": Table("parent", {"id": Column("id", "id", False, identity=True)}, ("id",)),
+        "child": Table("child", {"parent_id": Column("parent_id", "id"), "text": Column("text")}),
+    },
+    (Relationship("child", ("parent_id",), "parent", ("id",)),),
+)
+
+
+def _large(publish: Any, parents: int) -> Any:
+    ids = range(1, parents + 1)
+    children = [parent for parent in ids for _ in range(10)]
+    tables = {
+        "parent": pa.table({"id": pa.array(ids, pa.int64())}),
+        "child": _children(children, ["some text for size"] * len(children)),
+    }
+    return publish(LARGE, tables)
+
+
+def _children(ids: list[int], texts: list[str]) -> pa.Table:
+    return pa.table({"parent_id": pa.array(ids, pa.int64()), "text": pa.array(texts, pa.string())})
+
+
+TEXTS = st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(TEXTS, st.none() | st.lists(TEXTS)), min_size=1))
+def test_any_text_and_any_array_come_back(postgres_database: str, values: list[Any]) -> None:
+    """Whatever quotes, commas, braces, backslashes and line ends they hold, NULL apart."""
+    texts, lists = zip(*values, strict=True)
+    batch = pa.record_batch(
+        {
+            "place": pa.array(range(len(values))),
+            "text": pa.array(texts, pa.string()),
+            "list": pa.array(lists, pa.list_(pa.string())),
+        }
+    )
+    with psycopg.connect(postgres_database) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE written (place int, text text, list text[])")
+        with cursor.copy("COPY written FROM STDIN (FORMAT csv)") as copy:
+            copy.write(csv_of(batch))
+        found = cursor.execute("SELECT text, list FROM written ORDER BY place").fetchall()
+        connection.rollback()
+    assert found == list(zip(texts, lists, strict=True))
