@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import (
     ConcurrencyLimitConfig,
     ConcurrencyLimitStrategy,
@@ -16,6 +18,7 @@ from prefect.client.schemas.objects import (
 from prefect.deployments import run_deployment
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
+from prefect.exceptions import ObjectNotFound
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
@@ -76,6 +79,14 @@ def feeding_of(project: Project, file: Path) -> RunnerDeployment:
     return cast(RunnerDeployment, deployment)
 
 
+def _forget_feeding(project: str) -> None:
+    """Delete the feeding that an older project file asked for: its runs would wait for ever."""
+    with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+        left = client.read_deployment_by_name(f"feed/{project}").id
+        client.delete_resource_owned_automations(f"prefect.deployment.{left}")
+        client.delete_deployment(left)
+
+
 class _Runner(Runner):
     def handle_sigterm(self, signum: Any, frame: Any) -> None:
         """End on SIGTERM just as on Ctrl-C; Prefect's own way leaves a coroutine behind."""
@@ -95,7 +106,9 @@ class Service:
     ) -> None:
         self._runner = _Runner(name=str(deployment.name))
         self.deployment_id = cast(UUID, self._runner.add_deployment(deployment))
-        if feeding is not None:
+        if feeding is None:
+            _forget_feeding(str(deployment.name))
+        else:
             self._runner.add_deployment(feeding)
 
     def start_now(self) -> UUID:

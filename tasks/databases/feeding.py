@@ -24,6 +24,7 @@ from prefect_synth.tasks.databases.errors import (
 )
 from prefect_synth.tasks.databases.existing import Existing, fitted
 from prefect_synth.tasks.databases.job import Job, Mode
+from prefect_synth.tasks.databases.plain import is_list
 from prefect_synth.tasks.databases.plan import (
     Place,
     Plan,
@@ -106,7 +107,20 @@ def _plan(
         for group in groups
         for name in group
     )
-    return Plan(tuple(tables), foreign_keys, groups)
+    plan = Plan(tuple(tables), foreign_keys, groups)
+    _check_types(plan)
+    return plan
+
+
+def _check_types(plan: Plan) -> None:
+    for table in plan.tables:
+        for field in table.schema:
+            kind = field.type.value_type if is_list(field.type) else field.type
+            if pa.types.is_nested(kind):
+                raise FeedRequestError(
+                    f"Column '{table.name}.{field.name}' has the type {field.type}, which cannot be"
+                    " fed. Leave its table out with `tables`, or the column out of the project."
+                )
 
 
 def _check_request(url: str, mode: Mode, create: Create, protect: str | None) -> None:

@@ -145,3 +145,11 @@ def test_a_bad_address_is_told(everything: Any, url: str, error: Any, said: str)
     """What is wrong, and how to write it."""
     with pytest.raises(error, match=said):
         feed_snapshot(everything, url)
+
+
+def test_nested_columns_are_refused(publish: Any, file: Path) -> None:
+    """No database has structs alike; the column is named."""
+    metadata = Metadata({"a": Table("a", {"s": Column("s")})})
+    nested = publish(metadata, {"a": pa.table({"s": [{"x": 1}]})})
+    with pytest.raises(FeedRequestError, match=r"'a\.s' has the type struct"):
+        feed_snapshot(nested, f"sqlite:///{file}")
