@@ -87,10 +87,12 @@ class Catalogue:
             The ids of the snapshots deleted, or to be deleted.
         """
         records, folders = self.committed(), dict(self._folders())
-        dropped = retention.dropped(records) if retention else set()
 
         def choose(pointer: Pointer) -> set[str]:
-            return (set(pointer.retired) & folders.keys()) | dropped
+            unfinished = set(pointer.retired) & folders.keys()
+            # what is being deleted must not take the place of one that could stay
+            living = [record for record in records if record.snapshot_id not in unfinished]
+            return unfinished | (retention.dropped(living) if retention else set())
 
         if dry_run:
             return PointerFile(self.backend).would_retire(choose)
