@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -47,3 +48,26 @@ def test_the_wheel_installs_one_package(wheel: Path, tmp_path: Path) -> None:
     subprocess.run([*pip, "--target", tmp_path, wheel], check=True, capture_output=True)
     names = {p.name for p in tmp_path.iterdir() if not p.name.endswith(".dist-info")}
     assert names - {"bin"} == {"prefect_synth"}
+
+
+def test_pytest_finds_the_plugin(wheel: Path, tmp_path: Path) -> None:
+    """Once the package is installed, no `-p` and no conftest.py is needed."""
+    place, folder = tmp_path / "installed", tmp_path / "project"
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--no-index"]
+    subprocess.run([*pip, "--target", place, wheel], check=True, capture_output=True)
+    folder.mkdir()
+    (folder / "test_it.py").write_text(
+        "def test_it(pytestconfig):\n"
+        "    plugin = pytestconfig.pluginmanager.get_plugin('prefect_synth')\n"
+        f"    assert plugin.__file__.startswith({str(place)!r})\n"
+    )
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("PYTEST_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error"],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(place)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
