@@ -41,7 +41,7 @@ def undone(url: str) -> Iterator[Engine]:
         url: An SQLite file or a PostgreSQL database, as SQLAlchemy reads it.
 
     Raises:
-        TargetUrlError: The database has no savepoints.
+        TargetUrlError: The database has no savepoints, or its driver is asynchronous or missing.
     """
     address = _with_driver(make_url(url))
     dialect = address.get_backend_name()
@@ -79,7 +79,19 @@ def _one_connection(address: URL) -> Engine:
     if address.get_backend_name() == "sqlite":
         # without Python's own idea of when a transaction begins; threads take turns
         arguments = {"isolation_level": None, "check_same_thread": False}
-    return create_engine(address, poolclass=StaticPool, connect_args=arguments)
+    try:
+        engine = create_engine(address, poolclass=StaticPool, connect_args=arguments)
+    except ModuleNotFoundError as error:
+        raise TargetUrlError(
+            f"{address.drivername} needs the module '{error.name}', which is not installed. "
+            "Install it, or name another driver in the database's URL."
+        ) from None
+    if engine.dialect.is_async:
+        raise TargetUrlError(
+            f"{address.drivername} is asynchronous, so what a test commits cannot be undone. Use "
+            "the fixture synth_db_copy, which gives each test a database of its own."
+        )
+    return engine
 
 
 def _begin(raw: Any, dialect: str) -> None:

@@ -165,7 +165,16 @@ def test_a_lost_server_is_no_second_error(postgres_database: str) -> None:
                 connection.execute(text("SELECT 1"))
 
 
-def test_what_has_no_savepoints_is_told() -> None:
-    """DuckDB and others: a copy for each test is the way."""
-    with pytest.raises(TargetUrlError, match="synth_db_copy"), undone("mysql+x://host/db"):
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("duckdb:////x.duckdb", "no savepoints.*synth_db_copy"),
+        ("postgresql+psycopg_async://ann:hidden@host/db", "asynchronous.*synth_db_copy"),
+        ("postgresql+pg8000://ann:hidden@host/db", "needs the module 'pg8000'"),
+    ],
+)
+def test_what_cannot_be_undone_is_told(url: str, said: str) -> None:
+    """A copy for each test is the way; no password is repeated."""
+    with pytest.raises(TargetUrlError, match=said) as refused, undone(url):
         pass
+    assert "hidden" not in str(refused.value)
