@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 import yaml
+from shops import publish_shop
 from typer.testing import CliRunner
 
 from prefect_synth.flows.cli import app
 from prefect_synth.tasks.snapshots.reading import snapshots
+from prefect_synth.tasks.snapshots.store import open_store
 
 REPO = Path(__file__).parents[1]
 DEPLOYMENTS = REPO / "deployments"
@@ -81,3 +84,27 @@ def test_the_images_entry_point_is_the_command() -> None:
     assert (REPO / feed["build"]["dockerfile"]).is_file()
     assert "PREFECT_SYNTH_CACHE=/cache" in text
     assert "cache:/cache" in feed["volumes"]
+
+
+def test_the_keys_and_the_server_of_a_bucket_come_from_the_environment(
+    postgres_database: str, s3_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compose hands on what the AWS tools read; nothing of it stands in a command."""
+    feed = compose()["services"]["feed"]
+    bucket = f"s3://{s3_server.fresh_bucket()}/shop"
+    publish_shop(open_store(bucket, **s3_server.storage_options), tmp_path)
+    given = {
+        "AWS_ACCESS_KEY_ID": s3_server.read_only.key,
+        "AWS_SECRET_ACCESS_KEY": s3_server.read_only.secret,
+        "AWS_ENDPOINT_URL": s3_server.endpoint_url,
+    }
+    assert set(given) <= set(feed["environment"])
+    for name, value in {**given, "PREFECT_SYNTH_CACHE": str(tmp_path / "cache")}.items():
+        monkeypatch.setenv(name, value)
+    places = {"/sandbox": bucket, "database": postgres_database}
+    words = [by_default(word) for word in feed["command"]]
+    words = [places["database"] if "://" in word else places.get(word, word) for word in words]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    with psycopg.connect(postgres_database) as connection:
+        assert connection.execute("SELECT count(*) FROM orders").fetchone() == (180,)

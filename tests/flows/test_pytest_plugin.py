@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import shutil
 import socket
@@ -138,7 +139,7 @@ def test_tables_and_a_database_are_fixtures(
 ) -> None:
     """SQLite needs nothing: tables, and changes that the next test does not see."""
     pytester.makepyfile(TESTS)
-    result = run("--synth-sandbox", sandbox)
+    result = run(f"--synth-sandbox={sandbox}")
     result.assert_outcomes(passed=6)
     result.stdout.re_match_lines([r"synth: shop run-1-\w{8} \(latest\), sqlite"])
 
@@ -149,7 +150,7 @@ def test_postgresql_is_the_same(
     """A database on that server is made for the run and dropped; the one named is not touched."""
     before = databases(postgres_database)
     pytester.makepyfile(TESTS, test_copies=COPIES)
-    result = run("--synth-sandbox", sandbox, "--synth-database", postgres_database)
+    result = run(f"--synth-sandbox={sandbox}", f"--synth-database={postgres_database}")
     result.assert_outcomes(passed=8)
     assert databases(postgres_database) == before
     with psycopg.connect(postgres_database) as connection:
@@ -170,7 +171,7 @@ def test_files(synth_db, synth_db_copy):
     pathlib.Path("places").write_text("\\n".join(map(str, files)))
 """,
     )
-    run("--synth-sandbox", sandbox).assert_outcomes(passed=3)
+    run(f"--synth-sandbox={sandbox}").assert_outcomes(passed=3)
     files = [Path(place) for place in (pytester.path / "places").read_text().splitlines()]
     assert not any(file.parent.exists() for file in files)
 
@@ -189,7 +190,7 @@ def test_engine(synth_engine):
     pass
 """
     )
-    result = run("--synth-sandbox", sandbox, "--synth-database", "duckdb")
+    result = run(f"--synth-sandbox={sandbox}", "--synth-database", "duckdb")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*duckdb has no savepoints*synth_db_copy*"])
 
@@ -234,6 +235,19 @@ def test_the_command_line_wins(
         result.stdout.fnmatch_lines([f"synth: shop {found} (pinned by *), sqlite", f"*{found}*"])
 
 
+def test_a_folder_on_the_command_line_is_no_folder_of_tests(
+    run: Run, sandbox: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `=`, pytest finds its own file all the same; a relative one starts where we are."""
+    [pinned] = [info.snapshot_id for info in open_store(str(sandbox)).list()]
+    pytester.makeini("[pytest]\nsynth_database = duckdb\n")
+    (pytester.path / "synth-snapshot.txt").write_text(pinned)
+    pytester.makepyfile("def test_it(synth_snapshot): pass")
+    result = run(f"--synth-sandbox={os.path.relpath(sandbox, pytester.path)}")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"synth: shop {pinned} (pinned by synth-snapshot.txt), duckdb"])
+
+
 def test_without_a_sandbox_nothing_changes(run: Run, pytester: pytest.Pytester) -> None:
     """No line in the report; a test that asks for a fixture is told what is missing."""
     pytester.makepyfile("def test_plain(): pass\n\ndef test_synth(synth_tables): pass")
@@ -248,8 +262,8 @@ def test_without_a_sandbox_nothing_changes(run: Run, pytester: pytest.Pytester) 
     [
         (("--synth-snapshot", "run-9-12345678"), "has no snapshot 'run-9-12345678'"),
         (("--synth-snapshot", "run-9-12345678"), "pinned by --synth-snapshot: pin another"),
-        (("--synth-sandbox", "empty"), "Nothing was published"),
-        (("--synth-sandbox", "s3:///shop"), "is not a sandbox's address"),
+        (("--synth-sandbox=empty",), "Nothing was published"),
+        (("--synth-sandbox=s3:///shop",), "is not a sandbox's address"),
     ],
 )
 def test_a_missing_snapshot_is_told(
@@ -257,10 +271,29 @@ def test_a_missing_snapshot_is_told(
 ) -> None:
     """In a sentence, with what to do; not in a hundred lines of ours."""
     pytester.makepyfile("def test_it(synth_tables): pass")
-    result = run("--synth-sandbox", sandbox, *arguments)
+    result = run(f"--synth-sandbox={sandbox}", *arguments)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"*UsageError:*{said}*"])
     assert len(result.outlines) < 30
+
+
+def test_a_table_that_is_not_there_is_told(
+    run: Run, sandbox: Path, pytester: pytest.Pytester
+) -> None:
+    """Of the tables to load, and of a table asked for; with the name that was meant."""
+    pytester.makeini("[pytest]\nsynth_tables = order\n")
+    pytester.makepyfile(
+        """
+def test_db(synth_db): pass
+
+def test_tables(synth_tables): synth_tables["order"]
+"""
+    )
+    result = run(f"--synth-sandbox={sandbox}")
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*UsageError: Table 'order' is not in the snapshot.*orders*", "*KeyError:*'orders'*"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -276,7 +309,7 @@ def test_a_database_that_cannot_be_is_refused_at_once(
 ) -> None:
     """Before any test, and without repeating a password."""
     pytester.makepyfile("def test_it(): pass")
-    result = run("--synth-sandbox", sandbox, "--synth-database", database)
+    result = run(f"--synth-sandbox={sandbox}", f"--synth-database={database}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert said in result.stderr.str()
     assert "tiger" not in result.stderr.str() + result.stdout.str()
@@ -291,7 +324,7 @@ def test_a_user_who_may_not_make_databases_is_told(
         connection.execute("CREATE ROLE modest LOGIN PASSWORD 'hidden-word'")
     url = re.sub(r"//[^@]*@", "//modest:hidden-word@", postgres_database)
     pytester.makepyfile("def test_it(synth_db): pass")
-    result = run("--synth-sandbox", sandbox, "--synth-database", url)
+    result = run(f"--synth-sandbox={sandbox}", f"--synth-database={url}")
     result.stdout.fnmatch_lines(["*UsageError:*modest may not create databases*CREATEDB*"])
     assert "hidden-word" not in result.stdout.str()
 
@@ -302,7 +335,7 @@ def test_a_server_that_is_not_there_is_told(
     """The address without its password."""
     pytester.makepyfile("def test_it(synth_db): pass")
     url = "postgresql://ann:hidden-word@127.0.0.1:9/db"
-    result = run("--synth-sandbox", sandbox, "--synth-database", url)
+    result = run(f"--synth-sandbox={sandbox}", f"--synth-database={url}")
     result.stdout.fnmatch_lines(["*UsageError:*ann:*@127.0.0.1:9/db: no connection*"])
     assert "hidden-word" not in result.stdout.str()
 
@@ -330,7 +363,7 @@ def test_pytest_may_be_without_its_own_plugins(
     pytester.makepyfile(TESTS)
     without = [f"no:{name}" for name in ("tmpdir", "cacheprovider", "capture", "warnings", "xdist")]
     options = [part for name in without for part in ("-p", name)]
-    result = run_apart(*options, "--assert=plain", "--synth-sandbox", sandbox)
+    result = run_apart(*options, "--assert=plain", f"--synth-sandbox={sandbox}")
     result.assert_outcomes(passed=6)
 
 
@@ -359,7 +392,7 @@ def test_it(synth_db, synth_snapshot, synth_connection, worker_id, number):
 """
     )
     run_apart(
-        "-n2", "--synth-sandbox", sandbox, "--synth-database", postgres_database
+        "-n2", f"--synth-sandbox={sandbox}", f"--synth-database={postgres_database}"
     ).assert_outcomes(passed=4)
     seen = [file.read_text().split() for file in (pytester.path / "seen").iterdir()]
     places = {(worker, url) for worker, url, _ in seen}
@@ -450,6 +483,6 @@ def test_the_head_of_the_report_needs_no_whole_sandbox(
     """What is wrong in a sandbox is told when a test asks for it, not before."""
     (sandbox / "latest.json").write_text(json.dumps({"format": 1}))
     pytester.makepyfile("def test_it(): pass")
-    result = run("--synth-sandbox", sandbox)
+    result = run(f"--synth-sandbox={sandbox}")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines([f"synth: shop latest ({sandbox}), sqlite"])
