@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from prefect_synth.synth.hierarchy.hma import HMASynthesizer
     from prefect_synth.synth.metadata import Metadata
+    from prefect_synth.synth.scenarios.scenario import ChildCount, Scenario
     from prefect_synth.synth.single import (
         ARGNSynthesizer,
         GaussianCopulaSynthesizer,
@@ -20,18 +21,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARGNSynthesizer",
+    "ChildCount",
     "GaussianCopulaSynthesizer",
     "HMASynthesizer",
     "Metadata",
+    "Scenario",
     "SingleTableSynthesizer",
     "TreesSynthesizer",
 ]
 
 _HOMES = {
     "ARGNSynthesizer": "prefect_synth.synth.single",
+    "ChildCount": "prefect_synth.synth.scenarios.scenario",
     "GaussianCopulaSynthesizer": "prefect_synth.synth.single",
     "HMASynthesizer": "prefect_synth.synth.hierarchy.hma",
     "Metadata": "prefect_synth.synth.metadata",
+    "Scenario": "prefect_synth.synth.scenarios.scenario",
     "SingleTableSynthesizer": "prefect_synth.synth.single_table",
     "TreesSynthesizer": "prefect_synth.synth.single",
 }

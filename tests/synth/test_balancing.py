@@ -98,6 +98,15 @@ def test_a_balanced_table_is_valid_and_leaves_the_sample_alone(shop, row_model):
         assert pc.count_distinct(values).as_py() == len(values)
 
 
+def test_rows_that_were_appended_have_balanced_ones_too(shop):
+    """A sample of several stages is balanced like any other."""
+    metadata, tables = shop
+    sampler = HMASynthesizer(metadata, row_model="copula").fit(tables).sampler(1.5, after=[1.0])
+    made, customers = drawn(sampler, (200, 200)), sampler.tables()["customers"]
+    assert pc.sum(made["paid"]).as_py() == 200
+    assert pc.all(pc.is_in(made["customer_id"], customers["id"])).as_py()
+
+
 def test_classes_keep_the_company_that_they_keep(shop):
     """Paid visits are those of firms, in the balanced table as in the data."""
     metadata, tables = shop

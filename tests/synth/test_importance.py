@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from prefect_synth.synth.encoding.columns import fit_category, fit_number
 from prefect_synth.synth.encoding.layout import Encoded, Layout
 from prefect_synth.synth.row_models.argn import ARGNRowModel
-from prefect_synth.synth.row_models.importance import sample_held, systematic
+from prefect_synth.synth.row_models.base import Among
+from prefect_synth.synth.row_models.copula import CopulaRowModel
+from prefect_synth.synth.row_models.importance import sample_held, sample_with_odds, systematic
 from prefect_synth.synth.row_models.sequential import neighbours
 from prefect_synth.synth.row_models.trees import TreesRowModel
 
@@ -47,6 +49,13 @@ class Chain:
     def likelihood(self, column, given, piece):
         """From the table."""
         return self._probabilities(column, given)[:, piece]
+
+    def restrict(self, column, given, among, rng):
+        """From the table, by inverse cumulative probability."""
+        odds = self._probabilities(column, given)[:, among.pieces] * among.shares
+        below = np.cumsum(odds, axis=1)
+        at = (rng.random((len(given), 1)) * below[:, -1:] > below[:, :-1]).sum(axis=1)
+        return below[:, -1], among.pieces[at]
 
 
 LAYOUT = Layout(np.full(3, 1 / 3), np.array([False, True, False]), False, False)
@@ -152,6 +161,62 @@ def test_fitted_models_condition_as_the_data_do(make, rng):
         expected, drawn = real.pieces[:, column], made.pieces[:, column]
         assert drawn.mean() == pytest.approx(expected.mean(), abs=0.35 * expected.std())
     assert made.pieces[:, 1].std() == pytest.approx(real.pieces[:, 1].std(), rel=0.35)
+
+
+@pytest.mark.parametrize("make", [TreesRowModel, partial(ARGNRowModel, epochs=8), CopulaRowModel])
+def test_fitted_models_hold_a_set_and_a_range_as_the_data_do(make, rng):
+    """A tail of a number, and two of three categories: all rows lie there, by the data's shares."""
+    n = 3000
+    kind = rng.choice(3, n, p=[0.6, 0.3, 0.1])
+    size = np.round(rng.gamma(2, 10, n) + 30 * (kind == 2), 1)
+    rows = Encoded.beside([fit_column(v) for v in (kind.astype(str), size)], n)
+    model = make().fit(rows, Encoded.empty(n), np.random.default_rng(0))
+    lower, _ = rows.columns(1, 2).intervals()
+    cut = 0.8
+    edges = rows.layouts[1].edges
+    inside = np.flatnonzero(edges[1:] > cut)
+    low = np.clip((cut - edges[inside]) / np.diff(edges)[inside], 0, 1)
+    held = {
+        0: Among(np.array([1, 2]), *np.full((2, 2), 0.5), np.ones(2)),
+        1: Among(inside, low, np.ones(len(inside)), np.maximum(1 - low, 1e-6)),
+    }
+    made, odds = model.sample_held(Encoded.empty(800), np.random.default_rng(1), held)
+    assert len(odds) == 800
+    assert set(np.unique(made.pieces[:, 0])) == {1, 2}
+    assert made.columns(1, 2).intervals()[0].min() >= cut - 1e-9
+    real = (rows.pieces[:, 0] > 0) & (lower[:, 0] >= cut)
+    expected = (rows.pieces[real, 0] == 2).mean()
+    if make is not CopulaRowModel:  # it draws within a set as the column has it
+        assert (made.pieces[:, 0] == 2).mean() == pytest.approx(expected, abs=0.12)
+
+
+def test_contexts_tell_how_likely_they_make_a_set():
+    """The odds of a set are those of the chain, context by context."""
+    before = np.repeat([0, 1, 2], 200)
+    context = Encoded(before[:, None], np.full((600, 1), 0.5), (LAYOUT,))
+    held = {2: Among(np.array([1, 2]), *np.full((2, 2), 0.5), np.ones(2))}
+    rng = np.random.default_rng(4)
+    made, odds = sample_with_odds(Chain(TABLE), (LAYOUT,) * 3, context, held, rng)
+    assert odds == pytest.approx(TABLE[before, 1:].sum(axis=1))
+    assert set(np.unique(made.pieces[:, 2])) == {1, 2}
+    for value in range(3):
+        drawn = shares(made.pieces[before == value, 2])[1:]
+        assert drawn == pytest.approx(TABLE[value, 1:] / TABLE[value, 1:].sum(), abs=0.1)
+
+
+def test_places_are_drawn_in_their_stretches_by_length():
+    """Of a piece with two stretches, the longer one comes as often as it is longer."""
+    among = Among(
+        np.array([4, 1, 4]),
+        np.array([0.0, 0.2, 0.7]),
+        np.array([0.1, 0.3, 1.0]),
+        np.array([0.1, 0.1, 0.3]),
+    )
+    places = among.inside(np.repeat([1, 4], 4000), np.random.default_rng(0))
+    assert ((places[:4000] >= 0.2) & (places[:4000] <= 0.3)).all()
+    low, high = places[4000:] <= 0.1, places[4000:] >= 0.7
+    assert (low | high).all()
+    assert high.mean() == pytest.approx(0.75, abs=0.03)
 
 
 def fit_column(values):
