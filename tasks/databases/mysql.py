@@ -16,20 +16,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pymysql
 from sqlalchemy import Connection, create_engine
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 
 from prefect_synth.tasks.databases import ddl, plain
 from prefect_synth.tasks.databases.errors import (
     RowsRefusedError,
     TargetConnectionError,
-    TargetUrlError,
 )
 from prefect_synth.tasks.databases.existing import Existing, TargetKey
 from prefect_synth.tasks.databases.job import Job
+from prefect_synth.tasks.databases.mysql_connection import connected
 from prefect_synth.tasks.databases.mysql_ddl import TABLE_OPTIONS, MysqlSpelling, literal, quoted
-from prefect_synth.tasks.databases.mysql_errors import connection_error, told
+from prefect_synth.tasks.databases.mysql_errors import told
 from prefect_synth.tasks.databases.orphans import keys_of, orphan_query, orphaned
 from prefect_synth.tasks.databases.places import without_schemas
 from prefect_synth.tasks.databases.plan import Place, PlannedTable
@@ -43,7 +41,6 @@ _SESSION = (
 _ONE_FEED_AT_A_TIME = "SELECT GET_LOCK('prefect_synth.feed', 60)"
 _ASIDE = "prefect_synth__"
 _LEFT_OVER = f"SHOW TABLES LIKE '{_ASIDE.replace('_', chr(92) + '_')}%'"
-_SECONDS_TO_CONNECT = 10
 
 
 @contextmanager
@@ -54,7 +51,7 @@ def opened(url: str) -> Iterator[MysqlTarget]:
         TargetUrlError: The URL cannot be read or names no database.
         TargetConnectionError: There is no connection.
     """
-    raw = _connected(url)
+    raw = connected(url)
     engine = create_engine("mysql+pymysql://", creator=lambda: raw, poolclass=StaticPool)
     try:
         with told(url, "the session is opened"), raw.cursor() as cursor:
@@ -65,32 +62,6 @@ def opened(url: str) -> Iterator[MysqlTarget]:
         engine.dispose()
         if raw.open:
             raw.close()
-
-
-def _connected(url: str) -> pymysql.Connection[Any]:
-    try:
-        parts = make_url(url)
-    except (ArgumentError, ValueError):
-        raise TargetUrlError(
-            "The MySQL URL cannot be read. Write mysql://user:password@host:3306/database, with "
-            "/ @ : # ? in the password percent-encoded."
-        ) from None
-    if not parts.database:
-        raise TargetUrlError("The MySQL URL names no database: write its name after the host.")
-    socket = parts.query.get("unix_socket")
-    try:
-        return pymysql.connect(
-            host=parts.host or "localhost",
-            port=parts.port or 3306,
-            user=parts.username,
-            password=str(parts.password or ""),
-            database=parts.database,
-            unix_socket=str(socket) if socket else None,
-            charset="utf8mb4",
-            connect_timeout=_SECONDS_TO_CONNECT,
-        )
-    except pymysql.Error as error:
-        raise connection_error(error, url) from None  # its text may hold the password
 
 
 @dataclass

@@ -24,7 +24,12 @@ from prefect_synth.tasks.databases.job import Job
 from prefect_synth.tasks.databases.places import with_schemas
 from prefect_synth.tasks.databases.plan import Place, PlannedTable
 from prefect_synth.tasks.databases.postgres_copy import csv_of
-from prefect_synth.tasks.databases.postgres_ddl import PostgresSpelling, comments
+from prefect_synth.tasks.databases.postgres_ddl import (
+    PostgresSpelling,
+    comments,
+    foreign_keys,
+    keys,
+)
 from prefect_synth.tasks.databases.postgres_errors import connection_error, told
 from prefect_synth.tasks.databases.postgres_indexes import HelperIndexes
 from prefect_synth.tasks.databases.postgres_numbering import go_on_numbering
@@ -153,10 +158,11 @@ class PostgresTarget:
         missing = job.missing()
         for table in missing:
             with told(self.uri, f"table '{table.place}' gets its keys"):
-                self._do(*self._keys(table))
+                self._do(*keys(self._spelling, table))
         for table in missing:
             with told(self.uri, f"table '{table.place}' gets its foreign keys"):
-                self._do(*self._foreign_keys(job, table), *comments(self._spelling, table))
+                self._do(*foreign_keys(self._spelling, job.plan, table))
+                self._do(*comments(self._spelling, table))
         with told(self.uri, "the foreign keys are checked"):
             self._do("SET CONSTRAINTS ALL IMMEDIATE")
         with told(self.uri, "the sequences are set"):
@@ -217,22 +223,6 @@ class PostgresTarget:
         new = ", ".join(f"{quote(c)} = EXCLUDED.{quote(c)}" for c in columns if c not in key)
         what = f"UPDATE SET {new}" if new else "NOTHING"
         return f"{insert} ON CONFLICT {ddl.listed(self._spelling, key)} DO {what}"
-
-    def _keys(self, table: PlannedTable) -> list[str]:
-        name = ddl.at(self._spelling, table.place)
-        return [f"ALTER TABLE {name} ADD {key}" for key in ddl.keys(self._spelling, table)]
-
-    def _foreign_keys(self, job: Job, table: PlannedTable) -> list[str]:
-        name = ddl.at(self._spelling, table.place)
-        statements = []
-        for key in job.plan.parents(table.name):
-            if ddl.wants_index(table, key.child_columns):
-                listed = ddl.listed(self._spelling, key.child_columns)
-                statements.append(f"CREATE INDEX ON {name} {listed}")
-            later = " DEFERRABLE" if key in job.plan.closing() else ""
-            held = ddl.foreign_key(self._spelling, key, job.plan[key.parent])
-            statements.append(f"ALTER TABLE {name} ADD {held}{later}")
-        return [*dict.fromkeys(statements), f"ANALYZE {name}"]
 
     def _do(self, *statements: str) -> None:
         for statement in statements:

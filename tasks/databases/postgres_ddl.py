@@ -11,7 +11,7 @@ import pyarrow as pa
 from prefect_synth.synth.metadata import Column
 from prefect_synth.tasks.databases import ddl
 from prefect_synth.tasks.databases.plain import is_binary, is_list
-from prefect_synth.tasks.databases.plan import Place, PlannedTable
+from prefect_synth.tasks.databases.plan import Place, Plan, PlannedTable
 from prefect_synth.tasks.warehouses.catalogue import quote
 
 # format_type's own spelling, which is what PostgreSQL's catalogue gives as the source type;
@@ -106,6 +106,26 @@ class PostgresSpelling:
         if place not in self.taken:
             self.enums[place] = labels
         return ddl.at(self, place)
+
+
+def keys(spelling: PostgresSpelling, table: PlannedTable) -> list[str]:
+    """The statements that add the primary and unique keys of a table that has its rows."""
+    name = ddl.at(spelling, table.place)
+    return [f"ALTER TABLE {name} ADD {key}" for key in ddl.keys(spelling, table)]
+
+
+def foreign_keys(spelling: PostgresSpelling, plan: Plan, table: PlannedTable) -> list[str]:
+    """The statements that add its foreign keys and their indexes; a cycle's can be deferred."""
+    name = ddl.at(spelling, table.place)
+    statements = []
+    for key in plan.parents(table.name):
+        if ddl.wants_index(table, key.child_columns):
+            listed = ddl.listed(spelling, key.child_columns)
+            statements.append(f"CREATE INDEX ON {name} {listed}")
+        later = " DEFERRABLE" if key in plan.closing() else ""
+        held = ddl.foreign_key(spelling, key, plan[key.parent])
+        statements.append(f"ALTER TABLE {name} ADD {held}{later}")
+    return [*dict.fromkeys(statements), f"ANALYZE {name}"]
 
 
 def comments(spelling: PostgresSpelling, table: PlannedTable) -> list[str]:

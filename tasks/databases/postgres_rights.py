@@ -42,26 +42,32 @@ def check_rights(connection: psycopg.Connection[Any], job: Job) -> None:
             f"Role '{role}' can only read in database '{database}', or it is a replica. Feed "
             "another database, or a role without default_transaction_read_only."
         )
+    _check_tables(connection, job, str(role))
+    _check_schemas(connection, job, str(role), str(database))
+
+
+def _check_tables(connection: psycopg.Connection[Any], job: Job, role: str) -> None:
+    needed = _NEEDED[job.mode]
     for table in job.present():
         name = f"{quote(str(table.place.schema))}.{quote(table.place.name)}"
-        for right in _NEEDED[job.mode]:
+        for right in needed:
             (held,) = _first(connection, "SELECT has_table_privilege(%s, %s)", name, right)
             if not held:
                 raise TargetPermissionError(
                     f"Role '{role}' may not {right} in table '{table.place}'. Run as its owner: "
-                    f"GRANT {', '.join(_NEEDED[job.mode])} ON {name} TO {quote(str(role))};"
+                    f"GRANT {', '.join(needed)} ON {name} TO {quote(role)};"
                 )
+
+
+def _check_schemas(connection: psycopg.Connection[Any], job: Job, role: str, database: str) -> None:
     for schema in dict.fromkeys(str(table.place.schema) for table in job.missing()):
         held, is_new = _first(connection, _SCHEMA, schema)
+        on_schema = f"USAGE, CREATE ON SCHEMA {quote(schema)}"
+        wanted = f"CREATE ON DATABASE {quote(database)}" if is_new else on_schema
         if not held:
-            where = (
-                f"CREATE ON DATABASE {quote(str(database))}"
-                if is_new
-                else f"USAGE, CREATE ON SCHEMA {quote(schema)}"
-            )
             raise TargetPermissionError(
                 f"Role '{role}' may not create what is missing in schema '{schema}'. Run as an "
-                f"administrator: GRANT {where} TO {quote(str(role))};"
+                f"administrator: GRANT {wanted} TO {quote(role)};"
             )
 
 

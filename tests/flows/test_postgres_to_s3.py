@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import s3fs
+from databases import database
 
 from prefect_synth.flows.outcome import Outcome
 from prefect_synth.synth.metadata import Metadata
@@ -158,12 +159,13 @@ def read_back(outcome: Outcome, metadata: Metadata, server: Any) -> dict[str, pa
 
 def test_a_database_arrives_in_a_bucket(
     production: Production,
+    postgres_uri: str,
     s3_server: Any,
     prefect_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All tables of both schemas are published: equal schemas, unique keys, no orphan."""
+    """All tables of both schemas are published: equal schemas, unique keys, no orphan; and fed."""
     name, outcome = refresh(tmp_path, production, s3_server, monkeypatch)
     assert (name, [str(f) for f in outcome.failures]) == ("Published", [])
     with closing(open_warehouse(production.reader)) as warehouse:
@@ -181,3 +183,17 @@ def test_a_database_arrives_in_a_bucket(
         for data_set in DATA_SETS:
             own = {n.split(".")[1]: t for n, t in tables.items() if n.startswith(f"{data_set}.")}
             load_data_set(production.owner, data_set, f"{data_set}_again", own)
+    with database(postgres_uri) as own:
+        feed_from(tmp_path, own)
+        with closing(open_warehouse(own, allow_writable=True)) as fed:
+            assert fed.reflect(production.schemas).relationships == metadata.relationships
+
+
+def feed_from(project: Path, target: str) -> None:
+    """Feed an empty database with what the project has published, by the flow."""
+    from prefect_synth.flows.feed import feed
+
+    file = project / "synth.yaml"
+    file.write_text(f"{file.read_text()}feeds: {{test: {{url: '{target}'}}}}\n")
+    state = feed(str(project), return_state=True)
+    assert (state.name, list(state.result())) == ("Fed", ["test"])

@@ -24,7 +24,7 @@ def schema() -> Metadata:
     staff = Table(
         "staff",
         {
-            "id": Column("id", "id", False),
+            "id": Column("id", "id", False, identity=True),
             "boss_id": Column("boss_id", "id"),
             "mail": Column("mail", "email", True, True, source_type="varchar(40)"),
             "since": Column("since", "datetime", datetime_format="%Y-%m-%d", comment="hired"),
