@@ -55,6 +55,13 @@ def database_url(settings: FeedSettings, base: Path) -> str:
     return based_at(secret.get_secret_value(), base)
 
 
+def shown_database_url(settings: FeedSettings) -> str:
+    """A fed database's address as people may see it."""
+    if settings.url is None:
+        return f"block {settings.block}"
+    return redact(settings.url.get_secret_value())
+
+
 def shown_warehouse_url(settings: WarehouseSettings) -> str:
     """The warehouse's address as people may see it."""
     if settings.url is None:

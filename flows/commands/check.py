@@ -15,7 +15,7 @@ from prefect_synth.flows.pinned import check_contracts
 from prefect_synth.flows.quiet import surround_prefect
 from prefect_synth.flows.refresh_setup import Setup, open_setup
 from prefect_synth.flows.user_checks import user_checks
-from prefect_synth.tasks.connections import shown_warehouse_url
+from prefect_synth.tasks.connections import shown_database_url, shown_warehouse_url
 
 
 def check_project(project: Path) -> Answer:
@@ -33,6 +33,7 @@ def check_project(project: Path) -> Answer:
         "copied": list(setup.project.copied()),
         "sandbox": {"url": _writable_sandbox(setup)},
         "staging": str(setup.staging.root),
+        "feeds": {n: shown_database_url(feed) for n, feed in setup.project.feeds.items()},
         "schedule": f"{setup.project.run.schedule} {setup.project.run.timezone}",
     }
     return Answer(document, lambda console: _show(console, document, project))
@@ -78,6 +79,8 @@ def _show(console: Console, document: dict[str, Any], project: Path) -> None:
     console.print(f"[green]✓[/] sandbox    {escape(document['sandbox']['url'])}  writable")
     console.print(f"[green]✓[/] staging    {escape(document['staging'])}  private")
     console.print(f"[green]✓[/] schedule   {escape(document['schedule'])}")
+    for name, url in document["feeds"].items():
+        console.print(f"[green]✓[/] feeds      {escape(name)}  {escape(url)}  (not tried)")
     if document["unit"] is None:
         console.print(
             "[yellow]![/] people     unknown: rare is few rows, until privacy.unit says whose"

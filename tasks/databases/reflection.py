@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Integer, inspect
 from sqlalchemy.engine.interfaces import TableKey
 from sqlalchemy.engine.reflection import Inspector, ObjectKind
 
@@ -44,6 +44,7 @@ def _column(column: Mapping[str, Any], primary: tuple[str, ...]) -> TargetColumn
         bool(column.get("identity"))
         or column.get("autoincrement") is True
         or default.startswith("nextval(")
+        or _is_rowid(column, primary)
     )
     return TargetColumn(
         column["name"],
@@ -52,6 +53,12 @@ def _column(column: Mapping[str, Any], primary: tuple[str, ...]) -> TargetColumn
         generated=bool(column.get("computed")),
         numbered=numbered,
     )
+
+
+def _is_rowid(column: Mapping[str, Any], primary: tuple[str, ...]) -> bool:
+    """Whether a column is SQLite's INTEGER PRIMARY KEY, which numbers rows unasked."""
+    alone = primary == (column["name"],)
+    return alone and "primary_key" in column and isinstance(column["type"], Integer)
 
 
 def _keys(inspector: Inspector, schema: str | None, where: Mapping[str, Any]) -> list[TargetKey]:

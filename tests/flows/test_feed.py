@@ -155,6 +155,13 @@ def test_a_damaged_snapshot_reaches_no_database(published: Any) -> None:
     assert (code, "sha256" in said["error"]["message"], file.exists()) == (3, True, False)
 
 
+def test_check_names_the_databases(published: Any) -> None:
+    """Without a password, and without opening them."""
+    published.configure("feeds: {test: {url: 'mysql://ann:s3cret@db.example/x'}}\n")
+    code, said = run("check", "--project", published.folder)
+    assert (code, said["feeds"]) == (0, {"test": "mysql://ann:***@db.example/x"})
+
+
 def test_two_ways_to_name_a_database_are_refused(published: Any) -> None:
     """TARGET or --to; what belongs to --to is said."""
     for words in (["test", "--to", "sqlite:///x.db"], ["test", "--schema", "x"]):

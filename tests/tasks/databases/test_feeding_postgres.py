@@ -218,6 +218,23 @@ def test_deleting_needs_no_index_of_the_schema(publish: Any, postgres_database: 
     ]
 
 
+@pytest.mark.parametrize("action", ["CASCADE", "SET NULL", "RESTRICT", "NO ACTION"])
+def test_what_happens_on_deletion_does_not_matter(
+    publish: Any, postgres_database: str, action: str
+) -> None:
+    """All tables are emptied by one statement, whatever their foreign keys would do."""
+    execute(
+        postgres_database,
+        "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (text text, parent_id int);"
+        "ALTER TABLE child ADD FOREIGN KEY (parent_id) REFERENCES parent "
+        f"ON DELETE {action} ON UPDATE {action}",
+    )
+    for parents in (3, 5, 4):
+        feed_snapshot(_large(publish, parents), postgres_database)
+        found = rows(postgres_database, "SELECT count(*), count(parent_id) FROM child")
+        assert found == [(10 * parents, 10 * parents)]
+
+
 def test_an_empty_table_is_fed(publish: Any, postgres_database: str) -> None:
     """It has its schema and no rows, and numbering begins where it would."""
     feed_snapshot(_large(publish, 0), postgres_database)

@@ -15,6 +15,7 @@ from prefect_synth.tasks.databases.errors import (
     FeedRequestError,
     RowsRefusedError,
     TargetPermissionError,
+    TargetSchemaError,
     TargetUrlError,
 )
 from prefect_synth.tasks.databases.feeding import feed_snapshot
@@ -90,6 +91,16 @@ def test_an_existing_schema_is_left_as_it_is(everything: Any, file: Path) -> Non
         (1, 1, 2, "m"),
         (None, 1, None, "m"),
     ]
+
+
+def test_a_column_that_numbers_itself_may_be_missing(everything: Any, file: Path) -> None:
+    """INTEGER PRIMARY KEY does so in SQLite; another required column is told."""
+    rows(file, "CREATE TABLE part (row INTEGER PRIMARY KEY, x INT, y INT, doubled INT)")
+    feed_snapshot(everything, f"sqlite:///{file}", tables=["sales.part"], closure=False)
+    assert rows(file, "SELECT max(row) FROM part") == [(3,)]
+    rows(file, "CREATE TABLE line (x INT, y INT, note TEXT, house_id INT, more TEXT NOT NULL)")
+    with pytest.raises(TargetSchemaError, match="'more' is NOT NULL without a default"):
+        feed_snapshot(everything, f"sqlite:///{file}", tables=["sales.line"])
 
 
 def test_upsert_updates_and_keeps(everything: Any, file: Path) -> None:
