@@ -15,6 +15,7 @@ from prefect_synth.synth.encoding.patterns import NullPatterns
 from prefect_synth.synth.encoding.pieces import settle
 from prefect_synth.synth.encoding.shapes import SEPARATOR, Shape
 from prefect_synth.synth.encoding.sources import ColumnSource, whole
+from prefect_synth.synth.randomness import stream
 from prefect_synth.synth.storage import stored
 
 
@@ -179,8 +180,9 @@ class _Decoding:
         rng: np.random.Generator,
         place: Place | None,
     ) -> None:
-        self.codec, self.rows, self.at, self.rng = codec, rows, at, rng
+        self.codec, self.rows, self.at = codec, rows, at
         self.place = place or Place(0, int(rng.integers(2**31)))
+        self.seed = int(rng.integers(2**62))
 
     def all_columns(self) -> dict[str, pa.Array]:
         """The table's columns."""
@@ -189,16 +191,17 @@ class _Decoding:
 
     def column(self, name: str, needed: np.ndarray | None) -> pa.Array:
         """The values of a column or leaf, not null where `needed`."""
+        rng = stream(self.seed, name)  # none moves when another column comes or goes
         if name in self.codec.shapes:
-            return self.codec.shapes[name].build(
-                name, self.column, needed, len(self.rows), self.rng
-            )
-        encoder, (pieces, places) = self.codec.encoders[name], self._drawn(name, needed)
+            return self.codec.shapes[name].build(name, self.column, needed, len(self.rows), rng)
+        encoder, (pieces, places) = self.codec.encoders[name], self._drawn(name, needed, rng)
         if isinstance(encoder, GeneratedEncoder):
-            return encoder.decode(pieces, places, self.rng, self.place, name)
-        return encoder.decode(pieces, places, self.rng)
+            return encoder.decode(pieces, places, rng, self.place, name)
+        return encoder.decode(pieces, places, rng)
 
-    def _drawn(self, name: str, needed: np.ndarray | None) -> tuple[Ints, Floats]:
+    def _drawn(
+        self, name: str, needed: np.ndarray | None, rng: np.random.Generator
+    ) -> tuple[Ints, Floats]:
         if name not in self.at:
             return np.zeros(len(self.rows), np.int64), np.full(len(self.rows), 0.5)
         j = self.at[name]
@@ -206,4 +209,4 @@ class _Decoding:
         if needed is None:
             return pieces, places
         nowhere = np.zeros(len(pieces), bool)
-        return settle(self.rows.layouts[j], pieces, places, nowhere, needed, self.rng)
+        return settle(self.rows.layouts[j], pieces, places, nowhere, needed, rng)

@@ -34,12 +34,15 @@ class Layout:
         ranges: Whether a piece is a range, [P] bool; places inside other pieces mean nothing.
         nominal: Whether the pieces have no order of their own (categories).
         has_null: Whether the first piece stands for null.
+        key: Keys the draws of the column, so that they do not move when another one comes or goes;
+            0 where columns are told apart by their place.
     """
 
     probabilities: Floats
     ranges: NDArray[np.bool_]
     nominal: bool
     has_null: bool
+    key: int = 0
 
     @property
     def edges(self) -> Floats:

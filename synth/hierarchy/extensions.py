@@ -250,7 +250,7 @@ def _extend(
         {r: _encode_reference(links[r], layout) for r, layout in references.items()},
         known.style_columns,
         known.style_of,
-    )
+    ).keyed(codec.modelled)
     kept = {c: data[c].combine_chunks() for c in data.column_names}
     return Extended(
         len(data), data.schema, codec, blocks.compact(), own_links, known.counts, known.codecs,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from zlib import crc32
 
 import pyarrow as pa
 
@@ -186,6 +188,20 @@ class Blocks:
             return style
         return [*style, self.own, *(self.relations[r] for r in (relation,) if r in self.relations)]
 
+    def keyed(self, own: Sequence[str]) -> Blocks:
+        """The same with a key for the draws of each column, made from what it is.
+
+        Args:
+            own: Names of the own columns.
+        """
+        return replace(
+            self,
+            relations={n: _keyed(e, [n] * e.width) for n, e in self.relations.items()},
+            levels={n: _keyed(e, [f"level {n}"]) for n, e in self.levels.items()},
+            own=_keyed(self.own, own),
+            references={n: _keyed(e, [f"reference {n}"]) for n, e in self.references.items()},
+        )
+
     def compact(self) -> Blocks:
         """The same in half the memory."""
         return Blocks(
@@ -221,3 +237,11 @@ def split(rows: Encoded, part: TablePart, styles: dict[str, Encoded]) -> Blocks:
         styles,
         part.style_of,
     )
+
+
+def _keyed(some: Encoded, names: Sequence[str]) -> Encoded:
+    layouts = tuple(
+        replace(layout, key=crc32(f"{number if names.count(name) > 1 else 0} {name}".encode()) + 1)
+        for number, (name, layout) in enumerate(zip(names, some.layouts, strict=False))
+    )
+    return replace(some, layouts=layouts)

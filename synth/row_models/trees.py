@@ -25,6 +25,7 @@ from prefect_synth.synth.row_models.features import FeatureSet, TrainingColumns,
 from prefect_synth.synth.row_models.growth import grow_tree, make_target
 from prefect_synth.synth.row_models.importance import sample_held, sample_with_odds
 from prefect_synth.synth.row_models.sequential import Given, neighbours
+from prefect_synth.synth.row_models.streams import Streams
 from prefect_synth.synth.row_models.tree import Leaves, Tree, fill_leaves, stratified
 from prefect_synth.synth.storage import stored
 
@@ -73,13 +74,14 @@ class TreesRowModel:
         """Find the order of the columns, and grow a tree for each."""
         known = TrainingColumns(Encoded.beside([context, rows], len(rows)))
         self.layouts, self.width = rows.layouts, context.width
+        streams = Streams(rows.layouts, rng)
         distinct = distinct_values(rows)
         last = nearly_unique(rows, distinct)
         usable = list(range(context.width))
         columns = []
         for j in column_order(rows, distinct, last):
             leaf = _UNIQUE_LEAF if last[j] else _LEAF
-            columns.append(self._column(known, j, usable, leaf, rng))
+            columns.append(self._column(known, j, usable, leaf, streams.of(j)))
             if not last[j]:
                 usable.append(self.width + j)
         self.columns = tuple(columns)
@@ -94,11 +96,12 @@ class TreesRowModel:
         """Draw rows, column by column."""
         if conditions and self.columns:
             return sample_held(self, self.layouts, context, conditions, rng)
-        known = _Known(context, self.layouts)
+        known, streams = _Known(context, self.layouts), Streams(self.layouts, rng)
         for model in self.columns:
             leaf = model.find(known.pieces, known.middles)
             layout = self.layouts[model.column]
-            known.put(model.column, *model.leaves.draw(leaf, stratified(leaf, rng), layout))
+            u = stratified(leaf, streams.of(model.column))
+            known.put(model.column, *model.leaves.draw(leaf, u, layout))
         return known.rows()
 
     def sample_held(
