@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from prefect_synth.tasks.references import table_ref
+from prefect_synth.synth.hierarchy.summary import PartSummary
+from prefect_synth.tasks.references import ExtensionsRef, ModelRef, table_ref
+from prefect_synth.tasks.reuse import Trained
 from prefect_synth.tasks.settings import StagingSettings
 from prefect_synth.tasks.staged_run import RESUME_WITHIN, StagedRun
 from prefect_synth.tasks.staging import RefreshRunningError, Staging, StagingError, open_staging
@@ -286,6 +288,25 @@ def test_models_of_the_last_runs_stay(staging: Staging) -> None:
     ended(staging).update(models=(str(new.relative_to(staging.root)),))
     staging.clean(1)
     assert [old.exists(), new.exists()] == [False, True]
+
+
+def test_models_of_the_last_snapshot_stay(staging: Staging) -> None:
+    """Refused runs with models of their own do not cost those that can be drawn with again."""
+    extensions, published = staging.extensions("e"), staging.model("orders", "published")
+    for folder in (extensions, published, staging.last_profiles):
+        folder.mkdir(parents=True)
+    made = PartSummary("orders", "trees", "", (), 0)
+    Trained(
+        run_id="r",
+        depends_on={},
+        extensions=ExtensionsRef(path=extensions, fingerprint="e", parts={}, rows={}),
+        models=(ModelRef(table="orders", path=published, fingerprint="p", made=made, seconds=1.0),),
+        rows={},
+    ).save(staging.last_profiles)
+    for name in ("one", "two", "three"):
+        ended(staging, "rejected").update(models=(f"models/orders/{name}",))
+    staging.clean(1)
+    assert (extensions.exists(), published.exists()) == (True, True)
 
 
 def test_names_of_tables_are_no_paths(staging: Staging) -> None:
