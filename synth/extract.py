@@ -38,7 +38,12 @@ _NEVER = int(np.iinfo(np.int64).max)
 
 
 def extract_rows(
-    metadata: Metadata, tables: Mapping[str, Source], rows: int, *, root: str | None = None
+    metadata: Metadata,
+    tables: Mapping[str, Source],
+    rows: int,
+    *,
+    root: str | None = None,
+    always: Mapping[str, Ints] | None = None,
 ) -> dict[str, Ints]:
     """Choose the rows of a small extract.
 
@@ -46,9 +51,10 @@ def extract_rows(
         metadata: The schema.
         tables: The tables, of which keys alone are read.
         rows: How many rows a table shall have at most. More are taken only where the first row of
-            a table refers, through others, to more.
+            a table, or those that are always taken, refer to more through others.
         root: The table to begin with; by default the people, where a table looks like people,
             otherwise the one that most hangs on.
+        always: Positions of rows, by table, that are taken in any case.
 
     Returns:
         Positions of the rows in each table, in rising order. Every key that resolves in the tables
@@ -68,6 +74,7 @@ def extract_rows(
     links = {r: read_parents(r, tables) for r in metadata.relationships}
     extract = _Extract(metadata, places, links, rows, _nothing(places))
     groups = _groups(metadata, {name: len(found) for name, found in places.items()}, root)
+    extract.take_always(always or {})
     extract.take_small([name for group in groups[1:] for name in group])
     for group in groups:
         extract.take_families(group)
@@ -93,6 +100,13 @@ class _Extract:
     links: Mapping[Relationship, Ints]
     rows: int
     taken: Mapping[str, Flags]
+
+    def take_always(self, positions: Mapping[str, Ints]) -> None:
+        """Take these rows and all that they refer to."""
+        ranks = {name: np.full_like(self.places[name], _NEVER) for name in positions}
+        for name, rows in positions.items():
+            ranks[name][rows] = 0
+        self._take(self._closed(ranks), _NEVER)
 
     def take_small(self, tables: Sequence[str]) -> None:
         """Take each of these tables whole, if it and all that it refers to fit."""

@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from prefect_synth.synth.descent import tables_above
 from prefect_synth.synth.extract import extract_rows
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.synth.metrics.sources import take_rows
+from prefect_synth.synth.metrics.sources import Ints, take_rows
 from prefect_synth.tasks.parquet_form import PublishedForm
 from prefect_synth.tasks.snapshots.errors import FixtureFolderError, SnapshotContentError
 from prefect_synth.tasks.snapshots.folder import FolderBackend
@@ -44,7 +45,7 @@ EXTRACT = "extract"
 """Key of the manifest that says what a fixture was taken from."""
 
 _RUN = "fixture"
-_PASSED_ON = ("project", "created", "version", "seed", "kept")
+_PASSED_ON = ("project", "created", "version", "seed", "kept", "pinned")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Extract:
         root: str | None = None,
         tables: Collection[str] = (),
     ) -> Extract:
-        """Choose the rows; keys alone are read.
+        """Choose the rows, pinned ones among them in any case; keys alone are read.
 
         Args:
             snapshot: Where to take them from.
@@ -88,7 +89,9 @@ class Extract:
         """
         metadata = _chosen(snapshot, tables)
         sources = {name: _source(snapshot, name) for name in metadata.tables}
-        return cls(snapshot, metadata, extract_rows(metadata, sources, rows, root=root), rows, root)
+        always = {name: _pinned(snapshot, name) for name in metadata.tables}
+        found = extract_rows(metadata, sources, rows, root=root, always=always)
+        return cls(snapshot, metadata, found, rows, root)
 
     def table(self, name: str) -> pa.Table:
         """The rows of a table, with its exact schema."""
@@ -136,6 +139,13 @@ def _chosen(snapshot: Snapshot, tables: Collection[str]) -> Metadata:
     if not tables:
         return known
     return known.subset({above for name in tables for above in tables_above(known, name)})
+
+
+def _pinned(snapshot: Snapshot, table: str) -> Ints:
+    """Where the pinned rows of a table are: they are the last ones."""
+    rows = int(snapshot.manifest["tables"][table]["rows"])
+    pinned = int(snapshot.manifest.get("pinned", {}).get(table, 0))
+    return np.arange(rows - pinned, rows)
 
 
 def _source(snapshot: Snapshot, table: str) -> Path:

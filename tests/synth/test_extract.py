@@ -202,6 +202,18 @@ def test_the_root_can_be_chosen():
     assert bought[bought > 0].tolist() == [6] * 10
 
 
+def test_rows_that_are_always_taken_come_first():
+    """With what they refer to, whatever else is taken; they count among the others."""
+    metadata, tables = shop(100, 4, 5)
+    always = {"lines": np.array([7, 1999]), "products": np.array([499])}
+    found = extract_rows(metadata, tables, 200, always=always)
+    assert {7, 1999} <= set(found["lines"].tolist())
+    assert 499 in found["products"]
+    assert {1, 399} <= set(found["orders"].tolist())
+    assert {0, 99} <= set(found["customers"].tolist())
+    assert len(found["lines"]) <= 200
+
+
 def test_a_long_chain_is_followed_in_few_steps():
     """A hundred thousand rows, each after the one before it, are closed at once."""
     at = np.arange(100_000)

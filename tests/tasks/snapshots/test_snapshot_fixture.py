@@ -133,6 +133,18 @@ def test_tables_are_chosen_with_all_they_refer_to(snapshot: Snapshot, tmp_path: 
         Extract.choose(snapshot, 30, tables=["line"])
 
 
+def test_pinned_rows_are_always_there(snapshot: Snapshot, tmp_path: Path) -> None:
+    """They are the last rows of their table; a fixture made of the fixture has them, too."""
+    files = {name: snapshot.files(name)[0] for name in snapshot.tables}
+    facts = {"metadata": shop_metadata().to_dict(), "pinned": {"orders": 2}}
+    open_store(str(tmp_path / "told")).publish("run-1", files, facts)
+    for source, out in (("told", "first"), ("first", "second")):
+        write_fixture(Extract.choose(snapshots(tmp_path / source).latest(), 9), tmp_path / out)
+        orders = snapshots(tmp_path / out).latest().table("orders")
+        assert orders["id"].to_pylist()[-2:] == [179, 180]
+        assert len(orders) <= 9
+
+
 def test_a_table_in_parts_is_read_whole(tmp_path: Path) -> None:
     """A snapshot that shards wrote has several files for a table."""
     tables, files = shop_tables(), {}
