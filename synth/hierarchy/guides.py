@@ -95,6 +95,13 @@ def _column(
         raise ContractError(
             f"{place} asks for '{column}', which no model draws: it is a key, or always null."
         )
+    made_up = isinstance(encoder, GeneratedEncoder)
+    if made_up and any(match.comparison.operator != "null" for match in asked):
+        raise ContractError(
+            f"{place} asks for a value of '{column}', whose values are made up: free text, or each "
+            "another one. Only IS NULL and IS NOT NULL can be asked of it; pin rows that must have "
+            "certain values."
+        )
     if encoder.layout is None:
         return None, _ALL, _constant(encoder, asked)
     return first + modelled.index(column), encoder.layout, _stretches(encoder, asked)

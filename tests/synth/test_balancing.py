@@ -98,6 +98,15 @@ def test_a_balanced_table_is_valid_and_leaves_the_sample_alone(shop, row_model):
         assert pc.count_distinct(values).as_py() == len(values)
 
 
+def test_rows_may_refer_to_a_table_that_is_kept(shop):
+    """The reference is drawn with the row then, and leads to a row that is there."""
+    metadata, tables = shop
+    model = HMASynthesizer(metadata, row_model="trees", keep=["customers"]).fit(tables)
+    made = drawn(model.sampler(), (200, 200))
+    assert pc.sum(made["paid"]).as_py() == 200
+    assert pc.all(pc.is_in(made["customer_id"], tables["customers"]["id"])).as_py()
+
+
 def test_rows_that_were_appended_have_balanced_ones_too(shop):
     """A sample of several stages is balanced like any other."""
     metadata, tables = shop

@@ -55,6 +55,9 @@ def shop():
                 "total": pa.array(
                     [Decimal(int(c * q)) / 100 for c, q in zip(cents, quantity, strict=True)], money
                 ),
+                "remark": [
+                    f"a remark of {n} words and more" for n in rng.integers(0, 10**9, ORDERS)
+                ],
                 "note": [None if x else "gift" for x in note],
                 "reply": [
                     None if x or y < 0.5 else "yes" for x, y in zip(note, answer, strict=True)
@@ -74,12 +77,14 @@ def shop():
                     c,
                     "id"
                     if c.endswith("id")
+                    else "text"
+                    if c == "remark"
                     else "email"
                     if c == "email"
                     else "numerical"
                     if c in numbers
                     else "categorical",
-                    nullable=c in ("note", "reply"),
+                    nullable=c in ("note", "reply", "remark"),
                 )
                 for c in table.column_names
             },
@@ -243,6 +248,8 @@ def test_shards_and_a_saved_plan_draw_the_same_rows(model, shop, tmp_path, monke
         ("orders", Scenario("s", 1, "status = 'unique'"), "never there, or fewer than 5 rows"),
         ("orders", Scenario("s", 1, "price > 100"), "beyond what 5 rows reach"),
         ("orders", Scenario("s", 1, "status IS NULL"), "NOT NULL"),
+        ("orders", Scenario("s", 1, "remark = 'remark 7'"), "'remark', whose values are made up"),
+        ("orders", Scenario("s", 1, "remark IS NULL"), "'remark' is never null"),
         ("orders", Scenario("s", 1, "price > 50 AND price < 40"), "contradicts itself"),
         ("orders", Scenario("s", 1, "total > 800 AND price < 50"), "cannot be reached"),
         ("orders", Scenario("s", 9999, "status = 'open'"), "the snapshot gets 2,400"),
