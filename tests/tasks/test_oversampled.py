@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import make_classification
+from typer.testing import CliRunner
 
 from prefect_synth.expectations.gate import judge_table
 from prefect_synth.expectations.profile import profile_table
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.sides import Sides
+from prefect_synth.flows.cli import app
 from prefect_synth.synth.errors import ContractError, RequestError
 from prefect_synth.synth.interpolated import INTERPOLATED
 from prefect_synth.synth.metadata import Column, Metadata, Table
@@ -115,6 +117,16 @@ def test_nobody_publishes_a_marked_file(staging: Staging, tmp_path: Path) -> Non
     table = Table("loans", {"age": Column("age", "numerical")})
     with pytest.raises(ContractError, match="cannot be pinned"):
         read_pins(folder / "b.parquet", "b", table, pa.schema([("age", pa.int16())]))
+
+
+def test_a_marked_file_is_not_kept_by_synthesize(staging: Staging, tmp_path: Path) -> None:
+    """`--keep` writes rows as they are, and these are none to be written."""
+    _, path = oversample_staged(staging, "loans", "failed", "smotenc", Path("loans.parquet"))
+    command = ["synthesize", str(path.parent), str(tmp_path / "out"), "--keep", "loans", "--json"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "cannot be kept" in result.stdout
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
