@@ -19,9 +19,10 @@ from prefect_synth.tasks.snapshots.store import open_store
 
 pytestmark = pytest.mark.usefixtures("prefect_url")
 
-SCENARIOS = """
+CONTRACTS = """
 tables:
   orders:
+    balance: {column: status, rows: 90}
     scenarios:
       - {name: winter, where: "ordered_at < '2024-02-01' AND status = 'sent'", at_least: 40}
   customers:
@@ -36,22 +37,29 @@ def table(shop: Any, name: str) -> Any:
     return pq.read_table(shop.sandbox / "snapshots" / shop.latest()["snapshot_id"] / name)
 
 
-def test_scenarios_hold_in_the_snapshot_and_the_manifest_counts_them(shop: Any) -> None:
-    """Names and figures are public, conditions are not."""
-    shop.configure(SCENARIOS)
+@pytest.fixture(scope="module")
+def published(shop_factory: Any, tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> Any:
+    """A shop whose contracts are kept in a snapshot."""
+    shop = shop_factory(tmp_path_factory.mktemp("contracts"))
+    shop.configure(CONTRACTS)
     name, outcome = shop.refresh()
     assert name == "Published", outcome
-    orders = table(shop, "orders")
+    return shop
+
+
+def test_scenarios_hold_in_the_snapshot_and_the_manifest_counts_them(published: Any) -> None:
+    """Names and figures are public, conditions are not."""
+    orders = table(published, "orders")
     winter = pc.and_(
         pc.less(orders["ordered_at"].cast("string"), "2024-02-01"),
         pc.equal(orders["status"].cast("string"), "sent"),
     )
     assert pc.sum(winter).as_py() >= 40
     counts = orders.group_by("customer_id").aggregate([("order_id", "count")])
-    assert len(table(shop, "customers")) - len(counts) >= 7
+    assert len(table(published, "customers")) - len(counts) >= 7
     assert pc.sum(pc.equal(counts["order_id_count"], 25)).as_py() >= 2
-    folder = shop.sandbox / "snapshots" / shop.latest()["snapshot_id"]
-    manifest = open_store(str(shop.sandbox)).show(shop.latest()["snapshot_id"])
+    snapshot = published.latest()["snapshot_id"]
+    manifest = open_store(str(published.sandbox)).show(snapshot)
     found = {(s["table"], s["name"]): s["at_least"] <= s["found"] for s in manifest["scenarios"]}
     assert found == {
         ("orders", "winter"): True,
@@ -59,9 +67,50 @@ def test_scenarios_hold_in_the_snapshot_and_the_manifest_counts_them(shop: Any) 
         ("customers", "poor"): True,
     }
     for file in ("manifest.json", "report.html"):
-        text = (folder / file).read_text()
+        text = (published.sandbox / "snapshots" / snapshot / file).read_text()
         assert "winter" in text
         assert "2024-02-01" not in text
+
+
+def test_a_balanced_table_is_published_beside_its_own(published: Any) -> None:
+    """Its classes are even, its keys resolve, the gate and `verify` know it, readers its schema."""
+    made, customers = table(published, "orders_balanced"), table(published, "customers")
+    counts = made["status"].cast("string").value_counts().field("counts").to_pylist()
+    assert counts == [30, 30, 30]
+    assert pc.all(pc.is_in(made["customer_id"], customers["customer_id"])).as_py()
+    assert len(table(published, "orders")) == 500
+    store, snapshot = open_store(str(published.sandbox)), published.latest()["snapshot_id"]
+    assert store.verify(snapshot) == []
+    manifest = store.show(snapshot)
+    assert manifest["balanced"][0] == {
+        "name": "orders_balanced",
+        "table": "orders",
+        "column": "status",
+        "ratio": 1.0,
+        "rows": 90,
+    }
+    assert manifest["tables"]["orders_balanced"]["rows"] == 90
+    assert manifest["metadata"]["tables"]["orders_balanced"]["primary_key"] == ["order_id"]
+    checks = {c["name"] for c in manifest["verdict"]["checks"] if c["table"] == "orders_balanced"}
+    assert {"class balance", "primary key", "foreign key", "row count"} <= checks
+
+
+def test_real_rows_are_oversampled_in_private_staging_alone(published: Any) -> None:
+    """The command reads what the last refresh staged, and nothing of it can be published."""
+    command = ["oversample", "orders", "--column", "status", "--method", "smote", "--json"]
+    result = CliRunner().invoke(app, [*command, "--project", str(published.file)])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["after"][0] == found["after"][-1] == found["before"][0]
+    file = Path(found["file"])
+    assert file.is_relative_to(published.staging)
+    before = published.latest()
+    with pytest.raises(SandboxError, match="laid between real"):
+        open_store(str(published.sandbox)).publish("by-hand", {"orders": file}, {})
+    assert published.latest() == before
+    command += ["--out", str(published.sandbox / "orders.parquet")]
+    refused = CliRunner().invoke(app, [*command, "--project", str(published.file)])
+    assert (refused.exit_code, "private staging" in refused.stdout) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -115,35 +164,6 @@ def test_check_sees_a_constant_of_the_wrong_type(shop: Any) -> None:
     assert "needs a date or time" in " ".join(result.output.split())
 
 
-def test_a_balanced_table_is_published_beside_its_own(shop: Any) -> None:
-    """Its classes are even, its keys resolve, the gate and `verify` know it, readers its schema."""
-    shop.configure(
-        "tables: {orders: {balance: {column: status, rows: 90}, scenarios: "
-        "[{name: sent, where: \"status = 'sent'\", at_least: 300}]}}\n"
-    )
-    name, outcome = shop.refresh()
-    assert name == "Published", outcome
-    made, customers = table(shop, "orders_balanced"), table(shop, "customers")
-    counts = made["status"].cast("string").value_counts().field("counts").to_pylist()
-    assert counts == [30, 30, 30]
-    assert pc.all(pc.is_in(made["customer_id"], customers["customer_id"])).as_py()
-    assert len(table(shop, "orders")) == 500
-    store, snapshot = open_store(str(shop.sandbox)), shop.latest()["snapshot_id"]
-    assert store.verify(snapshot) == []
-    manifest = store.show(snapshot)
-    assert manifest["balanced"][0] == {
-        "name": "orders_balanced",
-        "table": "orders",
-        "column": "status",
-        "ratio": 1.0,
-        "rows": 90,
-    }
-    assert manifest["tables"]["orders_balanced"]["rows"] == 90
-    assert manifest["metadata"]["tables"]["orders_balanced"]["primary_key"] == ["order_id"]
-    checks = {c["name"] for c in manifest["verdict"]["checks"] if c["table"] == "orders_balanced"}
-    assert {"class balance", "primary key", "foreign key", "row count"} <= checks
-
-
 def test_a_balance_that_cannot_be_is_refused(shop: Any) -> None:
     """A column without classes, at the time that it is known."""
     shop.configure("tables: {customers: {balance: {column: credit}}}\n")
@@ -153,21 +173,3 @@ def test_a_balance_that_cannot_be_is_refused(shop: Any) -> None:
     with pytest.raises(ContractError, match=r"the key \(order_id, line_no\) ties rows"):
         shop.refresh()
     assert shop.latest() is None
-
-
-def test_real_rows_are_oversampled_in_private_staging_alone(shop: Any) -> None:
-    """The command reads what the last refresh staged, and nothing of it can be published."""
-    shop.configure("staging: {keep_runs: 1}\n")
-    shop.refresh()
-    command = ["oversample", "orders", "--column", "status", "--method", "smote", "--json"]
-    result = CliRunner().invoke(app, [*command, "--project", str(shop.file)])
-    assert result.exit_code == 0, result.output
-    found = json.loads(result.stdout)
-    assert found["after"][0] == found["after"][-1] == found["before"][0]
-    file = Path(found["file"])
-    assert file.is_relative_to(shop.staging)
-    with pytest.raises(SandboxError, match="laid between real"):
-        open_store(str(shop.sandbox)).publish("by-hand", {"orders": file}, {})
-    command += ["--out", str(shop.sandbox / "orders.parquet")]
-    refused = CliRunner().invoke(app, [*command, "--project", str(shop.file)])
-    assert (refused.exit_code, "private staging" in refused.stdout) == (2, True)
