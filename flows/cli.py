@@ -35,6 +35,7 @@ suites = typer.Typer(help="What must hold of each table, as files.", no_args_is_
 app.add_typer(suites, name="suites")
 
 Mode = Literal["replace", "append", "upsert"]
+Create = Literal["missing", "never", "always"]
 Oversampling = Literal["smote", "smotenc", "adasyn"]
 MetadataOption = Annotated[
     Path | None, typer.Option("--metadata", help="Metadata as JSON, in our form or in SDV's.")
@@ -274,22 +275,26 @@ def feed(
     leave_out: Annotated[
         bool, typer.Option("--leave-out", help="With --to: leave out columns that it lacks.")
     ] = False,
+    create: Annotated[
+        Create, typer.Option(help="With --to: which tables are created; always: all anew.")
+    ] = "missing",
     project: ProjectOption = HERE,
     sandbox: SandboxOption = None,
     endpoint_url: EndpointOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Load a snapshot into a test database, whole or not at all."""
-    only_with_to = schema is not None or not closure or leave_out or sandbox is not None
+    described = schema is not None or not closure or leave_out or create != "missing"
+    only_with_to = described or sandbox is not None
     if (target is not None and to is not None) or (to is None and only_with_to):
         raise typer.BadParameter(
             "say either TARGET, which the project file describes, or --to URL; --schema, "
-            "--no-closure, --leave-out and --sandbox belong to --to."
+            "--no-closure, --leave-out, --create and --sandbox belong to --to."
         )
     from prefect_synth.flows.commands.feed import Feed, feed_targets, feed_url
     from prefect_synth.flows.commands.sandbox_place import SandboxPlace
 
-    wanted = Feed(snapshot, mode, tuple(table or ()) or None, schema, closure, leave_out)
+    wanted = Feed(snapshot, mode, tuple(table or ()) or None, schema, closure, leave_out, create)
     place = SandboxPlace(project, sandbox, endpoint_url)
     respond(
         as_json,

@@ -34,6 +34,7 @@ class Feed:
         schema: The schema for all tables.
         closure: Whether the tables that foreign keys need are fed too.
         leave_out: Whether columns that an existing table lacks are left out.
+        create: Which tables are created.
     """
 
     snapshot: str | None = None
@@ -42,6 +43,7 @@ class Feed:
     schema: str | None = None
     closure: bool = True
     leave_out: bool = False
+    create: Literal["missing", "never", "always"] = "missing"
 
 
 def feed_url(place: SandboxPlace, url: str, wanted: Feed) -> Answer:
@@ -61,6 +63,7 @@ def feed_url(place: SandboxPlace, url: str, wanted: Feed) -> Answer:
         closure=wanted.closure,
         schema=wanted.schema,
         leave_out=wanted.leave_out,
+        create=wanted.create,
         protect=None if place.url is not None else _warehouse(place.project),
     )
     return Answer({"fed": {"--to": result.to_dict()}}, lambda console: _show(console, result))

@@ -101,6 +101,9 @@ class DuckdbTarget:
 
     def empty(self, job: Job) -> None:
         """Drop the tables, children first; `create` makes them again as they were."""
+        for place in reversed(job.remade):
+            with told(self.path, f"table '{place}' is dropped"):
+                self.raw.execute(f"DROP TABLE {ddl.at(_SPELLING, place)}")
         for table in reversed(job.present()):
             place = job.place(table)
             with told(self.path, f"table '{place}' is emptied"):

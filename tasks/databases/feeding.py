@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from typing import Literal, get_args
+from typing import get_args
 
 import pyarrow as pa
 
@@ -23,7 +23,7 @@ from prefect_synth.tasks.databases.errors import (
     TargetSchemaError,
 )
 from prefect_synth.tasks.databases.existing import Existing, fitted
-from prefect_synth.tasks.databases.job import Job, Mode
+from prefect_synth.tasks.databases.job import Create, Job, Mode
 from prefect_synth.tasks.databases.plain import is_list
 from prefect_synth.tasks.databases.plan import (
     Place,
@@ -37,8 +37,6 @@ from prefect_synth.tasks.databases.result import FedTable, FeedResult
 from prefect_synth.tasks.databases.target import Target, open_target
 from prefect_synth.tasks.snapshots.reading_snapshot import Snapshot
 from prefect_synth.tasks.warehouses.url import redact
-
-Create = Literal["missing", "never"]
 
 
 def feed_snapshot(
@@ -64,7 +62,8 @@ def feed_snapshot(
         closure: Whether the tables that their foreign keys need are fed too.
         schema: The schema for all tables; by default the connection's own, or each table's own
             where the snapshot has several.
-        create: `missing` tables are created; `never`: they must exist.
+        create: `missing` tables are created; `never`: they must exist; `always`: all are made anew
+            from the snapshot, and take the places of those that are there.
         leave_out: Whether columns that an existing table lacks are left out, not refused.
         protect: URL of the warehouse, which is never fed.
 
@@ -84,7 +83,9 @@ def feed_snapshot(
         plan = _plan(snapshot, schemas, target.places(snapshot.tables, schema))
         existing = target.reflect([table.place for table in plan.tables])
         _check_created(plan, existing, create)
-        job = Job(snapshot, plan, mode, existing, _columns(plan, existing, leave_out))
+        remade = _remade(plan, existing) if create == "always" else ()
+        existing = Existing(folds_case=existing.folds_case) if create == "always" else existing
+        job = Job(snapshot, plan, mode, existing, _columns(plan, existing, leave_out), remade)
         _check_job(target, job)
         seconds = _load(target, job)
     return _result(snapshot, url, job, seconds, time.monotonic() - started)
@@ -129,6 +130,10 @@ def _check_request(url: str, mode: Mode, create: Create, protect: str | None) ->
             raise FeedRequestError(
                 f"{what} must be one of {', '.join(get_args(allowed))}, got '{value}'."
             )
+    if create == "always" and mode != "replace":
+        raise FeedRequestError(
+            f"create: always makes tables anew, so the mode must be replace, got '{mode}'."
+        )
     if protect is not None and same_database(url, protect):
         raise ProtectedTargetError(
             f"The database {redact(url)} is the project's own warehouse, which is never written to."
@@ -143,6 +148,18 @@ def _check_created(plan: Plan, existing: Existing, create: Create) -> None:
                 f"Table '{table.place}' is not in the database. Create it, or let missing tables "
                 "be created (create: missing)."
             )
+
+
+def _remade(plan: Plan, existing: Existing) -> tuple[Place, ...]:
+    """The tables that are made anew; none may have to hold up another that stays."""
+    found = tuple(t.place for table in plan.tables if (t := existing.find(table.place)))
+    for key in existing.foreign_keys:
+        if key.parent in found and key.child not in found:
+            raise FeedRequestError(
+                f"Table '{key.child}' refers to '{key.parent}' and is not fed, so '{key.parent}' "
+                "cannot be made anew. Feed it too, or let existing tables stay (create: missing)."
+            )
+    return found
 
 
 def _columns(plan: Plan, existing: Existing, leave_out: bool) -> Mapping[str, Mapping[str, str]]:

@@ -14,6 +14,7 @@ from prefect_synth.tasks.databases.existing import Existing, TargetKey, TargetTa
 from prefect_synth.tasks.databases.plan import Place, Plan, PlannedTable
 
 Mode = Literal["replace", "append", "upsert"]
+Create = Literal["missing", "never", "always"]
 
 
 class Rows(Protocol):
@@ -36,6 +37,7 @@ class Job:
         mode: What becomes of rows that are there already.
         existing: What the database has.
         columns: For each table, the snapshot's columns and the database's names of them.
+        remade: Tables that go in the end, because they are made anew; `existing` lacks them.
     """
 
     rows: Rows
@@ -43,6 +45,7 @@ class Job:
     mode: Mode
     existing: Existing
     columns: Mapping[str, Mapping[str, str]]
+    remade: tuple[Place, ...] = ()
 
     def target(self, table: PlannedTable) -> TargetTable | None:
         """The table that the database has already."""

@@ -106,9 +106,7 @@ class MysqlTarget:
             with told(self.url, "the transaction is committed"):
                 self.raw.commit()
                 if self._aside:
-                    moved = (f"{quoted(a)} TO {quoted(p.name)}" for p, a in self._aside.items())
-                    self._do(f"RENAME TABLE {', '.join(moved)}")
-                    self._aside.clear()
+                    self._take_places(job)
         finally:
             if self.raw.open:
                 self.raw.rollback()
@@ -176,6 +174,15 @@ class MysqlTarget:
         made = ddl.create_table(spelling, table, [*ddl.keys(spelling, table), *foreign])
         head = f"CREATE TABLE {quoted(table.place.name)}"
         return f"CREATE TABLE {self._name(table.place)}{made.removeprefix(head)}"
+
+    def _take_places(self, job: Job) -> None:
+        """Give new tables their names by one statement, and drop those that had them."""
+        gone = {place.name: f"{_ASIDE}old_{n}" for n, place in enumerate(job.remade)}
+        moves = list(gone.items())
+        moves += [(aside, place.name) for place, aside in self._aside.items()]
+        self._do(f"RENAME TABLE {', '.join(f'{quoted(a)} TO {quoted(b)}' for a, b in moves)}")
+        self._aside.clear()
+        self._do(*(f"DROP TABLE {quoted(name)}" for name in gone.values()))
 
     def _drop_aside(self) -> None:
         for name in self._aside.values():

@@ -23,6 +23,7 @@ from prefect_synth.tasks.databases.existing import Existing, TargetKey
 from prefect_synth.tasks.databases.job import Job
 from prefect_synth.tasks.databases.places import with_schemas
 from prefect_synth.tasks.databases.plan import Place, PlannedTable
+from prefect_synth.tasks.databases.postgres_aside import aside, take_places
 from prefect_synth.tasks.databases.postgres_copy import csv_of
 from prefect_synth.tasks.databases.postgres_ddl import (
     PostgresSpelling,
@@ -131,15 +132,23 @@ class PostgresTarget:
 
     def create(self, job: Job) -> None:
         """Create the missing tables, with no key yet."""
+        wanted, job = job.missing(), aside(job)
         missing = job.missing()
+        self._spelling.homes = {
+            str(a.place.schema): str(t.place.schema) for a, t in zip(missing, wanted, strict=True)
+        }
         with told(self.uri, "tables are created"):
             known = self.raw.execute(_ENUMS).fetchall()
             self._spelling.taken = {Place(s, name): tuple(labels) for s, name, labels in known}
             tables = [ddl.create_table(self._spelling, table) for table in missing]
-            self._do(*self._new_schemas(missing), *self._spelling.create_types(), *tables)
+            self._do(
+                *self._new_schemas([*wanted, *missing]), *self._spelling.create_types(), *tables
+            )
 
     def fill(self, job: Job, tables: Sequence[PlannedTable]) -> None:
         """Load by COPY, straight or by way of temporary tables."""
+        job = aside(job)
+        tables = [job.plan[table.name] for table in tables]
         staged = [table for table in tables if self._needs_stage(job, table, tables)]
         for table in tables:
             name = _stage(table) if table in staged else ddl.at(self._spelling, table.place)
@@ -155,6 +164,7 @@ class PostgresTarget:
 
     def finish(self, job: Job) -> None:
         """Give new tables their keys, check those that were deferred, set the sequences."""
+        remade, job = job.remade, aside(job)
         missing = job.missing()
         for table in missing:
             with told(self.uri, f"table '{table.place}' gets its keys"):
@@ -167,6 +177,9 @@ class PostgresTarget:
             self._do("SET CONSTRAINTS ALL IMMEDIATE")
         with told(self.uri, "the sequences are set"):
             go_on_numbering(self.raw, [table.place for table in job.plan.tables])
+        if remade:
+            with told(self.uri, "new tables take the places of the old ones"):
+                self._do(*take_places(self._spelling, remade, job))
 
     def count(self, place: Place) -> int:
         """How many rows a table has."""

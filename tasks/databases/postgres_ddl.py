@@ -71,10 +71,12 @@ class PostgresSpelling:
     Args:
         taken: Labels by place of the enumerated types that the database has.
         enums: Labels by place of the types to create, filled as columns are spelled.
+        homes: Where types belong whose tables lie elsewhere for the time being, by schema.
     """
 
     taken: dict[Place, tuple[str, ...]] = field(default_factory=dict)
     enums: dict[Place, tuple[str, ...]] = field(default_factory=dict)
+    homes: dict[str, str] = field(default_factory=dict)
 
     def quoted(self, name: str) -> str:
         """A name as an identifier."""
@@ -100,7 +102,8 @@ class PostgresSpelling:
         return source if _OWN_TYPES.fullmatch(source) else type_of(field.type)
 
     def _enum(self, table: PlannedTable, column: Column, labels: tuple[str, ...]) -> str:
-        places = (Place(table.place.schema, name) for name in _enum_names(table, column))
+        home = self.homes.get(str(table.place.schema), table.place.schema)
+        places = (Place(home, name) for name in _enum_names(table, column))
         known = {**self.taken, **self.enums}
         place = next(p for p in places if known.get(p, labels) == labels)
         if place not in self.taken:

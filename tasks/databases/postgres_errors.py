@@ -21,6 +21,7 @@ from prefect_synth.tasks.warehouses.url import redact, scrub
 
 _COLUMN = re.compile(r"COPY [^,]+, line \d+, column ([^:]+)")
 _READ_ONLY = "25006"
+_NEEDED_BY_OTHERS = "2BP01"
 _BUSY = ("55P03", "40P01", "40001", "57014")
 
 
@@ -57,6 +58,11 @@ def _meaning(error: psycopg.Error, uri: str, about: str) -> FeedError:
         return TargetConnectionError(
             f"PostgreSQL stopped while {about}: {said}. Somebody else holds a lock there; end that "
             "transaction and feed again."
+        )
+    if state == _NEEDED_BY_OTHERS:
+        return TargetSchemaError(
+            f"PostgreSQL refused while {about}: {scrub(error.diag.message_detail or said, uri)}. "
+            "Drop what depends on them, or let existing tables stay (create: missing)."
         )
     if is_lost(error) or state.startswith("53"):
         return TargetConnectionError(f"The database was lost while {about}: {said}.")

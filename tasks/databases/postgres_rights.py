@@ -18,6 +18,7 @@ _NEEDED: dict[Mode, tuple[str, ...]] = {
 _WHO = """
 SELECT current_user, current_database(), current_setting('transaction_read_only')
 """
+_OWNS = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = %s::regclass"
 _SCHEMA = """
 SELECT CASE WHEN n.oid IS NULL
             THEN has_database_privilege(current_database(), 'CREATE')
@@ -42,8 +43,27 @@ def check_rights(connection: psycopg.Connection[Any], job: Job) -> None:
             f"Role '{role}' can only read in database '{database}', or it is a replica. Feed "
             "another database, or a role without default_transaction_read_only."
         )
+    if job.remade:
+        _check_remade(connection, job, str(role), str(database))
     _check_tables(connection, job, str(role))
     _check_schemas(connection, job, str(role), str(database))
+
+
+def _check_remade(connection: psycopg.Connection[Any], job: Job, role: str, database: str) -> None:
+    (held,) = _first(connection, "SELECT has_database_privilege(current_database(), 'CREATE')")
+    if not held:
+        raise TargetPermissionError(
+            f"Role '{role}' may not make tables anew in a schema of its own. Run as an "
+            f"administrator: GRANT CREATE ON DATABASE {quote(database)} TO {quote(role)};"
+        )
+    for place in job.remade:
+        name = f"{quote(str(place.schema))}.{quote(place.name)}"
+        (owns,) = _first(connection, _OWNS, name)
+        if not owns:
+            raise TargetPermissionError(
+                f"Role '{role}' does not own table '{place}', so it cannot make it anew. Run as "
+                f"its owner: ALTER TABLE {name} OWNER TO {quote(role)}; or use create: missing."
+            )
 
 
 def _check_tables(connection: psycopg.Connection[Any], job: Job, role: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from prefect_synth.tasks.databases.address import dialect_of
 from prefect_synth.tasks.databases.errors import TargetUrlError
-from prefect_synth.tasks.databases.job import Mode
+from prefect_synth.tasks.databases.job import Create, Mode
 from prefect_synth.tasks.settings import Settings
 
 
@@ -44,9 +44,10 @@ class FeedSettings(Settings):
         alias="schema",
         description="Schema for all tables; by default the connection's own.",
     )
-    create: Literal["missing", "never"] = Field(
+    create: Create = Field(
         default="missing",
-        description="Whether missing tables are created; existing ones stay as they are.",
+        description="missing: existing tables stay as they are; never: all must exist; always: all "
+        "are made anew.",
     )
     leave_out: bool = Field(
         default=False,

@@ -108,7 +108,10 @@ class SqliteTarget:
             self._journal_as_before(str(before))
 
     def empty(self, job: Job) -> None:
-        """Delete all rows."""
+        """Delete all rows; drop what is made anew."""
+        for place in job.remade:
+            with _told(self.path, f"table '{place}' is dropped"):
+                self._do(f"DROP TABLE {ddl.at(_SPELLING, place)}")
         for table in job.present():
             with _told(self.path, f"old rows of '{table.place}' are deleted"):
                 self._do(f"DELETE FROM {ddl.at(_SPELLING, table.place)}")

@@ -35,12 +35,15 @@ from servers import postgres
 import prefect_synth
 from prefect_synth.flows.demo import build_demo_warehouse
 from prefect_synth.tasks.databases.feeding import feed_snapshot
+from prefect_synth.tasks.databases.job import Create
 from prefect_synth.tasks.databases.postgres_copy import csv_of
 from prefect_synth.tasks.snapshots.reading_snapshot import Snapshot
 from prefect_synth.tasks.snapshots.store import open_store
 from prefect_synth.tasks.warehouses.warehouse import open_warehouse
 
 CHUNK = 2**20
+FEEDS = {"feed": "missing", "feed_again": "missing", "feed_anew": "always"}
+"""Into an empty database, over what is there, and with the tables made anew."""
 TABLES_ONLY = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
 
 
@@ -149,12 +152,12 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def fed(url: str, server: Any, uri: str) -> dict[str, float]:
+def fed(url: str, server: Any, uri: str, create: str) -> dict[str, float]:
     """Feed in a process of its own with an empty cache: its seconds and its peak memory."""
     with tempfile.TemporaryDirectory() as cache:
         secrets = {"S3_KEY": server.key, "S3_SECRET": server.secret, "PREFECT_SYNTH_CACHE": cache}
         done = subprocess.run(
-            [sys.executable, __file__, "--feed", url, server.endpoint_url, uri],
+            [sys.executable, __file__, "--feed", url, server.endpoint_url, uri, create],
             env={**os.environ, **secrets},
             capture_output=True,
             text=True,
@@ -164,7 +167,7 @@ def fed(url: str, server: Any, uri: str) -> dict[str, float]:
     return said
 
 
-def feed_here(url: str, endpoint: str, uri: str) -> dict[str, float]:
+def feed_here(url: str, endpoint: str, uri: str, create: Create) -> dict[str, float]:
     """What the child process does."""
     seconds = timed(
         lambda: feed_snapshot(
@@ -175,6 +178,7 @@ def feed_here(url: str, endpoint: str, uri: str) -> dict[str, float]:
                 secret=os.environ["S3_SECRET"],
             ).latest(),
             uri,
+            create=create,
         )
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -184,7 +188,7 @@ def feed_here(url: str, endpoint: str, uri: str) -> dict[str, float]:
 def measure(repeat: int) -> dict[str, Any]:
     """Alternate feed and peers on one PostgreSQL."""
     folder = Path(tempfile.mkdtemp(prefix="feeding-"))
-    times: dict[str, list[float]] = {"copy": [], "copy_then_keys": [], "feed": [], "feed_again": []}
+    times: dict[str, list[float]] = {name: [] for name in ("copy", "copy_then_keys", *FEEDS)}
     peaks = []
     try:
         with s3_server(folder) as server, postgres() as admin:
@@ -203,8 +207,8 @@ def measure(repeat: int) -> dict[str, Any]:
                     later = partial(copy_then_constrain, uri, snapshot, folder, drop, add)
                     times["copy_then_keys"].append(timed(later))
                 with database(admin) as uri:
-                    for name in ("feed", "feed_again"):
-                        said = fed(url, server, uri)
+                    for name, create in FEEDS.items():
+                        said = fed(url, server, uri, create)
                         times[name].append(said["seconds"])
                         peaks.append(said["peak_mb"])
     finally:
@@ -218,6 +222,7 @@ def measure(repeat: int) -> dict[str, Any]:
         "feed_speed_of_copy": round(seconds["copy"] / seconds["feed"], 2),
         "feed_speed_of_copy_then_keys": round(seconds["copy_then_keys"] / seconds["feed"], 2),
         "feed_again_speed_of_copy": round(seconds["copy"] / seconds["feed_again"], 2),
+        "feed_anew_speed_of_copy": round(seconds["copy"] / seconds["feed_anew"], 2),
         "peak_mb": round(max(peaks)),
     }
 
@@ -226,7 +231,7 @@ def main() -> None:
     """Print the figures as JSON."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--repeat", type=int, default=3)
-    options.add_argument("--feed", nargs=3, metavar=("SANDBOX", "ENDPOINT", "URI"))
+    options.add_argument("--feed", nargs=4, metavar=("SANDBOX", "ENDPOINT", "URI", "CREATE"))
     given = options.parse_args()
     answer = feed_here(*given.feed) if given.feed else measure(given.repeat)
     sys.stdout.write(json.dumps(answer, indent=1) + "\n")

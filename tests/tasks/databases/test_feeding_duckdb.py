@@ -60,13 +60,13 @@ def family(publish: Any) -> Any:
     return publish(metadata, tables)
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("creates", [["missing"], ["missing"] * 2, ["missing", "always"]])
 def test_what_is_fed_is_what_was_published(
-    everything: Any, file: Path, read: Any, tmp_path: Path, times: int
+    everything: Any, file: Path, read: Any, tmp_path: Path, creates: list[Any]
 ) -> None:
     """Every type and value comes back, also from a second feeding."""
-    for _ in range(times):
-        feed_snapshot(everything, f"duckdb:///{file}")
+    for create in creates:
+        feed_snapshot(everything, f"duckdb:///{file}", create=create)
     _, tables = read(f"duckdb:///{file}", tmp_path, ["public", "sales"])
     for name in everything.tables:
         published = everything.table(name)

@@ -79,13 +79,13 @@ def test_values_are_as_mysql_has_them(finite: Any, mariadb_database: str) -> Non
     )
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("creates", [["missing"], ["missing"] * 2, ["missing", "always"]])
 def test_all_constraints_hold_and_numbering_goes_on(
-    finite: Any, mariadb_database: str, times: int
+    finite: Any, mariadb_database: str, creates: list[Any]
 ) -> None:
     """Keys of every kind are declared, cycles too, and a row without a number gets the next one."""
-    for _ in range(times):
-        feed_snapshot(finite, mariadb_database)
+    for create in creates:
+        feed_snapshot(finite, mariadb_database, create=create)
     assert rows(
         mariadb_database,
         "SELECT count(*) FROM information_schema.referential_constraints "

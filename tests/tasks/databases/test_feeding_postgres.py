@@ -48,13 +48,13 @@ def execute(url: str, sql: str) -> None:
         connection.execute(sql)
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("creates", [["missing"], ["missing"] * 2, ["missing", "always"]])
 def test_what_is_fed_is_what_was_pulled(
-    everything: Any, postgres_database: str, read: Any, tmp_path: Path, times: int
+    everything: Any, postgres_database: str, read: Any, tmp_path: Path, creates: list[Any]
 ) -> None:
     """Types, keys, comments, identity and every value come back, also from a second feeding."""
-    for _ in range(times):
-        feed_snapshot(everything, postgres_database)
+    for create in creates:
+        feed_snapshot(everything, postgres_database, create=create)
     metadata, tables = read(postgres_database, tmp_path, SCHEMAS)
     assert metadata == everything.metadata
     assert {n: t.schema for n, t in tables.items()} == {
@@ -216,6 +216,45 @@ def test_deleting_needs_no_index_of_the_schema(publish: Any, postgres_database: 
     assert rows(postgres_database, "SELECT count(*) FROM pg_indexes WHERE tablename = 'child'") == [
         (0,)
     ]
+
+
+def test_tables_are_made_anew(publish: Any, postgres_database: str) -> None:
+    """Whatever they were; nothing else is left, and numbering goes on."""
+    execute(postgres_database, "CREATE TABLE parent (other text); CREATE TABLE mine (x int)")
+    for parents in (3, 5):
+        feed_snapshot(_large(publish, parents), postgres_database, create="always")
+    assert rows(postgres_database, "SELECT count(*) FROM child") == [(50,)]
+    assert rows(postgres_database, "INSERT INTO parent DEFAULT VALUES RETURNING id") == [(6,)]
+    schemas = rows(postgres_database, "SELECT nspname FROM pg_namespace WHERE nspname ~ 'synth'")
+    assert (schemas, rows(postgres_database, "SELECT * FROM mine")) == ([], [])
+
+
+def test_what_hangs_on_a_table_keeps_it_from_being_made_anew(
+    publish: Any, postgres_database: str
+) -> None:
+    """A foreign key from elsewhere, or a view: told, and everything is as it was."""
+    feed_snapshot(_large(publish, 3), postgres_database)
+    execute(postgres_database, "CREATE VIEW looking AS SELECT * FROM child")
+    with pytest.raises(TargetSchemaError, match="view looking depends on table child"):
+        feed_snapshot(_large(publish, 5), postgres_database, create="always")
+    execute(postgres_database, "CREATE TABLE mine (id bigint REFERENCES parent)")
+    with pytest.raises(FeedRequestError, match=r"'public\.mine' refers to 'public\.parent'"):
+        feed_snapshot(_large(publish, 5), postgres_database, create="always")
+    assert rows(postgres_database, "SELECT count(*) FROM looking") == [(30,)]
+
+
+def test_making_anew_needs_the_owner(publish: Any, postgres_database: str) -> None:
+    """The missing right is named before anything is loaded."""
+    feed_snapshot(_large(publish, 3), postgres_database)
+    execute(postgres_database, "CREATE ROLE guest LOGIN; GRANT CREATE ON SCHEMA public TO guest")
+    url = postgres_database.replace("//postgres", "//guest")
+    with pytest.raises(TargetPermissionError, match="GRANT CREATE ON DATABASE"):
+        feed_snapshot(_large(publish, 5), url, create="always")
+    name = postgres_database.split("/")[3].split("?")[0]
+    execute(postgres_database, f"GRANT CREATE ON DATABASE {name} TO guest")
+    with pytest.raises(TargetPermissionError, match=r"does not own table 'public\.parent'"):
+        feed_snapshot(_large(publish, 5), url, create="always")
+    execute(postgres_database, "DROP OWNED BY guest; DROP ROLE guest")
 
 
 @pytest.mark.parametrize("action", ["CASCADE", "SET NULL", "RESTRICT", "NO ACTION"])

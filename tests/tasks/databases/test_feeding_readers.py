@@ -118,7 +118,8 @@ def polling(connect: Connect) -> Iterator[list[tuple[float, tuple[int, ...]]]]:
         reader.join()
 
 
-def test_a_reader_sees_only_whole_states(place: Any, by_size: Any) -> None:
+@pytest.mark.parametrize("create", ["missing", "always"])
+def test_a_reader_sees_only_whole_states(place: Any, by_size: Any, create: Any) -> None:
     """Fed again and again with another number of rows: one number or the other, and never none."""
     url, connect = place
     feed_snapshot(by_size["small"], url)
@@ -126,7 +127,7 @@ def test_a_reader_sees_only_whole_states(place: Any, by_size: Any) -> None:
     with polling(connect) as seen:
         for name in ("large", "small", "large"):
             started = time.monotonic()
-            feed_snapshot(by_size[name], url)
+            feed_snapshot(by_size[name], url, create=create)
             ended = time.monotonic()
             during += sum(started < moment < ended for moment, _ in seen)
     assert {numbers for _, numbers in seen} <= COUNTS

@@ -61,13 +61,13 @@ def test_values_are_as_sqlite_has_them(everything: Any, file: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("creates", [["missing"], ["missing"] * 2, ["missing", "always"]])
 def test_all_constraints_hold_and_numbering_goes_on(
-    everything: Any, file: Path, times: int
+    everything: Any, file: Path, creates: list[Any]
 ) -> None:
     """Nothing dangles in a cycle, and a row without a number gets the next one."""
-    for _ in range(times):
-        feed_snapshot(everything, f"sqlite:///{file}")
+    for create in creates:
+        feed_snapshot(everything, f"sqlite:///{file}", create=create)
     assert rows(file, "PRAGMA foreign_key_check") == []
     rows(file, 'INSERT INTO "Order" ("select") VALUES (\'new\')')
     rows(file, "INSERT INTO house DEFAULT VALUES")
