@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from prefect import task
+from prefect import get_run_logger, task
 
 from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.synth.hierarchy.part import TablePart
@@ -73,6 +73,11 @@ def plan_sample(
     model = synthesis.synthesizer().assemble(order, _parts(models))
     model.pseudonym_key = pseudonym_key(pseudonyms)
     sampler = model.sampler(scales, memory=synthesis.memory, after=after, scenarios=scenarios)
+    if sampler.anew:
+        get_run_logger().warning(
+            f"Rows that were published before could not stay in {', '.join(sampler.anew)}: fewer "
+            "were asked for, or there was no place to append to. They are drawn anew."
+        )
     with written_whole(folder) as unfinished:
         sampler.save(unfinished)
     shards = min(-(-sum(sampler.rows.values()) // _SHARD_ROWS) or 1, _MOST_SHARDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,8 +20,6 @@ from prefect_synth.synth.hierarchy.structure import Sample
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.scenarios.scenario import Scenarios
 from prefect_synth.synth.storage import load_mapped, save_mapped
-
-Fixed = FixedChildren | None
 
 _SHARE = 8
 """Arrays of a plan may take one in so many bytes of memory."""
@@ -46,6 +44,9 @@ class Sampler:
         pseudonym_key: Secret that personal data are made with; from the seed where None.
         scenarios: What must occur, by table.
 
+    Attributes:
+        anew: Tables whose rows of the stage before could not stay.
+
     Raises:
         ContractError: A scenario is out of reach.
         SynthesisError: A parent table has too few rows for its children, or a key no room.
@@ -67,21 +68,11 @@ class Sampler:
             drawn = Sample(spill=Spill(None if memory is None else memory // _SHARE))
             return KeyColumns(metadata, parts, drawn, seed, keys, pseudonym_key)
 
-        def planned(scales: Mapping[str, float], columns: KeyColumns, fixed: Fixed) -> Fixed:
-            planner = Planner(metadata, parts, order, scales, columns, scenarios, fixed)
-            planner.plan()
-            return planner.structure.fixed
+        def planner(number: int, columns: KeyColumns, fixed: FixedChildren | None) -> Planner:
+            return Planner(metadata, parts, order, stages[number], columns, scenarios, fixed)
 
-        columns, fixed = empty(), None
-        for number, scales in enumerate(stages):
-            try:
-                fixed = planned(scales, columns, fixed)
-            except SynthesisError:  # a later stage has no room: then nothing can stay
-                if not number:
-                    raise
-                columns = empty()
-                planned(stages[-1], columns, None)
-                break
+        columns, last = _in_stages(len(stages), empty, planner)
+        self.anew = tuple(sorted(last.anew)) if len(stages) > 1 else ()
         self._take(metadata, parts, columns)
 
     def _take(self, metadata: Metadata, parts: Mapping[str, TablePart], keys: KeyColumns) -> None:
@@ -139,6 +130,7 @@ class Sampler:
         chosen: Keys = "stable" if stable else "fresh"
         drawn = Sample(**state)
         columns = KeyColumns(metadata, parts, drawn, seed, chosen, pseudonym_key)
+        made.anew = ()
         made._take(metadata, parts, columns)
         return made
 
@@ -168,3 +160,40 @@ class Sampler:
         at, shards = shard
         blocks = len(blocks_of(self.parts[name], self.drawn))
         return range(blocks * at // shards, blocks * (at + 1) // shards)
+
+
+def _in_stages(
+    count: int,
+    empty: Callable[[], KeyColumns],
+    planner: Callable[[int, KeyColumns, FixedChildren | None], Planner],
+) -> tuple[KeyColumns, Planner]:
+    """Plan all stages of a sample, one upon the other.
+
+    Where one finds no room to append to the rows before it, nothing of these can stay: then it is
+    the base of those that follow.
+
+    Args:
+        count: Number of stages.
+        empty: Makes a sample without rows.
+        planner: Makes the planner of a stage.
+
+    Returns:
+        The sample, and the planner of its last stage.
+
+    Raises:
+        SynthesisError: A base cannot be planned.
+    """
+    base, number, columns = 0, 0, empty()
+    fixed: FixedChildren | None = None
+    while True:
+        planned = planner(number, columns, fixed)
+        try:
+            planned.plan()
+        except SynthesisError:
+            if number == base:
+                raise
+            base, columns, fixed = number, empty(), None
+            continue
+        number, fixed = number + 1, planned.structure.fixed
+        if number == count:
+            return columns, planned

@@ -191,6 +191,51 @@ def test_fewer_rows_draw_the_table_anew(audit, grown):
     assert made["orders"]["id"] == before["orders"]["id"].slice(0, 810)
 
 
+def cycle(rng):
+    """Teams that a member leads, and members of teams."""
+    return {
+        "team": pa.table({"id": range(40), "lead_id": rng.integers(0, 200, 40)}),
+        "member": pa.table({"id": range(200), "team_id": rng.integers(0, 40, 200)}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("scale", "anew"),
+    [
+        ({"team": 1.1, "member": 1.1}, ()),
+        ({"team": 1.0, "member": 1.2}, ()),
+        ({"team": 1.0, "member": 0.8}, ("team", "member")),
+        ({"team": 0.8, "member": 1.0}, ("member", "team")),
+    ],
+)
+def test_tables_in_a_circle_grow(audit, schema_of, rng, scale, anew):
+    """A circle of tables grows too; if either one shrinks, both are drawn anew."""
+    tables = cycle(rng)
+    relations = ["team.lead_id -> member.id", "member.team_id -> team.id"]
+    metadata = schema_of({"team": "id", "member": "id"}, tables, relations)
+    model = HMASynthesizer(metadata).fit(tables)
+    sampler = model.sampler(scale, after=[1.0])
+    made = sampler.tables()
+    audit(metadata, tables, made)
+    assert {n: len(t) for n, t in made.items()} == {
+        n: round(len(t) * scale[n]) for n, t in tables.items()
+    }
+    assert set(sampler.anew) == set(anew)
+    assert all(stays(model.sample(), made).values()) == (not anew)
+
+
+def test_what_was_drawn_anew_stays_from_then_on(audit, schema_of, rng):
+    """A stage that nothing could be appended to is what later ones are appended to."""
+    tables = cycle(rng)
+    relations = ["team.lead_id -> member.id", "member.team_id -> team.id"]
+    metadata = schema_of({"team": "id", "member": "id"}, tables, relations)
+    model = HMASynthesizer(metadata).fit(tables)
+    less, more = {"team": 1.0, "member": 0.8}, {"team": 1.0, "member": 0.9}
+    before, after = model.sample(less, after=[1.0]), model.sample(more, after=[1.0, less])
+    audit(metadata, tables, after)
+    assert all(stays(before, after).values())
+
+
 def test_sums_of_rows_below_hold(grown):
     """A column that sums up its children does so after growth, and old sums stay."""
     model, metadata, _ = grown
