@@ -69,11 +69,13 @@ class PointerFile:
         """
 
         def decide(current: Pointer | None) -> Pointer | None:
-            if current and current.snapshot_id == record.snapshot_id:
-                return None
-            self._check_there(record, current)
             known = [current.newest] if current else []
-            return _pointing_at(record, current, newest=max(newest, *known, record.order))
+            decided = max(newest, *known, record.order)
+            if current and current.snapshot_id == record.snapshot_id:
+                # named already, but a run that died before the pointer moved must not undo it
+                return None if decided == current.newest else replace(current, newest=decided)
+            self._check_there(record, current)
+            return _pointing_at(record, current, newest=decided)
 
         pointer = self._change(decide)
         assert pointer is not None  # noqa: S101  (decide refuses only where a pointer is)

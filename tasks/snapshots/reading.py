@@ -142,7 +142,7 @@ class Snapshots:
         """
         if snapshot_id == LATEST:
             return self.latest()
-        return self._local(checked_name("Snapshot", snapshot_id)) or self._fetched(snapshot_id)
+        return self._local(snapshot_id) or self._fetched(snapshot_id)
 
     def list(self) -> SnapshotInfos:
         """Return the committed snapshots, newest first."""
@@ -160,15 +160,21 @@ class Snapshots:
         return snapshot
 
     def _local(self, snapshot_id: str) -> Snapshot | None:
-        manifest = self.files.manifest(snapshot_id)
-        return None if manifest is None else self._snapshot(manifest)
+        manifest = self.files.manifest(checked_name("Snapshot", snapshot_id))
+        return None if manifest is None else self._snapshot(snapshot_id, manifest)
 
     def _fetched(self, snapshot_id: str) -> Snapshot:
-        manifest = self.store.show(snapshot_id)
-        self.files.keep_manifest(snapshot_id, manifest)
-        return self._snapshot(manifest)
+        snapshot = self._snapshot(snapshot_id, self.store.show(snapshot_id))
+        self.files.keep_manifest(snapshot_id, snapshot.manifest)
+        return snapshot
 
-    def _snapshot(self, manifest: Mapping[str, Any]) -> Snapshot:
+    def _snapshot(self, snapshot_id: str, manifest: Mapping[str, Any]) -> Snapshot:
+        named = manifest.get("snapshot_id")
+        if named != snapshot_id:  # its name is a folder's name: another one could lead anywhere
+            raise SandboxError(
+                f"The manifest of snapshot {snapshot_id!r} in '{self.url}' says that it belongs to "
+                f"{named!r}: it was not written by prefect-synth. Use another snapshot."
+            )
         return Snapshot(manifest, self.files, self.store)
 
 

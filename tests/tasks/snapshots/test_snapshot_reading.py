@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -163,6 +164,16 @@ def test_a_manifest_cannot_lead_out_of_its_snapshot(published: Snapshots) -> Non
     odd = {**snapshot.manifest, "tables": {"t": {"files": [file]}}}
     with pytest.raises(SandboxError, match="outside of its snapshot"):
         Snapshot(odd, snapshot.local, snapshot.store).table("t")
+
+
+def test_a_manifest_cannot_name_another_snapshot(published: Snapshots) -> None:
+    """Its name says where files are kept: one that climbs out is refused, known or fetched."""
+    name = published.latest().snapshot_id
+    file = published.files.root / "snapshots" / name / "manifest.json"  # type: ignore[attr-defined]
+    odd = {**json.loads(file.read_text()), "snapshot_id": "another/../../outside"}
+    file.write_text(json.dumps(odd))
+    with pytest.raises(SandboxError, match="belongs to 'another"):
+        published.get(name)
 
 
 @pytest.fixture

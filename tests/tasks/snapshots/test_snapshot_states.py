@@ -11,16 +11,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+)
 
 from prefect_synth.tasks.snapshots.attempts import Attempts
 from prefect_synth.tasks.snapshots.catalogue import Catalogue
 from prefect_synth.tasks.snapshots.errors import SnapshotNotFoundError
+from prefect_synth.tasks.snapshots.manifest import draft_snapshot
 from prefect_synth.tasks.snapshots.pointing import PointerFile
+from prefect_synth.tasks.snapshots.publishing import Publisher
 from prefect_synth.tasks.snapshots.retention import Retention
 from prefect_synth.tasks.snapshots.store import open_store
 
 DAYS = st.integers(0, 60)
+
+
+def commit(store, run, tables, created):
+    """Publish up to the commit record, as a process does that is killed right after it."""
+    draft = draft_snapshot(tables, {"created": created}, {})
+    return Publisher(store.backend).publish(run, draft)
 
 
 class Sandbox(RuleBasedStateMachine):
@@ -42,6 +56,14 @@ class Sandbox(RuleBasedStateMachine):
         snapshot = self.store.publish(run, {"orders": self.table}, {"created": moment})
         self.there[snapshot.snapshot_id] = (snapshot.created, run)
         return snapshot.snapshot_id
+
+    @precondition(lambda self: self.there)
+    @rule(target=snapshots, day=DAYS)
+    def die_before_the_pointer_moves(self, day):
+        run, moment = uuid.uuid4().hex, datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
+        record = commit(self.store, run, {"orders": self.table}, moment)
+        self.there[record.snapshot_id] = record.order
+        return record.snapshot_id
 
     @rule(snapshot=snapshots)
     def publish_again(self, snapshot):
@@ -145,6 +167,20 @@ def test_what_is_being_deleted_takes_no_place_of_another():
     sandbox.retain(2, 0)
     assert [info.snapshot_id for info in sandbox.store.list()] == [newest, kept]
     assert half_deleted not in sandbox.there
+    sandbox.teardown()
+
+
+def test_a_roll_back_to_what_is_named_already_holds_as_well():
+    """The run that died between commit and pointer cannot undo it when it is repeated."""
+    sandbox = Sandbox()
+    wanted = sandbox.publish(1)
+    died = sandbox.die_before_the_pointer_moves(2)
+    generation = sandbox.store.latest().generation
+    assert sandbox.store.rollback(wanted).generation == generation
+    sandbox.publish_again(died)
+    assert sandbox.store.latest().snapshot_id == wanted
+    newer = sandbox.publish(3)
+    assert sandbox.store.latest().snapshot_id == newer
     sandbox.teardown()
 
 
