@@ -62,26 +62,19 @@ def unchanged(before: pa.Table, after: pa.Table, key: list[str]) -> float:
     return float(same.sum() / len(old))
 
 
-def test_equal_data_give_equal_files(shop: Any) -> None:
-    """Two refreshes of unchanged data publish the same bytes, trained or reused."""
-    first = refresh(shop)
-    assert hashes(refresh(shop)) == hashes(first)
-    again = refresh(shop, reuse_models=True)
-    assert hashes(again) == hashes(first)
-    assert (first.reused, again.reused) == (None, first.run_id)
-
-
-def test_workers_change_no_byte(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One, two and four workers publish the same files, in several shards."""
+def test_equal_data_give_equal_files(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One, two and four workers publish the same files of the same data, trained or reused."""
     monkeypatch.setattr(contexts, "BLOCK_ROWS", 64)
     monkeypatch.setattr(contexts, "_SMALLEST", 64)
     monkeypatch.setattr(sample, "_SHARD_ROWS", 500)
-    found = []
-    for workers in (1, 2, 4):
+    nights = []
+    for workers, reuse in ((1, False), (2, False), (4, True)):
         shop.configure(f"run: {{workers: {workers}}}\n")
-        found.append(hashes(refresh(shop)))
+        nights.append(refresh(shop, reuse_models=reuse))
+    found = [hashes(night) for night in nights]
     assert len(found[0]["orders"]) > 1
     assert found[0] == found[1] == found[2]
+    assert [night.reused for night in nights] == [None, None, nights[0].run_id]
 
 
 def test_reused_models_append(shop: Any) -> None:
