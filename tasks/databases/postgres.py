@@ -23,7 +23,7 @@ from prefect_synth.tasks.databases.existing import Existing, TargetKey
 from prefect_synth.tasks.databases.job import Job
 from prefect_synth.tasks.databases.places import with_schemas
 from prefect_synth.tasks.databases.plan import Place, PlannedTable
-from prefect_synth.tasks.databases.postgres_aside import aside, take_places
+from prefect_synth.tasks.databases.postgres_aside import aside, check_schemas, take_places
 from prefect_synth.tasks.databases.postgres_copy import csv_of
 from prefect_synth.tasks.databases.postgres_ddl import (
     PostgresSpelling,
@@ -33,19 +33,16 @@ from prefect_synth.tasks.databases.postgres_ddl import (
 )
 from prefect_synth.tasks.databases.postgres_errors import connection_error, told
 from prefect_synth.tasks.databases.postgres_indexes import HelperIndexes
+from prefect_synth.tasks.databases.postgres_names import shortened
 from prefect_synth.tasks.databases.postgres_numbering import go_on_numbering
 from prefect_synth.tasks.databases.postgres_rights import check_rights
+from prefect_synth.tasks.databases.postgres_types import drop_unused, known_types
 from prefect_synth.tasks.databases.reflection import reflect
 from prefect_synth.tasks.warehouses.catalogue import quote
 from prefect_synth.tasks.warehouses.postgres_reflection import USER_SCHEMA
 
 _ONE_FEED_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('prefect_synth.feed'))"
 _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '60s'"
-_ENUMS = """
-SELECT n.nspname, t.typname, array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
-FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace JOIN pg_enum e ON e.enumtypid = t.oid
-GROUP BY 1, 2
-"""
 
 
 @contextmanager
@@ -57,7 +54,8 @@ def opened(url: str) -> Iterator[PostgresTarget]:
     """
     uri = server_uri(url)
     try:
-        raw = psycopg.connect(uri)
+        # statements and rows are written in UTF-8, whatever the database or PGCLIENTENCODING says
+        raw = psycopg.connect(uri, client_encoding="utf8")
     except psycopg.Error as error:
         raise connection_error(error, uri) from None  # its text may hold the password
     engine = create_engine("postgresql+psycopg://", creator=lambda: raw, poolclass=StaticPool)
@@ -100,9 +98,11 @@ class PostgresTarget:
 
         Raises:
             TargetPermissionError: A right is missing.
+            TargetSchemaError: A name that is needed for a while is taken.
         """
         with told(self.uri, "the rights are checked"):
             check_rights(self.raw, job)
+            check_schemas(self.raw, job)
 
     @contextmanager
     def whole(self, job: Job) -> Iterator[None]:
@@ -138,8 +138,7 @@ class PostgresTarget:
             str(a.place.schema): str(t.place.schema) for a, t in zip(missing, wanted, strict=True)
         }
         with told(self.uri, "tables are created"):
-            known = self.raw.execute(_ENUMS).fetchall()
-            self._spelling.taken = {Place(s, name): tuple(labels) for s, name, labels in known}
+            self._spelling.taken = known_types(self.raw) | {table.place: () for table in wanted}
             tables = [ddl.create_table(self._spelling, table) for table in missing]
             self._do(
                 *self._new_schemas([*wanted, *missing]), *self._spelling.create_types(), *tables
@@ -176,10 +175,12 @@ class PostgresTarget:
         with told(self.uri, "the foreign keys are checked"):
             self._do("SET CONSTRAINTS ALL IMMEDIATE")
         with told(self.uri, "the sequences are set"):
-            go_on_numbering(self.raw, [table.place for table in job.plan.tables])
+            places = [table.place for table in job.plan.tables]
+            go_on_numbering(self.raw, places, replaced=job.mode == "replace")
         if remade:
             with told(self.uri, "new tables take the places of the old ones"):
                 self._do(*take_places(self._spelling, remade, job))
+                drop_unused(self.raw, list(self._spelling.homes.values()))
 
     def count(self, place: Place) -> int:
         """How many rows a table has."""
@@ -249,7 +250,7 @@ class PostgresTarget:
 
 
 def _stage(table: PlannedTable) -> str:
-    return quote(f"prefect_synth {table.name}"[:50])
+    return quote(shortened(f"prefect_synth {table.name}"))
 
 
 def _together(statements: Sequence[str]) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
+
+import psycopg
 
 from prefect_synth.tasks.databases import ddl
+from prefect_synth.tasks.databases.errors import TargetSchemaError
 from prefect_synth.tasks.databases.job import Job
 from prefect_synth.tasks.databases.plan import Place
 from prefect_synth.tasks.databases.postgres_ddl import PostgresSpelling
+from prefect_synth.tasks.databases.postgres_names import shortened
 
 _PREFIX = "prefect_synth "
-_LONGEST_NAME = 63
 
 
 def aside(job: Job) -> Job:
@@ -22,10 +26,27 @@ def aside(job: Job) -> Job:
     return replace(job, plan=replace(job.plan, tables=tables), remade=())
 
 
+def check_schemas(connection: psycopg.Connection[Any], job: Job) -> None:
+    """See that no schema has the name of one that lasts until the tables change places.
+
+    Raises:
+        TargetSchemaError: There is one; it may be somebody's, so it is neither used nor dropped.
+    """
+    wanted = {str(table.place.schema) for table in aside(job).plan.tables} if job.remade else set()
+    query = "SELECT nspname FROM pg_namespace WHERE nspname = ANY (%s)"
+    for (schema,) in connection.execute(query, [list(wanted)]).fetchall():
+        raise TargetSchemaError(
+            f"Schema '{schema}' is in the database already, and tables that are made anew would "
+            "lie in a schema of that name. Drop or rename it, or let existing tables stay "
+            "(create: missing)."
+        )
+
+
 def take_places(spelling: PostgresSpelling, old: Sequence[Place], job: Job) -> list[str]:
     """The statements that drop the old tables and move the new ones there.
 
-    Readers wait for these few statements alone; keys, indexes and sequences move along.
+    Readers wait for these few statements alone; keys, indexes and sequences move along. To a
+    transaction of REPEATABLE READ that began before and comes to a table after, it is empty.
 
     Args:
         spelling: PostgreSQL's.
@@ -43,4 +64,4 @@ def take_places(spelling: PostgresSpelling, old: Sequence[Place], job: Job) -> l
 
 
 def _elsewhere(place: Place) -> Place:
-    return Place(f"{_PREFIX}{place.schema}"[:_LONGEST_NAME], place.name)
+    return Place(shortened(f"{_PREFIX}{place.schema}"), place.name)

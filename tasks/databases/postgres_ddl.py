@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 import pyarrow as pa
 
@@ -12,6 +13,7 @@ from prefect_synth.synth.metadata import Column
 from prefect_synth.tasks.databases import ddl
 from prefect_synth.tasks.databases.plain import is_binary, is_list
 from prefect_synth.tasks.databases.plan import Place, Plan, PlannedTable
+from prefect_synth.tasks.databases.postgres_names import shortened
 from prefect_synth.tasks.warehouses.catalogue import quote
 
 # format_type's own spelling, which is what PostgreSQL's catalogue gives as the source type;
@@ -43,6 +45,8 @@ _SIMPLE = {
 }
 _LONGEST_NAME = 63
 _COMPARED_AS_TEXT = "text"
+OUR_TYPE = "made by prefect-synth for a column's values"
+"""The comment that tells types made here from others'."""
 
 
 def type_of(kind: pa.DataType) -> str:
@@ -69,7 +73,8 @@ class PostgresSpelling:
     """PostgreSQL's definitions; enumerated types get a name that is used once.
 
     Args:
-        taken: Labels by place of the enumerated types that the database has.
+        taken: Labels by place of the enumerated types that the database has; none for other types
+            and for tables, whose names no type can have.
         enums: Labels by place of the types to create, filled as columns are spelled.
         homes: Where types belong whose tables lie elsewhere for the time being, by schema.
     """
@@ -89,10 +94,15 @@ class PostgresSpelling:
         return f"{quote(field.name)} {self._type(table, column, field)}{numbered}{required}"
 
     def create_types(self) -> list[str]:
-        """The statements that create the enumerated types."""
+        """The statements that create the enumerated types, and mark them as ours."""
         return [
-            f"CREATE TYPE {ddl.at(self, place)} AS ENUM ({', '.join(map(ddl.literal, labels))})"
+            statement
             for place, labels in self.enums.items()
+            for statement in (
+                f"CREATE TYPE {ddl.at(self, place)} AS ENUM "
+                f"({', '.join(map(ddl.literal, labels))})",
+                f"COMMENT ON TYPE {ddl.at(self, place)} IS {ddl.literal(OUR_TYPE)}",
+            )
         ]
 
     def _type(self, table: PlannedTable, column: Column, field: pa.Field) -> str:
@@ -157,9 +167,7 @@ def _is_enumerated(column: Column, field: pa.Field) -> bool:
 
 def _enum_names(table: PlannedTable, column: Column) -> Iterator[str]:
     own = _PLAIN_NAME.fullmatch(column.source_type or "")
-    base = own[1] if own else f"{table.place.name}_{column.name}"[: _LONGEST_NAME - 4]
-    yield base
-    number = 2
-    while True:
-        yield f"{base}_{number}"
-        number += 1
+    base = own[1] if own else f"{table.place.name}_{column.name}"
+    yield shortened(base)
+    for number in count(2):
+        yield shortened(f"{base}_{number}")
