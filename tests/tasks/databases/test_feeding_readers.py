@@ -136,6 +136,31 @@ def test_a_reader_sees_only_whole_states(place: Any, by_size: Any, create: Any) 
     assert counted(connect) == (LARGE // 10, LARGE)
 
 
+BEGIN = {
+    "postgresql": ["BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT 1"],
+    "mysql": ["START TRANSACTION WITH CONSISTENT SNAPSHOT"],
+    "sqlite": ["PRAGMA journal_mode = wal", "BEGIN", "SELECT count(*) FROM sqlite_master"],
+    "duckdb": ["BEGIN", QUERY],
+}
+"""How a transaction begins that shall see one state to its end."""
+
+
+def test_a_transaction_sees_one_state_to_its_end(place: Any, by_size: Any) -> None:
+    """It began before the feeding, comes to the tables after it, and finds the old rows."""
+    url, connect = place
+    feed_snapshot(by_size["small"], url)
+    with closing(connect()) as connection, closing(connection.cursor()) as cursor:
+        for statement in BEGIN[url.partition(":")[0]]:
+            cursor.execute(statement)
+            if cursor.description:
+                cursor.fetchall()
+        feed_snapshot(by_size["large"], url)
+        cursor.execute(QUERY)
+        assert tuple(cursor.fetchall()[0]) == (SMALL // 10, SMALL)
+        cursor.execute("ROLLBACK")
+    assert counted(connect) == (LARGE // 10, LARGE)
+
+
 def test_killed_in_the_middle_all_is_as_it_was(place: Any, by_size: Any) -> None:
     """SIGKILL while rows are loaded: the old rows are there, and the next feeding is whole."""
     url, connect = place
