@@ -111,3 +111,8 @@ class Job:
             for key in self.existing.foreign_keys
             if key.parent in places and (key.child in places) != outside
         )
+
+    def touched_keys(self) -> tuple[TargetKey, ...]:
+        """The database's own foreign keys with a fed table on either side: they might break."""
+        places = {t.place for table in self.present() if (t := self.target(table))}
+        return tuple(k for k in self.existing.foreign_keys if {k.child, k.parent} & places)

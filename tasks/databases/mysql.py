@@ -1,8 +1,8 @@
 """Feeding MySQL and MariaDB (InnoDB): one transaction for the rows, one RENAME for new tables.
 
 MySQL commits at every CREATE TABLE. So missing tables are made and filled under other names, and
-all of them appear by one statement. Foreign keys are not looked at while rows move, and every one
-of them is checked by a query before the commit.
+all of them appear by one statement, whose rights are asked for before any row moves. Foreign keys
+are not looked at while rows move, and every one of them is checked by a query before the commit.
 """
 
 from __future__ import annotations
@@ -12,22 +12,34 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pymysql
+from pymysql.constants import ER
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import StaticPool
 
-from prefect_synth.tasks.databases import ddl, plain
+from prefect_synth.tasks.databases import ddl
 from prefect_synth.tasks.databases.errors import (
-    RowsRefusedError,
+    FeedError,
     TargetConnectionError,
 )
 from prefect_synth.tasks.databases.existing import Existing, TargetKey
 from prefect_synth.tasks.databases.job import Job
+from prefect_synth.tasks.databases.mysql_aside import (
+    KINDS_OF_TABLES,
+    aside_name,
+    check_kinds,
+    left_over,
+)
 from prefect_synth.tasks.databases.mysql_connection import connected
-from prefect_synth.tasks.databases.mysql_ddl import TABLE_OPTIONS, MysqlSpelling, literal, quoted
+from prefect_synth.tasks.databases.mysql_ddl import (
+    TABLE_OPTIONS,
+    MysqlSpelling,
+    at,
+    literal,
+    quoted,
+)
 from prefect_synth.tasks.databases.mysql_errors import told
+from prefect_synth.tasks.databases.mysql_rows import insert_into, listed, merge, values_of
 from prefect_synth.tasks.databases.orphans import keys_of, orphan_query, orphaned
 from prefect_synth.tasks.databases.places import without_schemas
 from prefect_synth.tasks.databases.plan import Place, PlannedTable
@@ -38,18 +50,17 @@ _SESSION = (
     "SESSION innodb_lock_wait_timeout = 60, SESSION lock_wait_timeout = 60, "
     "SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO'"
 )
-_ONE_FEED_AT_A_TIME = "SELECT GET_LOCK('prefect_synth.feed', 60)"
-_ASIDE = "prefect_synth__"
-_LEFT_OVER = f"SHOW TABLES LIKE '{_ASIDE.replace('_', chr(92) + '_')}%'"
+_ONE_FEED_AT_A_TIME = "SELECT GET_LOCK(concat('prefect_synth.feed.', md5(database())), 60)"
+_LOCKING = " LOCK IN SHARE MODE"  # understood by MariaDB and by every MySQL
 
 
 @contextmanager
 def opened(url: str) -> Iterator[MysqlTarget]:
-    """Open a database.
+    """Open a database, after another feed of it has ended.
 
     Raises:
         TargetUrlError: The URL cannot be read or names no database.
-        TargetConnectionError: There is no connection.
+        TargetConnectionError: There is no connection, or another feed takes too long.
     """
     raw = connected(url)
     engine = create_engine("mysql+pymysql://", creator=lambda: raw, poolclass=StaticPool)
@@ -57,7 +68,9 @@ def opened(url: str) -> Iterator[MysqlTarget]:
         with told(url, "the session is opened"), raw.cursor() as cursor:
             cursor.execute(_SESSION)
         with engine.connect() as connection:
-            yield MysqlTarget(raw, connection, url)
+            target = MysqlTarget(raw, connection, url)
+            target.wait()
+            yield target
     finally:
         engine.dispose()
         if raw.open:
@@ -78,6 +91,23 @@ class MysqlTarget:
     connection: Connection
     url: str
     _aside: dict[Place, str] = field(default_factory=dict)
+    _incoming: dict[Place, str] = field(default_factory=dict)
+
+    def wait(self) -> None:
+        """Wait for another feed of this database, and clear away what a killed one left.
+
+        Raises:
+            TargetConnectionError: The other one does not end.
+        """
+        with told(self.url, "another feed is waited for"):
+            if not self._value(_ONE_FEED_AT_A_TIME):
+                raise TargetConnectionError(
+                    "Another feed of this MySQL database is going on. Wait for its end, then feed "
+                    "again."
+                )
+        with told(self.url, "tables of a killed feed are dropped"):
+            names = left_over(name for name, *_ in self._rows(KINDS_OF_TABLES))
+            self._do(*(f"DROP TABLE {quoted(name)}" for name in names))
 
     def places(self, names: Sequence[str], schema: str | None) -> Mapping[str, Place]:
         """Where each table of a snapshot goes."""
@@ -89,24 +119,36 @@ class MysqlTarget:
             return reflect(self.connection, [None], folds_case=True)
 
     def check_rights(self, job: Job) -> None:
-        """Do nothing: MySQL itself names the missing right at the first statement that needs it."""
+        """See that every table can undo what fails, and that new ones can get their names.
+
+        MySQL itself names any other missing right, at a statement that can be undone.
+
+        Raises:
+            TargetSchemaError: A table is not InnoDB's, or a view has a new table's name.
+            TargetPermissionError: A right that new tables need is missing.
+        """
+        with told(self.url, "its tables are looked at"):
+            check_kinds(job, self._rows(KINDS_OF_TABLES))
+        if job.missing():
+            there, back = quoted(aside_name("probe", 0)), quoted(aside_name("probe", 1))
+            with told(self.url, "the rights to create tables are asked for"):
+                self._do(f"DROP TABLE IF EXISTS {there}")
+                try:  # rights are looked at before it is seen that no such table is there
+                    self._do(f"RENAME TABLE {there} TO {back}")
+                except pymysql.Error as error:
+                    if error.args[0] not in (ER.NO_SUCH_TABLE, ER.FILE_NOT_FOUND):
+                        raise
 
     @contextmanager
     def whole(self, job: Job) -> Iterator[None]:
         """One transaction for rows; new tables get their names after it, by one statement."""
-        with told(self.url, "another feed is waited for"):
-            if not self._value(_ONE_FEED_AT_A_TIME):
-                raise TargetConnectionError(
-                    "Another feed of this MySQL server is going on. Wait for its end, then feed "
-                    "again."
-                )
         try:
             self._make_aside(job)
             yield
             with told(self.url, "the transaction is committed"):
                 self.raw.commit()
-                if self._aside:
-                    self._take_places(job)
+            if self._aside:
+                self._take_places(job)
         finally:
             if self.raw.open:
                 self.raw.rollback()
@@ -124,18 +166,25 @@ class MysqlTarget:
     def fill(self, job: Job, tables: Sequence[PlannedTable]) -> None:
         """Load rows by statements of many rows each."""
         for table in tables:
-            insert = self._insert(job, table)
+            into = self._incoming.get(table.place) or self._name(job.place(table))
+            insert = insert_into(into, job.written(table))
             for batch in job.batches(table):
-                values = [_values(table, f.name, batch.column(f.name)) for f in batch.schema]
+                values = [values_of(table, f.name, batch.column(f.name)) for f in batch.schema]
                 with told(self.url, f"table '{table.place}' is loaded"):
                     self._insert_many(insert, list(zip(*values, strict=True)))
+            if table.place in self._incoming:
+                with told(self.url, f"table '{table.place}' is updated"):
+                    self._merge(job, table)
 
     def finish(self, job: Job) -> None:
         """Check all foreign keys; InnoDB numbers on after the highest number by itself."""
+        fed = {job.place(table) for table in job.plan.tables}
         for key in keys_of(job):
             child, parent = self._name(key.child), self._name(key.parent)
+            # of a table that is not fed, the rows as they are now count, not as we began
+            locking = "" if {key.child, key.parent} <= fed else _LOCKING
             with told(self.url, "the foreign keys are checked"):
-                if self._value(orphan_query(key, child, parent, quoted)):
+                if self._value(orphan_query(key, child, parent, quoted, locking)):
                     raise orphaned(key)
 
     def count(self, place: Place) -> int:
@@ -151,19 +200,23 @@ class MysqlTarget:
             return bool(self._value(query))
 
     def _make_aside(self, job: Job) -> None:
-        """Create missing tables under other names, after those that a killed feed left."""
+        """Create missing tables under other names, and such for rows that are to be merged."""
         with told(self.url, "tables are created"):
-            with self.raw.cursor() as cursor:
-                cursor.execute(_LEFT_OVER)
-                left = [row[0] for row in cursor.fetchall()]
-            self._do(*(f"DROP TABLE {quoted(name)}" for name in left))
             spelling = MysqlSpelling(job.plan)
             for number, table in enumerate(job.missing()):
-                self._aside[table.place] = f"{_ASIDE}{number}"
+                self._aside[table.place] = aside_name("new", number)
             for table in job.missing():
                 comment = table.meaning.comment
                 said = f" COMMENT {literal(comment)}" if comment else ""
                 self._do(self._create(job, spelling, table) + f" {TABLE_OPTIONS}{said}")
+            for number, table in enumerate(job.present() if job.mode == "upsert" else ()):
+                incoming, columns = quoted(aside_name("in", number)), listed(job.written(table))
+                self._incoming[table.place] = incoming
+                self._do(
+                    f"CREATE TEMPORARY TABLE {incoming} ENGINE=InnoDB "
+                    f"SELECT {columns} FROM {self._name(job.place(table))} WHERE FALSE"
+                )
+            self.raw.commit()
 
     def _create(self, job: Job, spelling: MysqlSpelling, table: PlannedTable) -> str:
         foreign = [
@@ -176,30 +229,42 @@ class MysqlTarget:
         return f"CREATE TABLE {self._name(table.place)}{made.removeprefix(head)}"
 
     def _take_places(self, job: Job) -> None:
-        """Give new tables their names by one statement, and drop those that had them."""
-        gone = {place.name: f"{_ASIDE}old_{n}" for n, place in enumerate(job.remade)}
+        """Give new tables their names by one statement, and drop those that had them.
+
+        Raises:
+            FeedError: They did not get them, although rows of other tables are committed.
+        """
+        gone = {place.name: aside_name("old", n) for n, place in enumerate(job.remade)}
         moves = list(gone.items())
         moves += [(aside, place.name) for place, aside in self._aside.items()]
-        self._do(f"RENAME TABLE {', '.join(f'{quoted(a)} TO {quoted(b)}' for a, b in moves)}")
+        try:
+            with told(self.url, "new tables get their names"):
+                rename = ", ".join(f"{quoted(a)} TO {quoted(b)}" for a, b in moves)
+                self._do(f"RENAME TABLE {rename}")
+        except FeedError as error:
+            if not job.present():
+                raise
+            raise type(error)(
+                f"{error} The tables that were there hold the new rows already, those that were to "
+                "be created are not there: feed again."
+            ) from None
         self._aside.clear()
-        self._do(*(f"DROP TABLE {quoted(name)}" for name in gone.values()))
+        with suppress(pymysql.Error):  # the next feed tries again
+            self._do(*(f"DROP TABLE {quoted(name)}" for name in gone.values()))
 
     def _drop_aside(self) -> None:
         for name in self._aside.values():
             with suppress(pymysql.Error):  # the next feed tries again
                 self._do(f"DROP TABLE IF EXISTS {quoted(name)}")
 
-    def _insert(self, job: Job, table: PlannedTable) -> str:
-        columns = job.written(table)
-        listed = ", ".join(map(quoted, columns))
-        into = f"INSERT INTO {self._name(job.place(table))} ({listed})".replace("%", "%%")
-        insert = f"{into} VALUES ({', '.join(['%s'] * len(columns))})"
-        if job.mode != "upsert" or job.target(table) is None:
-            return insert
-        key = job.key(table)
-        written = [c for c in columns if c not in key] or [columns[0]]
-        new = ", ".join(f"{quoted(c)} = VALUES({quoted(c)})" for c in written)
-        return f"{insert} ON DUPLICATE KEY UPDATE {new}"
+    def _merge(self, job: Job, table: PlannedTable) -> None:
+        """Update rows of the same primary key, insert the others.
+
+        ON DUPLICATE KEY UPDATE would change another row that holds the same value of any other
+        unique key, which must be refused.
+        """
+        there, incoming = self._name(job.place(table)), self._incoming[table.place]
+        self._do(*merge(there, incoming, job.key(table), job.written(table)))
 
     def _insert_many(self, insert: str, values: list[tuple[Any, ...]]) -> None:
         with self.raw.cursor() as cursor:
@@ -207,27 +272,18 @@ class MysqlTarget:
 
     def _name(self, place: Place) -> str:
         """A table's quoted name, which is another one until new tables appear."""
-        return quoted(self._aside.get(place, place.name))
+        return quoted(self._aside[place]) if place in self._aside else at(place)
 
     def _do(self, *statements: str) -> None:
         with self.raw.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
 
-    def _value(self, query: str) -> Any:
+    def _rows(self, query: str) -> Sequence[tuple[Any, ...]]:
         with self.raw.cursor() as cursor:
             cursor.execute(query)
-            row = cursor.fetchone()
-        return row[0] if row else None
+            return cursor.fetchall()
 
-
-def _values(table: PlannedTable, column: str, array: pa.Array) -> list[Any]:
-    if pa.types.is_floating(array.type) and pc.any(pc.invert(pc.is_finite(array))).as_py():
-        raise RowsRefusedError(
-            f"Column '{table.name}.{column}' holds infinity or NaN, for which MySQL has no value. "
-            "Feed another kind of database, or leave the column out of the project."
-        )
-    if pa.types.is_timestamp(array.type) and array.type.tz:
-        array = plain.naive_utc(array)
-    found: list[Any] = plain.plain(array).to_pylist()
-    return found
+    def _value(self, query: str) -> Any:
+        found = self._rows(query)
+        return found[0][0] if found else None

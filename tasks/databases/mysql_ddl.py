@@ -9,7 +9,7 @@ import pyarrow as pa
 from prefect_synth.synth.metadata import Column
 from prefect_synth.tasks.databases import ddl
 from prefect_synth.tasks.databases.plain import is_binary
-from prefect_synth.tasks.databases.plan import Plan, PlannedTable
+from prefect_synth.tasks.databases.plan import Place, Plan, PlannedTable
 from prefect_synth.tasks.databases.sqlite_ddl import length_of
 
 _SIMPLE = {
@@ -41,6 +41,11 @@ TABLE_OPTIONS = "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
 def quoted(name: str) -> str:
     """A name as an identifier."""
     return "`" + name.replace("`", "``") + "`"
+
+
+def at(place: Place) -> str:
+    """A table's quoted name; a foreign key may lead into another database."""
+    return ".".join(quoted(part) for part in (place.schema, place.name) if part is not None)
 
 
 def literal(value: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pymysql
+from sqlalchemy.exc import DBAPIError
 
 from prefect_synth.tasks.databases.errors import (
     FeedError,
@@ -31,6 +32,10 @@ def told(url: str, about: str) -> Iterator[None]:
         yield
     except pymysql.Error as error:
         raise _meaning(error, url, about) from None
+    except DBAPIError as error:  # from the inspector
+        if not isinstance(error.orig, pymysql.Error):
+            raise
+        raise _meaning(error.orig, url, about) from None
 
 
 def connection_error(error: pymysql.Error, url: str) -> FeedError:

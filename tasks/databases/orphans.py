@@ -11,7 +11,7 @@ from prefect_synth.tasks.databases.job import Job
 Quote = Callable[[str], str]
 
 
-def orphan_query(key: TargetKey, child: str, parent: str, quoted: Quote) -> str:
+def orphan_query(key: TargetKey, child: str, parent: str, quoted: Quote, locking: str = "") -> str:
     """SQL that finds a row whose foreign key is not null and refers to nothing.
 
     Args:
@@ -19,18 +19,19 @@ def orphan_query(key: TargetKey, child: str, parent: str, quoted: Quote) -> str:
         child: The quoted name of the table that refers.
         parent: The quoted name of the table that is referred to.
         quoted: How the dialect quotes a name.
+        locking: What locks the rows that are read, so that no other session changes them.
     """
     pairs = zip(key.columns, key.parent_columns, strict=True)
     matches = " AND ".join(f"p.{quoted(p)} = c.{quoted(c)}" for c, p in pairs)
     filled = " AND ".join(f"c.{quoted(column)} IS NOT NULL" for column in key.columns)
     return (
         f"SELECT 1 FROM {child} c WHERE {filled} AND NOT EXISTS "
-        f"(SELECT 1 FROM {parent} p WHERE {matches}) LIMIT 1"
+        f"(SELECT 1 FROM {parent} p WHERE {matches}{locking}) LIMIT 1{locking}"
     )
 
 
 def keys_of(job: Job) -> Sequence[TargetKey]:
-    """All foreign keys that must hold: the snapshot's own, and those of existing tables."""
+    """All foreign keys that must hold: the snapshot's own, and those from and to fed tables."""
     planned = (
         TargetKey(
             job.place(job.plan[key.child]),
@@ -42,7 +43,7 @@ def keys_of(job: Job) -> Sequence[TargetKey]:
         if set(key.child_columns) <= job.columns[key.child].keys()
         and set(key.parent_columns) <= job.columns[key.parent].keys()
     )
-    return tuple(dict.fromkeys((*planned, *job.foreign_keys())))
+    return tuple(dict.fromkeys((*planned, *job.touched_keys())))
 
 
 def orphaned(key: TargetKey) -> RowsRefusedError:

@@ -69,7 +69,7 @@ def _keys(inspector: Inspector, schema: str | None, where: Mapping[str, Any]) ->
         TargetKey(
             Place(schema, at[1]),
             tuple(key["constrained_columns"]),
-            Place(key["referred_schema"] if schema is not None else None, key["referred_table"]),
+            Place(key["referred_schema"], key["referred_table"]),
             tuple(key["referred_columns"]),
             bool((key.get("options") or {}).get("deferrable")),
         )
