@@ -31,7 +31,7 @@ from prefect_synth.synth.hierarchy.structure import Structure
 from prefect_synth.synth.hierarchy.unique_keys import room
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
-from prefect_synth.synth.scenarios.scenario import Scenarios
+from prefect_synth.synth.scenarios.scenario import Scenarios, bound_tables
 
 
 class Planner:
@@ -63,7 +63,7 @@ class Planner:
         self.keys, self.drawn, self.seed = keys, keys.drawn, keys.seed
         self.relations = {r.name: r for r in metadata.relationships}
         scenarios = scenarios or {}
-        self.asked = frozenset(scenarios)
+        self.bound = bound_tables(metadata, scenarios)
         fixed = fixed or FixedChildren.of(metadata, scenarios, keys.seed)
         self.structure = Structure(metadata, parts, self.drawn, keys.seed, scales, fixed)
         self.drawer = BlockDrawer(metadata, parts, self.drawn, keys)
@@ -97,14 +97,9 @@ class Planner:
         self.drawn.end_stage()
 
     def _check_parents(self) -> None:
-        """Refuse to leave rows as they are whose parents, planned after them, are others now.
-
-        Nor can a table be drawn anew that has rows by which a scenario holds.
-        """
+        """Refuse to leave rows as they are whose parents, planned after them, are others now."""
         if not self.drawn.cohorts.stage:
             return
-        if self.anew and self.asked:
-            raise SynthesisError(f"Scenarios hold only where {self.anew} stay as they are.")
         for relation in self.metadata.relationships:
             if relation.parent in self.anew and relation.child not in self.anew:
                 raise SynthesisError(
@@ -126,6 +121,10 @@ class Planner:
             self.drawn.rows[name] = self.drawn.fresh[name] = rows
             return
         first = self.drawn.fresh[name] = 0 if anew else before
+        if anew and self.drawn.cohorts.stage and name in self.bound:
+            raise SynthesisError(
+                f"Table '{name}' cannot be drawn anew beside rows that stay: scenarios hold by it."
+            )
         self.anew |= {name} if anew else set()
         self.drawn.cohorts.begin(name, rows, anew=anew)
         held = {} if anew else self.drawn.columns[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 import numpy as np
 
@@ -25,6 +26,8 @@ ROUNDS = 12
 _SPARE = 4
 _FEWEST_TRIED = 256
 _RAREST = 1 / 5000
+_UNLIKE = 1e-9
+"""Odds of a row whose number of children would be another one, beside one that keeps it."""
 
 
 @dataclass
@@ -36,6 +39,8 @@ class _Quota:
         matches: Its condition.
         held: Where the row model is held.
         rate: Share of the rows drawn anew that were good.
+        tried: Rows drawn anew.
+        good: Those of them that came out well.
         found: Rows on which the condition holds, by block.
     """
 
@@ -44,12 +49,22 @@ class _Quota:
     held: dict[int, Among]
     rate: float = 1.0
     tried: int = 0
+    good: int = 0
     found: dict[int, Ints] = field(default_factory=dict)
 
     def rows(self) -> Ints:
         """All rows on which it holds, as far as they were looked for, rising."""
         parts = [self.found[block] for block in sorted(self.found)]
         return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    def to_try(self, short: int) -> int:
+        """Rows to draw anew where so many are short; before the first good one, to find the rate."""
+        rate, wanted = max(self.rate, _RAREST), short if self.good or not self.tried else 1
+        return max(round(_SPARE * wanted / rate), _FEWEST_TRIED)
+
+    def is_hopeless(self, rows: int) -> bool:
+        """Whether nothing good came of two draws of a whole table, or of very many rows."""
+        return not self.good and self.tried >= min(2 * rows, _SPARE * 5 / _RAREST)
 
 
 class Reaching:
@@ -91,18 +106,20 @@ class Reaching:
             for quota in self.quotas:
                 if short := self._short()[quota.scenario.name]:
                     changed |= self._draw_anew(quota, short, str(attempt))
+                    if quota.is_hopeless(self.rows):
+                        self._refuse(quota)
             for block in sorted(changed):
                 self._count(block)
             if not any(self._short().values()):
                 return
-        self._refuse()
+        self._refuse(self._first_short())
 
     def confirm(self) -> None:
         """Count all rows as they are now."""
         for block in range(self.blocks):
             self._count(block)
         if any(self._short().values()):
-            self._refuse()
+            self._refuse(self._first_short())
 
     def _quota(self, scenario: Scenario) -> _Quota:
         place = f"Scenario '{scenario.name}' of table '{self.part.name}'"
@@ -145,12 +162,11 @@ class Reaching:
 
     def _draw_anew(self, quota: _Quota, short: int, attempt: str) -> set[int]:
         """Place rows on which the condition holds; the blocks that they are in."""
-        wanted = max(round(_SPARE * short / max(quota.rate, _RAREST)), _FEWEST_TRIED)
         rng = stream(self.seed, "scenario", self.part.name, quota.scenario.name, attempt)
-        pool = self._pool(quota, wanted, rng)
+        pool = self._pool(quota, quota.to_try(short), rng)
         blocks = self._blocks_of(pool)
         good = _Good.joined([self._try(quota, block, pool, rng) for block in blocks])
-        quota.tried += len(pool)
+        quota.tried, quota.good = quota.tried + len(pool), quota.good + len(good.rows)
         quota.rate = len(good.rows) / max(len(pool), 1)
         chosen = good.likeliest(short, rng)
         self._place(chosen)
@@ -158,12 +174,8 @@ class Reaching:
 
     def _pool(self, quota: _Quota, wanted: int, rng: np.random.Generator) -> Ints:
         """Rows that may be drawn anew, in few blocks, rising: none that a scenario needs."""
-        free = np.ones(self.rows, bool)
+        free = ~self._kept_for(self.quotas)
         free[quota.rows()] = False
-        for other in self.quotas:
-            free[other.rows()[: other.scenario.at_least]] = False
-        for rows in self.reserved.values():
-            free[rows] = False
         chosen: list[Ints] = []
         left = wanted
         for block in rng.permutation(self.blocks):
@@ -175,6 +187,14 @@ class Reaching:
             if not left:
                 break
         return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64)
+
+    def _kept_for(self, quotas: Sequence[_Quota]) -> np.ndarray:
+        """Which rows scenarios need, [rows]."""
+        kept = np.zeros(self.rows, bool)
+        for quota in quotas:
+            kept[quota.rows()[: quota.scenario.at_least]] = True
+            kept[self.reserved.get(quota.scenario.name, np.zeros(0, np.int64))] = True
+        return kept
 
     def _blocks_of(self, rows: Ints) -> list[int]:
         """The blocks that rows, which rise, are in."""
@@ -188,6 +208,8 @@ class Reaching:
         rows = pool[(pool >= start) & (pool < stop)]
         told = self.drawer.told(self.part, block, start, stop)
         drawn, odds = self._held(told, rows - start, quota.held, rng)
+        drawn, alike = self._with_children(drawn, told.now().take(rows - start))
+        odds = np.where(alike, odds, odds * _UNLIKE)
         trial = Placed(rows, drawn.pieces, drawn.places).joined(told.placed)
         tried = replace(told, placed=trial)
         (good,) = self._good(block, tried, [quota])
@@ -215,6 +237,22 @@ class Reaching:
             pieces[some], places[some] = drawn.pieces, drawn.places
         return Encoded(pieces, places, told.rows.layouts), odds
 
+    def _with_children(self, drawn: Encoded, now: Encoded) -> tuple[Encoded, np.ndarray]:
+        """Rows with the children that those in their place have, so that all children stay.
+
+        Returns:
+            The rows, and which of them would have had so many children by themselves.
+        """
+        alike, at = np.ones(len(now), bool), 0
+        for codec in self.part.relations.values():
+            numbers = [codec.counts.decode(some.columns(at, at + 1)) for some in (drawn, now)]
+            alike &= np.rint(numbers[0][:, 0]) == np.rint(numbers[1][:, 0])
+            at += codec.width
+        at += len(self.part.levels)
+        pieces, places = drawn.pieces.copy(), drawn.places.copy()
+        pieces[:, :at], places[:, :at] = now.pieces[:, :at], now.places[:, :at]
+        return Encoded(pieces, places, drawn.layouts), alike
+
     def _place(self, good: _Good) -> None:
         """Let these rows stand in the place of those that were drawn."""
         if not len(good.rows):
@@ -224,15 +262,25 @@ class Reaching:
         name = self.part.name
         self.drawn.placed[name] = placed.joined(self.drawn.placed.get(name))
 
-    def _refuse(self) -> None:
-        quota = next(q for q in self.quotas if self._short()[q.scenario.name])
+    def _first_short(self) -> _Quota:
+        return next(q for q in self.quotas if self._short()[q.scenario.name])
+
+    def _refuse(self, quota: _Quota) -> NoReturn:
         asked, short = quota.scenario.at_least, self._short()[quota.scenario.name]
+        place = f"Scenario '{quota.scenario.name}' of table '{self.part.name}'"
         tried = f" {quota.tried:,} rows were drawn anew for it." if quota.tried else ""
+        others = self._kept_for([q for q in self.quotas if q is not quota])
+        others[quota.rows()] = False
+        held = f" Other scenarios hold {others.sum():,} of the rows." if others.any() else ""
         raise ContractError(
-            f"Scenario '{quota.scenario.name}' of table '{self.part.name}' cannot be reached: it "
-            f"asks for {asked:,} rows, and {asked - short:,} of {self.rows:,} came out so.{tried} "
-            "Its columns hardly go together, or rules and keys stand against it: ask for fewer or "
-            "for less, or pin such rows."
+            f"{place} cannot be reached: it asks for {asked:,} rows, and {asked - short:,} of "
+            f"{self.rows:,} came out so.{tried}{held} "
+            + (
+                "Ask for fewer rows of either, or for more rows (defaults.scale)."
+                if self.rows - others.sum() < asked
+                else "Its columns hardly go together, or rules and keys stand against it: ask for "
+                "fewer or for less, or pin such rows."
+            )
         )
 
 

@@ -102,6 +102,17 @@ def children_relation(metadata: Metadata, table: str, child: str) -> Relationshi
     )
 
 
+def bound_tables(metadata: Metadata, scenarios: Scenarios) -> frozenset[str]:
+    """The tables by whose rows scenarios hold: their own, and those of the children they count."""
+    below = {
+        children_relation(metadata, table, child).child
+        for table, asked in scenarios.items()
+        for scenario in asked
+        for child in scenario.children
+    }
+    return frozenset(below.union(scenarios))
+
+
 def check_scenarios(metadata: Metadata, scenarios: Scenarios, kept: Iterable[str] = ()) -> None:
     """Check scenarios against the schema, before any row is read.
 
@@ -117,6 +128,11 @@ def check_scenarios(metadata: Metadata, scenarios: Scenarios, kept: Iterable[str
     for table, asked in scenarios.items():
         for scenario in asked:
             place = f"Scenario '{scenario.name}' of table '{table}'"
+            if table not in metadata.tables:
+                raise ContractError(
+                    f"{place} cannot be reached: there is no such table. Tables: "
+                    f"{', '.join(metadata.tables)}."
+                )
             if table in fixed:
                 raise ContractError(
                     f"{place} cannot be reached: the table's rows are published as they are. Take "
