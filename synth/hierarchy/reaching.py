@@ -58,7 +58,7 @@ class _Quota:
         return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
     def to_try(self, short: int) -> int:
-        """Rows to draw anew where so many are short; before the first good one, to find the rate."""
+        """Rows to draw anew where so many are short; before any was good, to find the rate."""
         rate, wanted = max(self.rate, _RAREST), short if self.good or not self.tried else 1
         return max(round(_SPARE * wanted / rate), _FEWEST_TRIED)
 

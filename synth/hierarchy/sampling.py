@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from prefect_synth.synth.errors import SynthesisError
+from prefect_synth.synth.errors import ContractError, SynthesisError
 from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.blocks import BlockDrawer
 from prefect_synth.synth.hierarchy.contexts import blocks_of
@@ -170,7 +170,8 @@ def _in_stages(
     """Plan all stages of a sample, one upon the other.
 
     Where one finds no room to append to the rows before it, nothing of these can stay: then it is
-    the base of those that follow.
+    the base of those that follow. So is the next one where the rows of a base are too few for a
+    scenario: what is asked for tonight is tried with the rows of tonight, too.
 
     Args:
         count: Number of stages.
@@ -181,6 +182,7 @@ def _in_stages(
         The sample, and the planner of its last stage.
 
     Raises:
+        ContractError: A scenario is out of reach in every stage.
         SynthesisError: A base cannot be planned.
     """
     base, number, columns = 0, 0, empty()
@@ -189,9 +191,11 @@ def _in_stages(
         planned = planner(number, columns, fixed)
         try:
             planned.plan()
-        except SynthesisError:
+        except SynthesisError as error:
             if number == base:
-                raise
+                if number == count - 1 or not isinstance(error, ContractError):
+                    raise
+                number += 1
             base, columns, fixed = number, empty(), None
             continue
         number, fixed = number + 1, planned.structure.fixed

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from prefect_synth.synth.errors import ContractError
 from prefect_synth.synth.hierarchy import contexts
 from prefect_synth.synth.hierarchy.appending import for_growth
 from prefect_synth.synth.hierarchy.counts import calibrate
@@ -283,6 +284,48 @@ def test_a_scenario_holds_when_rows_are_appended(grown):
     later = pc.is_in(before["people"]["id"], made["orders"]["people_id"])
     assert PEOPLE - pc.sum(later).as_py() >= 40
     assert PEOPLE - pc.sum(quiet).as_py() >= 40
+
+
+def test_conditions_with_children_hold_when_rows_are_appended(grown):
+    """A condition and a number of children on the same rows, of a table that grows itself."""
+    model, _, _ = grown
+    asked = {"people": (Scenario("busy", 4, "age >= 50", {"orders": ChildCount(12)}),)}
+    before = model.sample(scenarios=asked)
+    made = model.sample(1.5, after=[1.0], scenarios=asked)
+    assert all(stays(before, made).values())
+    old = pc.greater_equal(made["people"]["age"], 50).to_numpy()
+    at = pc.index_in(made["orders"]["people_id"], made["people"]["id"].combine_chunks())
+    assert (old & (np.bincount(at, minlength=len(old)) == 12)).sum() >= 4
+
+
+def test_a_quota_beyond_the_first_rows_is_reached_with_those_of_tonight(audit, grown):
+    """Where the base has too few rows, the first stage that has enough is the base."""
+    model, metadata, tables = grown
+    asked = {"people": (Scenario("grown up", PEOPLE + 15, "age >= 18"),)}
+    made = model.sample(1.1, after=[1.0], scenarios=asked)
+    audit(metadata, tables, made)
+    assert made == model.sample(1.1, scenarios=asked)
+    assert all(stays(made, model.sample(1.2, after=[1.0, 1.1], scenarios=asked)).values())
+    with pytest.raises(ContractError, match="gets 204 of them"):
+        model.sample(1.02, after=[1.0, 1.01], scenarios=asked)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "stay"),
+    [
+        (Scenario("old", 60, "age >= 50"), {"people", "passport", "goods"}),
+        (Scenario("quiet", 9, children={"orders": ChildCount(0)}), set()),
+    ],
+)
+def test_a_scenario_binds_the_tables_by_whose_rows_it_holds(grown, scenario, stay):
+    """Others may be drawn anew beside it; where one of its own must be, all are."""
+    model, _, tables = grown
+    less = dict.fromkeys(tables, 1.0) | {"orders": 0.8, "lines": 0.8}
+    asked = {"people": (scenario,)}
+    sampler = model.sampler(less, after=[1.0], scenarios=asked)
+    made, before = sampler.tables(), model.sample(scenarios=asked)
+    assert set(tables) - set(sampler.anew) - {"region"} == stay
+    assert all(made[n].equals(before[n]) for n in stay)
 
 
 def test_growth_is_as_good_as_one_draw(grown):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pyarrow as pa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from prefect_synth.synth.errors import ContractError
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
+from prefect_synth.synth.scenarios.scenario import ChildCount, Scenario
 
 
 @st.composite
@@ -157,3 +161,53 @@ def shrunk_or_below(metadata, before, made):
     for _ in metadata.tables:
         found |= {r.child for r in metadata.relationships if r.parent in found}
     return found
+
+
+def quotas(tables, metadata, wanted):
+    """A scenario for each table that has children and a column of its own: both, or one."""
+    found = {}
+    for name, rows in tables.items():
+        below = [r.name for r in metadata.children(name) if r.child != name]
+        if not below or "x0" not in rows.column_names or len(rows) < 7:
+            continue
+        where = "" if wanted == "children" else "x0 IS NOT NULL"
+        children = {} if wanted == "where" else {below[0]: ChildCount(2, or_more=True)}
+        found[name] = (Scenario("some", 1, where, children),)
+    return found
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    schemas(),
+    st.lists(FACTORS, min_size=5, max_size=5),
+    st.sampled_from(["where", "children", "both"]),
+    st.integers(0, 9),
+)
+def test_any_schema_can_grow_with_scenarios(audit, schema, growth, wanted, seed):
+    """What holds at first holds later; tables that could not be appended to are drawn anew."""
+    metadata, tables = schema
+    asked = quotas(tables, metadata, wanted)
+    model = HMASynthesizer(metadata, seed=seed).fit(tables)
+    try:
+        before = model.sample(scenarios=asked)
+    except ContractError:
+        assume(False)
+    (scale,) = stages(tables, [growth])
+    try:
+        sampler = model.sampler(scale, after=[1.0], scenarios=asked)
+    except ContractError:  # of fewer rows too few may be asked for
+        assume(False)
+    made = sampler.tables()
+    audit(metadata, tables, made)
+    for name in tables.keys() - set(sampler.anew):
+        assert made[name].slice(0, len(before[name])).equals(before[name]), name
+    for name, (scenario,) in asked.items():
+        good = np.ones(len(made[name]), bool)
+        if scenario.where:
+            good &= made[name]["x0"].is_valid().to_numpy()
+        for relation in scenario.children:
+            link = next(r for r in metadata.relationships if r.name == relation)
+            ids = made[link.child][link.child_columns[0]].to_pylist()
+            counts = Counter(ids)
+            good &= np.array([counts[i] >= 2 for i in made[name]["id"].to_pylist()])
+        assert good.any(), name

@@ -299,13 +299,13 @@ def test_what_never_comes_out_is_given_up_soon(model):
 def test_two_scenarios_that_compete_for_rows_are_refused_with_their_number(model):
     """The one that is short is told how many rows the other one has."""
     asked = (Scenario("a", 2200, "status = 'open'"), Scenario("b", 300, "status = 'paid'"))
-    with pytest.raises(ContractError, match="Other scenarios hold 300 of the rows. Ask for fewer"):
+    with pytest.raises(ContractError, match="Other scenarios hold 300 of the rows"):
         model.sample(scenarios={"orders": asked})
 
 
 def test_a_scenario_of_an_unknown_table_is_refused_with_those_there_are(model):
     """Not by a stray error of the library."""
-    with pytest.raises(ContractError, match="no such table. Tables: customers, orders, profiles"):
+    with pytest.raises(ContractError, match="Tables: customers, orders, profiles"):
         model.sample(scenarios={"foo": (Scenario("s", 1, "a = 1"),)})
 
 
