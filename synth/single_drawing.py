@@ -13,7 +13,7 @@ from prefect_synth.synth.encoding.layout import Encoded
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.repairs import fill_keys
-from prefect_synth.synth.hierarchy.structure import Sample
+from prefect_synth.synth.hierarchy.sample import Sample
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
 

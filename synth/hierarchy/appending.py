@@ -10,7 +10,7 @@ from prefect_synth.synth.encoding.layout import Floats
 from prefect_synth.synth.hierarchy.part import TablePart
 
 if TYPE_CHECKING:
-    from prefect_synth.synth.hierarchy.structure import Sample
+    from prefect_synth.synth.hierarchy.sample import Sample
 
 NEW_SHARE = 0.8
 """Of the rows that are appended, so many at most have a new parent that is not their primary one.

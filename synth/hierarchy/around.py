@@ -15,7 +15,7 @@ import pyarrow as pa
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.hierarchy.contexts import blocks_of
 from prefect_synth.synth.hierarchy.part import TablePart
-from prefect_synth.synth.hierarchy.structure import Sample
+from prefect_synth.synth.hierarchy.sample import Sample
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.rules.outside import Outside, as_numbers, child_sums, parent_values
 

@@ -26,8 +26,8 @@ from prefect_synth.synth.hierarchy.part import Blocks, TablePart, split
 from prefect_synth.synth.hierarchy.placed import Placed, overlaid
 from prefect_synth.synth.hierarchy.polymorphic import with_owner_types
 from prefect_synth.synth.hierarchy.relations import NAMED
+from prefect_synth.synth.hierarchy.sample import Sample
 from prefect_synth.synth.hierarchy.sequences import draw_sequences
-from prefect_synth.synth.hierarchy.structure import Sample
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
 from prefect_synth.synth.rules.applying import own_codes, parent_codes

@@ -18,7 +18,7 @@ from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
 
 if TYPE_CHECKING:
-    from prefect_synth.synth.hierarchy.structure import Sample
+    from prefect_synth.synth.hierarchy.sample import Sample
 
 BLOCK_ROWS = 65_536
 _BLOCK_CELLS = 32 * BLOCK_ROWS

@@ -15,7 +15,7 @@ from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.metadata import Metadata, Relationship
 
 if TYPE_CHECKING:
-    from prefect_synth.synth.hierarchy.structure import Sample
+    from prefect_synth.synth.hierarchy.sample import Sample
 
 Reference = list[tuple[Relationship, list[str]]]
 """A foreign key's relations, several if it is polymorphic, and their parents' key columns."""

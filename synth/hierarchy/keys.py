@@ -22,7 +22,7 @@ from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
 
 if TYPE_CHECKING:
-    from prefect_synth.synth.hierarchy.structure import Sample
+    from prefect_synth.synth.hierarchy.sample import Sample
 
 
 class KeyColumns:

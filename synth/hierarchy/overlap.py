@@ -12,7 +12,7 @@ from prefect_synth.synth.metadata import Metadata, Relationship
 
 if TYPE_CHECKING:
     from prefect_synth.synth.hierarchy.part import TablePart
-    from prefect_synth.synth.hierarchy.structure import Sample
+    from prefect_synth.synth.hierarchy.sample import Sample
 
 
 def shared_forebear(

@@ -8,16 +8,16 @@ from typing import NoReturn
 
 import numpy as np
 
-from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints
+from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.errors import ContractError
 from prefect_synth.synth.hierarchy.blocks import BlockDrawer, Told
+from prefect_synth.synth.hierarchy.candidates import Candidates, drawn_on, with_children
 from prefect_synth.synth.hierarchy.contexts import blocks_of, span_of
 from prefect_synth.synth.hierarchy.guides import guide
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.placed import Placed
-from prefect_synth.synth.hierarchy.sequences import schedule
 from prefect_synth.synth.randomness import stream
-from prefect_synth.synth.row_models.base import Among, RowModel
+from prefect_synth.synth.row_models.base import Among
 from prefect_synth.synth.scenarios.matching import Match, bind, matching
 from prefect_synth.synth.scenarios.scenario import Scenario
 
@@ -165,7 +165,7 @@ class Reaching:
         rng = stream(self.seed, "scenario", self.part.name, quota.scenario.name, attempt)
         pool = self._pool(quota, quota.to_try(short), rng)
         blocks = self._blocks_of(pool)
-        good = _Good.joined([self._try(quota, block, pool, rng) for block in blocks])
+        good = Candidates.joined([self._try(quota, block, pool, rng) for block in blocks])
         quota.tried, quota.good = quota.tried + len(pool), quota.good + len(good.rows)
         quota.rate = len(good.rows) / max(len(pool), 1)
         chosen = good.likeliest(short, rng)
@@ -202,58 +202,21 @@ class Reaching:
         ends = np.searchsorted(rows, spans).reshape(-1, 2)
         return [int(block) for block in np.flatnonzero(ends[:, 0] < ends[:, 1])]
 
-    def _try(self, quota: _Quota, block: int, pool: Ints, rng: np.random.Generator) -> _Good:
+    def _try(self, quota: _Quota, block: int, pool: Ints, rng: np.random.Generator) -> Candidates:
         """Draw the rows of the pool in a block anew; those that came out well."""
         start, stop = span_of(self.part, self.drawn, block)
         rows = pool[(pool >= start) & (pool < stop)]
         told = self.drawer.told(self.part, block, start, stop)
-        drawn, odds = self._held(told, rows - start, quota.held, rng)
-        drawn, alike = self._with_children(drawn, told.now().take(rows - start))
+        drawn, odds = drawn_on(self.part, told, rows - start, quota.held, rng)
+        drawn, alike = with_children(self.part, drawn, told.now().take(rows - start))
         odds = np.where(alike, odds, odds * _UNLIKE)
         trial = Placed(rows, drawn.pieces, drawn.places).joined(told.placed)
         tried = replace(told, placed=trial)
         (good,) = self._good(block, tried, [quota])
         at = np.flatnonzero(good[rows - start])
-        return _Good(rows[at], drawn.pieces[at], drawn.places[at], odds[at])
+        return Candidates(rows[at], drawn.pieces[at], drawn.places[at], odds[at])
 
-    def _held(
-        self, told: Told, at: Ints, held: Mapping[int, Among], rng: np.random.Generator
-    ) -> tuple[Encoded, Floats]:
-        """Some rows of a block given what they are told, and the odds of the condition, [n]."""
-        context, model, now = told.context.take(at), self.part.sequence, told.now()
-        if model is None:
-            return _sampled(self.part.row_model, context, held, rng)
-        previous, position, step = (some[at] for some in schedule(told.parent))
-        pieces, places = now.pieces[at].copy(), now.places[at].copy()
-        odds = np.ones(len(at))
-        for some, first in ((np.flatnonzero(step == 0), True), (np.flatnonzero(step > 0), False)):
-            if not len(some):
-                continue
-            seen, row_model = context.take(some), self.part.row_model
-            if not first:
-                before = now.take(previous[some])
-                seen, row_model = model.context(seen, before, position[some]), model.row_model
-            drawn, odds[some] = _sampled(row_model, seen, held, rng)
-            pieces[some], places[some] = drawn.pieces, drawn.places
-        return Encoded(pieces, places, told.rows.layouts), odds
-
-    def _with_children(self, drawn: Encoded, now: Encoded) -> tuple[Encoded, np.ndarray]:
-        """Rows with the children that those in their place have, so that all children stay.
-
-        Returns:
-            The rows, and which of them would have had so many children by themselves.
-        """
-        alike, at = np.ones(len(now), bool), 0
-        for codec in self.part.relations.values():
-            numbers = [codec.counts.decode(some.columns(at, at + 1)) for some in (drawn, now)]
-            alike &= np.rint(numbers[0][:, 0]) == np.rint(numbers[1][:, 0])
-            at += codec.width
-        at += len(self.part.levels)
-        pieces, places = drawn.pieces.copy(), drawn.places.copy()
-        pieces[:, :at], places[:, :at] = now.pieces[:, :at], now.places[:, :at]
-        return Encoded(pieces, places, drawn.layouts), alike
-
-    def _place(self, good: _Good) -> None:
+    def _place(self, good: Candidates) -> None:
         """Let these rows stand in the place of those that were drawn."""
         if not len(good.rows):
             return
@@ -282,55 +245,3 @@ class Reaching:
                 "fewer or for less, or pin such rows."
             )
         )
-
-
-@dataclass(frozen=True)
-class _Good:
-    """Rows that were drawn anew, and came out as asked.
-
-    Args:
-        rows: Their numbers, [n].
-        pieces: Their pieces, [n, d].
-        places: Their places, [n, d].
-        odds: How likely the condition is in their contexts, [n].
-    """
-
-    rows: Ints
-    pieces: Ints
-    places: Floats
-    odds: Floats
-
-    @staticmethod
-    def none() -> _Good:
-        """No row."""
-        nothing = np.zeros(0, np.int64)
-        return _Good(nothing, np.zeros((0, 0), np.int64), np.zeros((0, 0)), np.zeros(0))
-
-    @staticmethod
-    def joined(parts: Sequence[_Good]) -> _Good:
-        """The rows of all parts."""
-        some = [p for p in parts if len(p.rows)]
-        if not some:
-            return _Good.none()
-        return _Good(
-            np.concatenate([p.rows for p in some]),
-            np.concatenate([p.pieces for p in some]),
-            np.concatenate([p.places for p in some]),
-            np.concatenate([p.odds for p in some]),
-        )
-
-    def likeliest(self, most: int, rng: np.random.Generator) -> _Good:
-        """So many of them, taken by their odds (Efraimidis and Spirakis 2006)."""
-        if len(self.rows) <= most:
-            return self
-        keys = np.log(np.maximum(self.odds, 1e-300)) + rng.gumbel(size=len(self.rows))
-        at = np.sort(np.argsort(-keys, kind="stable")[:most])
-        return _Good(self.rows[at], self.pieces[at], self.places[at], self.odds[at])
-
-
-def _sampled(
-    model: RowModel, context: Encoded, held: Mapping[int, Among], rng: np.random.Generator
-) -> tuple[Encoded, Floats]:
-    if held:
-        return model.sample_held(context, rng, held)
-    return model.sample(context, rng), np.ones(len(context))

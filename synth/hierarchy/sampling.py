@@ -15,8 +15,8 @@ from prefect_synth.synth.hierarchy.fixed_children import FixedChildren
 from prefect_synth.synth.hierarchy.keys import KeyColumns
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.planning import Planner
+from prefect_synth.synth.hierarchy.sample import Sample
 from prefect_synth.synth.hierarchy.spill import Spill
-from prefect_synth.synth.hierarchy.structure import Sample
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.scenarios.scenario import Scenarios
 from prefect_synth.synth.storage import load_mapped, save_mapped
