@@ -1,15 +1,12 @@
-"""The address of a database: reading it, showing it, and telling whether two are one."""
+"""The address of a database: reading it, and making it absolute."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from prefect_synth.tasks.databases.errors import TargetUrlError
 from prefect_synth.tasks.warehouses.errors import InvalidUrl
@@ -25,8 +22,6 @@ DIALECTS = {
 }
 """Dialect by scheme of a URL."""
 
-_PORTS = {"postgresql": 5432, "mysql": 3306}
-_LOCAL = "this machine"
 Read = TypeVar("Read")
 
 
@@ -82,55 +77,6 @@ def server_uri(url: str) -> str:
         TargetUrlError: It cannot be split with certainty; nothing of it is repeated.
     """
     return _read(postgres_uri, url)
-
-
-def same_database(one: str, other: str) -> bool:
-    """Whether two URLs lead to one database: the same file, or the same server and name."""
-    with suppress(TargetUrlError):
-        if dialect_of(one) != dialect_of(other):
-            return False
-        if dialect_of(one) in ("sqlite", "duckdb"):
-            return file_of(one).resolve() == file_of(other).resolve()
-        (hosts, *rest), (other_hosts, *other_rest) = _server(one), _server(other)
-        return rest == other_rest and _meet(hosts, other_hosts)
-    return False
-
-
-def _meet(hosts: frozenset[str], others: frozenset[str]) -> bool:
-    """Whether two hosts may be one; two sockets are one if they lie in the same folder."""
-    sockets, other_sockets = ({h for h in some if h.startswith("/")} for some in (hosts, others))
-    if sockets and other_sockets:
-        return bool(sockets & other_sockets)
-    return bool(hosts & others)
-
-
-def _server(url: str) -> tuple[frozenset[str], int, str]:
-    parts = urlsplit(url)
-    given = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    host = given.get("host") or given.get("unix_socket") or parts.hostname or ""
-    port = int(given.get("port") or parts.port or _PORTS[dialect_of(url)])
-    name = given.get("dbname") or unquote(parts.path.lstrip("/")) or unquote(parts.username or "")
-    return _addresses(unquote(host)), port, name
-
-
-def _addresses(host: str) -> frozenset[str]:
-    """What a host may be known by; a socket without a folder of its own is this machine."""
-    if host.startswith("/"):
-        return frozenset({str(Path(host).resolve()), _LOCAL})
-    if not host:
-        return frozenset({_LOCAL})
-    found = {host.lower()}
-    with suppress(OSError):
-        found |= {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
-    if any(_is_loopback(address) for address in found):
-        found.add(_LOCAL)
-    return frozenset(found)
-
-
-def _is_loopback(address: str) -> bool:
-    with suppress(ValueError):
-        return ipaddress.ip_address(address).is_loopback
-    return False
 
 
 def _read(reader: Callable[[str], Read], url: str) -> Read:

@@ -13,30 +13,20 @@ import time
 from collections.abc import Collection, Mapping
 from typing import get_args
 
-import pyarrow as pa
-
-from prefect_synth.tasks.databases.address import same_database
+from prefect_synth.tasks.databases.address import DIALECTS, dialect_of
 from prefect_synth.tasks.databases.errors import (
     FeedRequestError,
     ProtectedTargetError,
     RowsRefusedError,
-    TargetSchemaError,
 )
-from prefect_synth.tasks.databases.existing import Existing, fitted
 from prefect_synth.tasks.databases.job import Create, Job, Mode
-from prefect_synth.tasks.databases.plain import is_list
-from prefect_synth.tasks.databases.plan import (
-    Place,
-    Plan,
-    PlannedTable,
-    chosen_tables,
-    enforceable,
-    grouped,
-)
+from prefect_synth.tasks.databases.plan import PlannedTable, chosen_tables
+from prefect_synth.tasks.databases.preparation import prepared
 from prefect_synth.tasks.databases.result import FedTable, FeedResult
+from prefect_synth.tasks.databases.same_database import same_database
 from prefect_synth.tasks.databases.target import Target, open_target
 from prefect_synth.tasks.snapshots.reading_snapshot import Snapshot
-from prefect_synth.tasks.warehouses.url import redact
+from prefect_synth.tasks.warehouses.url import redact, scheme_of
 
 
 def feed_snapshot(
@@ -75,56 +65,20 @@ def feed_snapshot(
         SandboxError: The snapshot cannot be read, or is not as its manifest says.
     """
     started = time.monotonic()
-    _check_request(url, mode, create, protect)
+    _check_request(mode, create)
+    _check_protected(url, protect)
     names = chosen_tables(snapshot.metadata, tables, closure)
     # every file is fetched and its hash checked before the database is opened
     schemas = {name: (snapshot.files(name), snapshot.schema(name))[1] for name in names}
     with open_target(url) as target:
-        plan = _plan(snapshot, schemas, target.places(snapshot.tables, schema))
-        existing = target.reflect([table.place for table in plan.tables])
-        _check_created(plan, existing, create)
-        remade = _remade(plan, existing) if create == "always" else ()
-        existing = Existing(folds_case=existing.folds_case) if create == "always" else existing
-        job = Job(snapshot, plan, mode, existing, _columns(plan, existing, leave_out), remade)
+        _check_server(url, protect)
+        job = prepared(target, snapshot, schemas, schema, mode, create, leave_out)
         _check_job(target, job)
         seconds = _load(target, job)
     return _result(snapshot, url, job, seconds, time.monotonic() - started)
 
 
-def _plan(
-    snapshot: Snapshot, schemas: Mapping[str, pa.Schema], places: Mapping[str, Place]
-) -> Plan:
-    metadata = snapshot.metadata.subset(schemas)
-    foreign_keys = enforceable(metadata, schemas)
-    groups = grouped([name for name in snapshot.tables if name in schemas], foreign_keys)
-    tables = (
-        PlannedTable(
-            name,
-            places[name],
-            metadata.tables[name],
-            schemas[name],
-            int(snapshot.manifest["tables"][name]["rows"]),
-        )
-        for group in groups
-        for name in group
-    )
-    plan = Plan(tuple(tables), foreign_keys, groups)
-    _check_types(plan)
-    return plan
-
-
-def _check_types(plan: Plan) -> None:
-    for table in plan.tables:
-        for field in table.schema:
-            kind = field.type.value_type if is_list(field.type) else field.type
-            if pa.types.is_nested(kind):
-                raise FeedRequestError(
-                    f"Column '{table.name}.{field.name}' has the type {field.type}, which cannot be"
-                    " fed. Leave its table out with `tables`, or the column out of the project."
-                )
-
-
-def _check_request(url: str, mode: Mode, create: Create, protect: str | None) -> None:
+def _check_request(mode: Mode, create: Create) -> None:
     for what, value, allowed in (("mode", mode, Mode), ("create", create, Create)):
         if value not in get_args(allowed):
             raise FeedRequestError(
@@ -134,6 +88,9 @@ def _check_request(url: str, mode: Mode, create: Create, protect: str | None) ->
         raise FeedRequestError(
             f"create: always makes tables anew, so the mode must be replace, got '{mode}'."
         )
+
+
+def _check_protected(url: str, protect: str | None) -> None:
     if protect is not None and same_database(url, protect):
         raise ProtectedTargetError(
             f"The database {redact(url)} is the project's own warehouse, which is never written to."
@@ -141,37 +98,18 @@ def _check_request(url: str, mode: Mode, create: Create, protect: str | None) ->
         )
 
 
-def _check_created(plan: Plan, existing: Existing, create: Create) -> None:
-    for table in plan.tables:
-        if create == "never" and existing.find(table.place) is None:
-            raise TargetSchemaError(
-                f"Table '{table.place}' is not in the database. Create it, or let missing tables "
-                "be created (create: missing)."
-            )
+def _check_server(url: str, protect: str | None) -> None:
+    """Ask both servers who they are, where their addresses do not tell."""
+    dialects = {dialect_of(url), DIALECTS.get(scheme_of(protect or ""))}
+    if protect is None or dialects != {"postgresql"}:
+        return
+    from prefect_synth.tasks.databases.postgres_identity import same_server  # needs the driver
 
-
-def _remade(plan: Plan, existing: Existing) -> tuple[Place, ...]:
-    """The tables that are made anew; none may have to hold up another that stays."""
-    found = tuple(t.place for table in plan.tables if (t := existing.find(table.place)))
-    for key in existing.foreign_keys:
-        if key.parent in found and key.child not in found:
-            raise FeedRequestError(
-                f"Table '{key.child}' refers to '{key.parent}' and is not fed, so '{key.parent}' "
-                "cannot be made anew. Feed it too, or let existing tables stay (create: missing)."
-            )
-    return found
-
-
-def _columns(plan: Plan, existing: Existing, leave_out: bool) -> Mapping[str, Mapping[str, str]]:
-    columns: dict[str, Mapping[str, str]] = {}
-    for table in plan.tables:
-        found = existing.find(table.place)
-        columns[table.name] = (
-            {name: name for name in table.schema.names}
-            if found is None
-            else fitted(table, found, folds_case=existing.folds_case, leave_out=leave_out)
+    if same_server(url, protect):
+        raise ProtectedTargetError(
+            f"The database {redact(url)} is the project's own warehouse by another address, or the "
+            "one that it is a replica of, which is never written to. Feed another database."
         )
-    return columns
 
 
 def _check_job(target: Target, job: Job) -> None:

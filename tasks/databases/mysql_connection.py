@@ -36,7 +36,7 @@ def connected(url: str) -> pymysql.Connection[Any]:
             host=parts.host or "localhost",
             port=parts.port or 3306,
             user=parts.username,
-            password=str(parts.password or ""),
+            password=str(parts.password or "").encode(),  # as text it would have to be Latin-1
             database=parts.database,
             unix_socket=str(socket) if socket else None,
             charset="utf8mb4",

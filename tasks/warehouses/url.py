@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
 from prefect_synth.tasks.warehouses.errors import InvalidUrl
 
-_USER = re.compile(r"://([^:/@?#]*):.*@", re.DOTALL)
+_USER = re.compile(r"://([^:/@?#]*):(.*)@", re.DOTALL)
 _QUERY = re.compile(r"((?:ssl)?password)=[^&]*", re.IGNORECASE)
 _SECRET = re.compile(r"(?:ssl)?password", re.IGNORECASE).fullmatch
 
@@ -30,9 +30,9 @@ def redact(url: str) -> str:
 
 def scrub(message: str, url: str) -> str:
     """A driver's message with the URL's passwords masked."""
-    parts = urlsplit(url)
-    given = parse_qs(parts.query)
-    secrets = [parts.password or "", *(v for key in given if _SECRET(key) for v in given[key])]
+    user = _USER.search(url)  # not `urlsplit`, which some passwords that are not encoded break
+    given = parse_qs(url.partition("?")[2])
+    secrets = [user[2] if user else "", *(v for key in given if _SECRET(key) for v in given[key])]
     for secret in {form for s in secrets if s for form in (s, unquote(s), quote(s))}:
         message = message.replace(secret, "***")
     return " ".join(message.split())
@@ -54,11 +54,11 @@ def postgres_uri(url: str) -> str:
 
 def _split(url: str) -> SplitResult:
     """Split a URL; a password with a bare `/`, `@` or `#` would split in the wrong place."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port_is_number = parts.port is None or parts.port > 0
     except ValueError:
-        port_is_number = False
+        parts, port_is_number = SplitResult("", "", "", "", ""), False
     if not port_is_number or "@" in parts.path + parts.query + parts.fragment or parts.fragment:
         # not `from` the cause: its text could hold a piece of the password
         raise InvalidUrl(

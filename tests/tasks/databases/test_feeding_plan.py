@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
-from prefect_synth.tasks.databases.address import based_at, dialect_of, file_of, same_database
+from prefect_synth.tasks.databases.address import based_at, dialect_of, file_of
 from prefect_synth.tasks.databases.errors import FeedRequestError, TargetUrlError
 from prefect_synth.tasks.databases.places import with_schemas, without_schemas
 from prefect_synth.tasks.databases.plan import Place, chosen_tables, grouped
@@ -75,26 +75,6 @@ def test_without_schemas_names_stay_apart() -> None:
     assert [place.name for place in places.values()] == ["a_x", "b_x", "y"]
     with pytest.raises(FeedRequestError, match="SQLite has no schemas"):
         without_schemas(["x"], "test", "SQLite")
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("postgresql://a:x@localhost/shop", "postgres://b:y@127.0.0.1:5432/shop", True),
-        ("postgresql://a@localhost/shop", "postgresql:///shop?host=/var/run/postgresql", True),
-        ("postgresql://a@localhost/shop", "postgresql://a@localhost/test", False),
-        ("postgresql://a@localhost:5433/shop", "postgresql://a@localhost/shop", False),
-        ("postgresql:///shop?host=/tmp/a", "postgresql:///shop?host=/tmp/b", False),
-        ("postgresql://a@localhost/shop", "mysql://a@localhost/shop", False),
-        ("mysql://a@localhost/shop", "mariadb://b@127.0.0.1:3306/shop", True),
-        ("duckdb:///x/../shop.duckdb", "duckdb:///shop.duckdb", True),
-        ("duckdb:///shop.duckdb", "sqlite:///shop.duckdb", False),
-        ("nonsense", "duckdb:///shop.duckdb", False),
-    ],
-)
-def test_the_same_database_is_known(one: str, other: str, same: bool) -> None:
-    """By file, or by server, port and name; users do not matter."""
-    assert (same_database(one, other), same_database(other, one)) == (same, same)
 
 
 def test_relative_files_start_at_a_base(tmp_path: Path) -> None:
