@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pymysql
 import pytest
 
 from prefect_synth.synth.metadata import Metadata
@@ -62,6 +66,7 @@ INSERT INTO sales.part (x, y) VALUES (1, 2), (1, 1), (null, 1);
 
 Tables = Mapping[str, pa.Table]
 Publish = Callable[..., Snapshot]
+Connect = Callable[[], Any]
 
 
 def _read(url: str, folder: Path, schemas: list[str]) -> tuple[Metadata, Tables]:
@@ -116,3 +121,23 @@ def sqlite_url(tmp_path: Path) -> str:
 def read() -> Callable[[str, Path, list[str]], tuple[Metadata, Tables]]:
     """Read what a warehouse holds."""
     return _read
+
+
+@pytest.fixture(params=["postgres", "sqlite", "duckdb", "mariadb"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Connect]:
+    """A database's URL, and how a reader connects."""
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_database")
+        return url, lambda: psycopg.connect(url, autocommit=True)
+    if request.param == "sqlite":
+        file = tmp_path / "test.db"
+        return f"sqlite:///{file}", lambda: sqlite3.connect(file, check_same_thread=False)
+    if request.param == "duckdb":
+        file = tmp_path / "test.duckdb"
+        return f"duckdb:///{file}", lambda: duckdb.connect(str(file))
+    url = request.getfixturevalue("mariadb_database")
+    head, _, socket = url.partition("?unix_socket=")
+    name = head.rpartition("/")[2]
+    return url, lambda: pymysql.connect(
+        unix_socket=socket, user="root", database=name, autocommit=True
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -14,8 +13,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pymysql
@@ -67,26 +64,6 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Snapshots:
 def by_size(two: Snapshots) -> dict[str, Any]:
     """The two snapshots by name."""
     return {info.run_id: two.get(info.snapshot_id) for info in two.list()}
-
-
-@pytest.fixture(params=["postgres", "sqlite", "duckdb", "mariadb"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Connect]:
-    """A database's URL, and how a reader connects."""
-    if request.param == "postgres":
-        url = request.getfixturevalue("postgres_database")
-        return url, lambda: psycopg.connect(url, autocommit=True)
-    if request.param == "sqlite":
-        file = tmp_path / "test.db"
-        return f"sqlite:///{file}", lambda: sqlite3.connect(file, check_same_thread=False)
-    if request.param == "duckdb":
-        file = tmp_path / "test.duckdb"
-        return f"duckdb:///{file}", lambda: duckdb.connect(str(file))
-    url = request.getfixturevalue("mariadb_database")
-    head, _, socket = url.partition("?unix_socket=")
-    name = head.rpartition("/")[2]
-    return url, lambda: pymysql.connect(
-        unix_socket=socket, user="root", database=name, autocommit=True
-    )
 
 
 def counted(connect: Connect) -> tuple[int, ...]:
