@@ -108,12 +108,12 @@ def chosen_feeds(setup: Setup, targets: list[str] | None) -> Mapping[str, FeedSe
 def _feed_each(setup: Setup, wanted: Mapping[str, FeedSettings]) -> Results:
     """Feed one database after the other; one that fails keeps none of the others from it."""
     protect = warehouse_url(setup.project.warehouse, setup.base)
-    patient = feed_database.with_options(
-        retries=setup.project.run.retries, retry_delay_seconds=exponential_backoff(2)
-    )
     results: Results = {}
     errors: list[Exception] = []
     for name, settings in wanted.items():
+        patient = feed_database.with_options(
+            retries=_retries(setup, settings), retry_delay_seconds=exponential_backoff(2)
+        )
         try:
             results[name] = patient(name, settings, setup.sandbox, setup.base, protect)
         except Exception as error:
@@ -127,6 +127,15 @@ def _feed_each(setup: Setup, wanted: Mapping[str, FeedSettings]) -> Results:
             first.add_note(str(other))
         raise first
     return results
+
+
+def _retries(setup: Setup, settings: FeedSettings) -> int:
+    """How often a lost connection is tried again.
+
+    Appending never is: if the answer to the commit was lost, the rows are there, and those of a
+    table without a key would be there twice.
+    """
+    return 0 if settings.mode == "append" else setup.project.run.retries
 
 
 def _say(project: str, target: str, result: FeedResult) -> None:

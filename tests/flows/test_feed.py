@@ -122,6 +122,23 @@ def test_one_failure_keeps_nobody_else_from_being_fed(published: Any, prefect_ur
     assert count(published.folder / "test.db", "orders") == 3
 
 
+@pytest.mark.parametrize(("mode", "runs"), [("append", 1), ("upsert", 2)])
+def test_appending_is_not_tried_again(
+    published: Any, prefect_url: str, mode: str, runs: int
+) -> None:
+    """After a lost connection nobody knows whether the rows are there; other modes may repeat."""
+    name = f"far-{mode}"
+    published.configure(
+        f"feeds:\n  {name}: {{url: 'postgresql://u@127.0.0.1:1/x', mode: {mode}}}\n"
+        "run: {retries: 1}\n"
+    )
+    code, said = run("feed", name, "--project", published.folder)
+    assert (code, said["error"]["kind"]) == (3, "TargetConnectionError")
+    wanted = {"task_runs": {"name": {"any_": [f"feed[{name}]"]}}}
+    [found] = httpx.post(f"{prefect_url}/task_runs/filter", json=wanted).json()
+    assert found["run_count"] == runs
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
