@@ -24,24 +24,26 @@ class ExpectedRows:
     Args:
         rows: The number that was asked for.
         error: Its standard error, where counts are drawn.
+        fewest: Rows there are whatever chance does: a sampler that is asked for some draws one.
     """
 
     rows: int
     error: float = 0.0
+    fewest: int = 0
 
     @classmethod
     def scaled(cls, rows: int, error: float, asked: int | None) -> ExpectedRows:
         """Carry the error of the real count over to the number asked for; the real by default."""
-        if asked is None or rows == 0:
-            return cls(rows if asked is None else asked, error)
-        scale = asked / rows
-        return cls(asked, error * max(scale, scale**0.5))
+        if asked is None:
+            return cls(rows, error)
+        scale = asked / rows if rows else 1.0
+        return cls(asked, error * max(scale, scale**0.5), min(asked, 1))
 
     def bounds(self, tolerance: float) -> tuple[int, int]:
         """Fewest and most rows that are accepted."""
         most = max(_MOST_SLACK * self.rows, _ROW_ERRORS * self.rows**0.5)
         slack = max(tolerance * self.rows, min(_ROW_ERRORS * self.error, most))
-        fewest = int(self.rows > slack)  # no row at all is out of what is tolerated
+        fewest = max(self.fewest, int(self.rows > slack))  # no row at all is not tolerated
         return max(fewest, int(self.rows - slack)), int(self.rows + slack)
 
 

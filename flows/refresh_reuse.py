@@ -37,17 +37,19 @@ def depends_on(setup: Setup, staged: Staged, synthesis: Synthesis) -> dict[str, 
     }  # fmt: skip
 
 
-def reusable(setup: Setup, depends: dict[str, str]) -> Trained | None:
+def reusable(setup: Setup, staged: Staged, depends: dict[str, str]) -> Trained | None:
     """The models of the last published snapshot; None where they have to be trained.
 
     The log says which of both it is, and why.
 
     Args:
         setup: The project and its places.
+        staged: The staged real tables.
         depends: What `depends_on` gave.
     """
     last, log = setup.staging.last_models, get_run_logger()
-    reason = last.obstacle(depends) if last else "no published snapshot has left any"
+    rows = {ref.table: ref.rows for ref in staged.tables}
+    reason = last.obstacle(depends, rows) if last else "no published snapshot has left any"
     if last is None or reason:
         log.warning(f"Models are trained and not reused, because {reason}.")
         return None

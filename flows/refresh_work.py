@@ -91,7 +91,7 @@ class Work:
     @cached_property
     def reused(self) -> Trained | None:
         """The models of the last published snapshot, where this refresh draws with them."""
-        return reusable(self.setup, self._depends_on) if self.reuse else None
+        return reusable(self.setup, self.staged, self._depends_on) if self.reuse else None
 
     @cached_property
     def _depends_on(self) -> dict[str, str]:

@@ -46,11 +46,12 @@ class Trained(BaseModel):
         """The folders that must be there to draw with them."""
         return (self.extensions.path, *(model.path for model in self.models))
 
-    def obstacle(self, depends_on: Mapping[str, str]) -> str | None:
+    def obstacle(self, depends_on: Mapping[str, str], rows: Mapping[str, int]) -> str | None:
         """Why a refresh cannot draw with them, in the words that follow "because"; None if it can.
 
         Args:
             depends_on: The same fingerprints as they are now.
+            rows: Rows that models would be trained on now, by table.
         """
         changed = [n for n, now in depends_on.items() if self.depends_on.get(n) != now]
         if changed or self.depends_on.keys() != depends_on.keys():
@@ -59,6 +60,9 @@ class Trained(BaseModel):
             )
         if not all(path.is_dir() for path in self.paths):
             return "they are no longer in private staging"
+        unseen = [t for t, now in rows.items() if now and not self.extensions.rows.get(t)]
+        if unseen:
+            return f"there was no row of {', '.join(unseen)} when they were trained"
         return None
 
     def asked(self, wanted: Mapping[str, float]) -> Scales:

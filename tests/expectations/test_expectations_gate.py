@@ -142,6 +142,12 @@ def test_no_row_is_less_than_was_asked_for(rows: int, error: float, expected: in
     assert ExpectedRows(rows, error).bounds(0.02)[0] == expected
 
 
+def test_a_sampler_that_was_asked_for_a_row_draws_one() -> None:
+    """Of 50 real rows in large families chance may take many, and of one asked for none."""
+    expected = ExpectedRows.scaled(50, 30.0, 1)
+    assert expected.bounds(0.1)[0] == 1
+
+
 def test_a_constant_column_fails(shop, replace_column) -> None:
     """One value for all: it does not vary, its distribution is another, categories are lost."""
     orders = replace_column(shop.table("orders"), "status", ["sent"] * 3_000)

@@ -10,16 +10,16 @@ from prefect_synth.tasks.references import ExtensionsRef
 from prefect_synth.tasks.reuse import Trained, read_trained
 
 DEPENDS = {"the schema": "1", "the holdout": "2"}
+ROWS = {"orders": 1000, "people": 100}
 
 
 def trained(folder: Path, *stages: dict[str, float]) -> Trained:
     """Models of two tables, of 1,000 and of 100 rows."""
     path = folder / "extensions"
     path.mkdir(exist_ok=True)
-    rows = {"orders": 1000, "people": 100}
-    extensions = ExtensionsRef(path=path, fingerprint="f", parts={}, rows=rows)
+    extensions = ExtensionsRef(path=path, fingerprint="f", parts={}, rows=ROWS)
     return Trained(
-        run_id="r", depends_on=DEPENDS, extensions=extensions, models=(), rows=rows, stages=stages
+        run_id="r", depends_on=DEPENDS, extensions=extensions, models=(), rows=ROWS, stages=stages
     )
 
 
@@ -34,14 +34,22 @@ def trained(folder: Path, *stages: dict[str, float]) -> Trained:
 )
 def test_a_reason_is_given(tmp_path: Path, now: dict[str, str], reason: str | None) -> None:
     """Models are used as long as nothing changes that they depend on."""
-    assert trained(tmp_path).obstacle(now) == reason
+    assert trained(tmp_path).obstacle(now, ROWS) == reason
 
 
 def test_models_that_are_gone_are_not_used(tmp_path: Path) -> None:
     """What was purged from staging is trained again."""
     found = trained(tmp_path)
     (tmp_path / "extensions").rmdir()
-    assert found.obstacle(DEPENDS) == "they are no longer in private staging"
+    assert found.obstacle(DEPENDS, ROWS) == "they are no longer in private staging"
+
+
+def test_a_table_that_had_no_row_is_trained(tmp_path: Path) -> None:
+    """Models of an empty table draw nothing: its first rows are learned; an empty one may stay."""
+    found = trained(tmp_path)
+    assert found.obstacle(DEPENDS, ROWS | {"notes": 0}) is None
+    reason = "there was no row of notes when they were trained"
+    assert found.obstacle(DEPENDS, ROWS | {"notes": 50}) == reason
 
 
 @pytest.mark.parametrize(
