@@ -26,9 +26,9 @@ def check_not_real(
 ) -> None:
     """Compare pinned rows with all real ones.
 
-    A row is refused that has the key and all other values of a real row; that has two values or
-    more besides keys, and fewer than `k` real rows have just these; or that has a real personal
-    value.
+    A row is refused that has all that the file gives, keys among it, of a real row; that has two
+    values or more besides keys, and fewer than `k` real rows have just these; or that has a real
+    personal value. A primary key alone of one column tells nothing, so it may be a real one.
 
     Args:
         metadata: The schema.
@@ -45,28 +45,30 @@ def check_not_real(
 
 
 def _check_rows(metadata: Metadata, one: Pins, real: Path, k: int) -> None:
-    keys = metadata.key_columns(one.table.name)
-    given = [c for c in one.rows.column_names if c not in keys]
-    if not given:
-        return
-    if one.table.primary_key:
-        key = [*dict.fromkeys((*one.table.primary_key, *one.rows.column_names))]
-        same = np.flatnonzero(np.isin(table_hashes(one.rows, key), table_hashes(real, key)))
-        if len(same):
-            raise one.wrong(
-                "it is a real row, key and values. Change its values: a pinned row is made up.",
-                int(same[0]),
-            )
-    if len(given) < _FEW:
-        return
-    distinct, counts = np.unique(table_hashes(real, given), return_counts=True)
-    same = np.flatnonzero(np.isin(table_hashes(one.rows, given), distinct[counts < k]))
-    if len(same):
+    keys, names = metadata.key_columns(one.table.name), one.rows.column_names
+    whole = [*dict.fromkeys((*one.table.primary_key, *names))]
+    values = [c for c in names if c not in keys]
+    if len(whole) >= _FEW and (at := _first_real(one, real, whole, k)) is not None:
+        what = "key and values" if values else f"for its keys ({', '.join(whole)}) are of one row"
         raise one.wrong(
-            f"its values ({', '.join(given)}) are those of a real row, and fewer than {k} real "
-            "rows have them. Change one: a pinned row is made up.",
-            int(same[0]),
+            f"it is a real row, {what}. Change {'its values' if values else 'one'}: a pinned row "
+            "is made up.",
+            at,
         )
+    if len(values) >= _FEW and (at := _first_real(one, real, values, k)) is not None:
+        raise one.wrong(
+            f"its values ({', '.join(values)}) are those of a real row, and fewer than {k} real "
+            "rows have them. Change one: a pinned row is made up.",
+            at,
+        )
+
+
+def _first_real(one: Pins, real: Path, columns: list[str], k: int) -> int | None:
+    """The first pinned row whose values fewer than `k` real rows have, and one at least."""
+    distinct, counts = np.unique(table_hashes(real, columns), return_counts=True)
+    few = distinct[counts < max(k, _FEW)]
+    same = np.flatnonzero(np.isin(table_hashes(one.rows, columns), few))
+    return int(same[0]) if len(same) else None
 
 
 def _check_personal(one: Pins, real: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -80,23 +81,37 @@ def pin_rows(
         name: read_pins(path, file, schema.tables[name], parts[name].schema)
         for name, (file, path) in files.items()
     }
-    stable = folders if sampler.keys.stable else {}
     check_not_real(schema, pins, real, k)
-    for name, one in pins.items():
-        check_own_keys(one)
-        check_keys_beside(one, folders[name], parts[name])
+    stable = folders if sampler.keys.stable else {}
     check_references(schema, pins, {name: folders[name] for name in kept}, stable)
-    meaning = Disclosure(schema)
+    whole = {name: _completed(one, sampler, folders[name]) for name, one in pins.items()}
+    written = _write(whole, folders, facts, Disclosure(schema))
+    for name, one in whole.items():
+        _check_rules(schema, one, parts[name], folders, Disclosure(schema))
+    progress().advance(STEP, len(pins), "pinned rows")
+    return written
+
+
+def _completed(one: Pins, sampler: Sampler, synthetic: Path) -> Pins:
+    """The pinned rows of a table with all columns; no key is another row's, given or drawn."""
+    whole = replace(one, rows=complete(one, sampler))
+    check_own_keys(whole)
+    check_keys_beside(whole, synthetic, sampler.parts[one.table.name])
+    return whole
+
+
+def _write(
+    pins: Mapping[str, Pins],
+    folders: Mapping[str, Path],
+    facts: Mapping[str, FileFacts],
+    told: Disclosure,
+) -> list[TableRef]:
+    """One file more for each table that has pinned rows."""
     written = []
     for name, one in pins.items():
-        whole, path = complete(one, sampler), folders[name] / PART
-        rows = write_published(
-            path, whole.schema, whole.to_batches(), facts[name], meaning.metadata.tables[name]
-        )
+        path, meaning = folders[name] / PART, told.metadata.tables[name]
+        rows = write_published(path, one.rows.schema, one.rows.to_batches(), facts[name], meaning)
         written.append(table_ref(name, path, rows))
-    for name, one in pins.items():
-        _check_rules(schema, one, parts[name], folders, meaning)
-    progress().advance(STEP, len(pins), "pinned rows")
     return written
 
 

@@ -29,8 +29,10 @@ _CONTEXTS = 256
 def complete(pins: Pins, sampler: Sampler) -> pa.Table:
     """The pinned rows with all columns of their table.
 
+    Of a unique key that the file does not have whole, one column stays null where it may be.
+
     Args:
-        pins: The pinned rows, whose keys are checked.
+        pins: The pinned rows.
         sampler: The plan of the sample that they join.
 
     Raises:
@@ -42,9 +44,10 @@ def complete(pins: Pins, sampler: Sampler) -> pa.Table:
         return pins.rows.select(part.schema.names).cast(part.schema)
     if not sampler.drawn.rows[part.name]:
         raise pins.wrong(f"the table has no rows to draw '{missing[0]}' like: give all columns.")
-    _check_drawn(pins, sampler, part, missing)
+    _check_drawn(pins, part, missing)
+    empty = _left_empty(pins, part, missing)
     # one by one, since each has conditions of its own; people write few of them
-    rows = [_completed(pins, sampler, part, row) for row in range(pins.rows.num_rows)]
+    rows = [_completed(pins, sampler, part, row, empty) for row in range(pins.rows.num_rows)]
     whole = pa.concat_tables(rows).unify_dictionaries().combine_chunks()
     for column in whole.column_names:
         needed = not pins.table.columns[column].nullable or not part.schema.field(column).nullable
@@ -53,13 +56,8 @@ def complete(pins: Pins, sampler: Sampler) -> pa.Table:
     return whole
 
 
-def _check_drawn(pins: Pins, sampler: Sampler, part: TablePart, missing: list[str]) -> None:
-    keys = {c for key in pins.table.unique for c in key} | set(pins.table.primary_key)
+def _check_drawn(pins: Pins, part: TablePart, missing: list[str]) -> None:
     for column in missing:
-        encoder = part.codec.encoders.get(column)
-        made_up = isinstance(encoder, GeneratedEncoder) or column in part.keys
-        if column in keys and not made_up and not pins.table.columns[column].nullable:
-            raise pins.wrong(f"it needs the column '{column}', which must be unique.")
         rule = next((r for r in part.rules.rules if r.target == column), None)
         if rule is not None and reads_elsewhere(rule):
             raise pins.wrong(
@@ -67,8 +65,31 @@ def _check_drawn(pins: Pins, sampler: Sampler, part: TablePart, missing: list[st
             )
 
 
-def _completed(pins: Pins, sampler: Sampler, part: TablePart, row: int) -> pa.Table:
-    """One pinned row, whole."""
+def _left_empty(pins: Pins, part: TablePart, missing: list[str]) -> set[str]:
+    """Columns that stay null, one of each key: a value that is drawn may be another row's too."""
+    rows, targets = pins.table.columns, {r.target for r in part.rules.rules}
+    empty = {c for c in missing if not (_is_made_up(part, c) or c in part.codec.encoders)} - targets
+    for key in pins.table.unique:
+        drawn = sorted((c for c in key if c in missing), key=targets.__contains__)
+        if not drawn or empty.intersection(drawn) or any(_is_made_up(part, c) for c in drawn):
+            continue
+        free = [c for c in drawn if rows[c].nullable and part.schema.field(c).nullable]
+        if not free:
+            which = drawn[0] if len(key) == 1 else f"{drawn[0]}' of the key '{', '.join(key)}"
+            raise pins.wrong(f"it needs the column '{which}', which must be unique.")
+        empty.add(free[0])
+    return empty
+
+
+def _is_made_up(part: TablePart, column: str) -> bool:
+    """Whether each row has a value of its own, by its number."""
+    return isinstance(part.codec.encoders.get(column), GeneratedEncoder) or column in part.keys
+
+
+def _completed(
+    pins: Pins, sampler: Sampler, part: TablePart, row: int, empty: set[str]
+) -> pa.Table:
+    """One pinned row, whole but for the columns that stay empty."""
     given = {c: pins.rows[c].slice(row, 1).combine_chunks() for c in pins.rows.column_names}
     said = repr(sorted((c, str(v[0].as_py())) for c, v in given.items()))
     rng = stream(sampler.keys.seed, "pin", part.name, said)
@@ -85,8 +106,9 @@ def _completed(pins: Pins, sampler: Sampler, part: TablePart, row: int) -> pa.Ta
     for name in part.keys:
         if name not in given:
             columns[name] = sampler.keys.values(part.name, name, np.array([number]))
+    values = {name: value for name, value in columns.items() if name not in empty}
     return pa.Table.from_arrays(
-        [_value(columns.get(f.name), f.type) for f in part.schema], schema=part.schema
+        [_value(values.get(f.name), f.type) for f in part.schema], schema=part.schema
     )
 
 

@@ -139,12 +139,26 @@ def _typed(pins: Pins, field: pa.Field, values: pa.Array) -> pa.Array:
         raise pins.wrong(
             f"the value of '{field.name}' is no {field.type}{_hint(field.type)}.", row
         ) from None
+    _check_finite(pins, field, values, typed)
     needed = not meaning.nullable or field.name in pins.table.primary_key or not field.nullable
     if needed and typed.null_count:
         row = _first(pc.is_null(typed))
         raise pins.wrong(f"'{field.name}' is empty, and it is declared NOT NULL.", row)
     _check_category(pins, meaning, typed)
     return typed
+
+
+def _check_finite(pins: Pins, field: pa.Field, values: pa.Array, typed: pa.Array) -> None:
+    """A text that is beyond every number, or none: what a Parquet file has is meant."""
+    if not (pa.types.is_string(values.type) and pa.types.is_floating(typed.type)):
+        return
+    endless = pc.fill_null(pc.invert(pc.is_finite(typed)), False)
+    if pc.any(endless).as_py():
+        raise pins.wrong(
+            f"the value of '{field.name}' is no finite {field.type}. Leave it empty for null, or "
+            "give it in a Parquet file.",
+            _first(endless),
+        )
 
 
 def _check_category(pins: Pins, meaning: Column, values: pa.Array) -> None:

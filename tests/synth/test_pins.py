@@ -96,3 +96,44 @@ def test_keys_of_a_file_are_unique(people, tmp_path):
     pins = read_pins(file, "f.csv", metadata.tables["people"], model.parts_["people"].schema)
     with pytest.raises(ContractError, match=r"line 4\): the unique key \(email\) .* in line 2"):
         check_own_keys(pins)
+
+
+@pytest.mark.parametrize("value", ["1e400", "nan", "-inf"])
+def test_a_number_without_end_is_refused(tmp_path, value):
+    """What a text says is a number of the table's; a Parquet file may hold what the data hold."""
+    table = Table("t", {"id": Column("id", "id"), "x": Column("x", "numerical")}, ("id",))
+    schema = pa.schema([("id", pa.int64()), ("x", pa.float64())])
+    file = tmp_path / "t.csv"
+    file.write_text(f"id,x\n1,\n2,{value}\n")
+    with pytest.raises(ContractError, match=r"line 3\): the value of 'x' is no finite double"):
+        read_pins(file, "t.csv", table, schema)
+    pq.write_table(pa.table({"id": [1], "x": [float(value)]}), tmp_path / "t.parquet")
+    assert read_pins(tmp_path / "t.parquet", "t", table, schema).rows.num_rows == 1
+
+
+def bookings(slot_nullable):
+    """Bookings of rooms by slots, few of both, so that a pair drawn at random is often taken."""
+    rng = np.random.default_rng(5)
+    pairs = rng.permutation(20 * 12)[:200]
+    slots = pa.array(pairs % 12, mask=np.arange(200) < 10 if slot_nullable else None)
+    table = pa.table(
+        {"id": np.arange(200), "room": pairs // 12, "slot": slots, "seats": rng.integers(1, 9, 200)}
+    )
+    columns = {
+        c: Column(c, "id" if c == "id" else "numerical", nullable=slot_nullable and c == "slot")
+        for c in table.column_names
+    }
+    metadata = Metadata({"people": Table("people", columns, ("id",), (("room", "slot"),))})
+    return metadata, HMASynthesizer(metadata, row_model="copula").fit({"people": table})
+
+
+def test_no_value_of_a_unique_key_is_drawn(tmp_path):
+    """A key of several columns stays unique: what may be null of it is, and else must be given."""
+    text = "id,room\n" + "".join(f"{n},{n % 3}\n" for n in range(9001, 9021))
+    rows = completed(bookings(slot_nullable=True), tmp_path, text)
+    assert {row["slot"] for row in rows} == {None}
+    assert None not in {row["seats"] for row in rows}
+    with pytest.raises(
+        ContractError, match="the column 'slot' of the key 'room, slot', which must"
+    ):
+        completed(bookings(slot_nullable=False), tmp_path, text)
