@@ -10,9 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefect_synth.expectations.attacks import attack_table, privacy_scores
+from prefect_synth.expectations.balanced_copies import as_balanced
+from prefect_synth.expectations.copies import untold_copies
 from prefect_synth.expectations.leaks import check_leaks, check_leaks_elsewhere
 from prefect_synth.expectations.profile import TableProfile
 from prefect_synth.expectations.rarity import check_rarity
@@ -42,6 +45,7 @@ class BalancedTable:
         rows: How many it must have.
         profile: What is remembered of the real table that it has the like of.
         rules: The rules in force in that table.
+        pinned: How many of that table's rows are pinned, its last ones; their classes do not count.
     """
 
     balance: Balance
@@ -49,6 +53,7 @@ class BalancedTable:
     rows: int
     profile: TableProfile
     rules: TableRules
+    pinned: int = 0
 
 
 def check_balanced(
@@ -77,12 +82,12 @@ def check_balanced(
         ExpectedRows(table.rows),
         gates.model_copy(update={"row_tolerance": 0.0}),
     )
-    checks.append(_classes(table))
+    checks.append(_classes(table, sides.synthetic[base]))
     checks += [replace(c, table=name) for c in _rules(table, sides)]
     checks += check_leaks(meaning, table.path, profile.pii, gates.privacy)
     checks += check_leaks_elsewhere(name, beside.metadata, table.path, pii)
     checks += check_rarity(name, beside, gates)
-    checks += _copies(table, gates)
+    checks += _copies(table, sides, gates)
     told, broken = attack_table(name, beside, gates)
     checks += [*broken, *judge_scores(privacy_scores(name, told), gates, {base: gates})]
     return checks
@@ -105,8 +110,8 @@ def _beside(sides: Sides, table: BalancedTable) -> Sides:
     )
 
 
-def _classes(table: BalancedTable) -> Check:
-    """The smallest class, as a share of the largest."""
+def _classes(table: BalancedTable, like: Path) -> Check:
+    """The smallest class that the table has by itself, as a share of the largest."""
     balance = table.balance
     required = f"every class has {balance.ratio:.3g} times the rows of the largest, or more"
     check = Check(
@@ -114,14 +119,20 @@ def _classes(table: BalancedTable) -> Check:
     )
 
     def observe() -> Check:
-        values = plain_values(read_columns(table.path, [balance.column]).column(0))
-        counted = pc.value_counts(values).field("counts")
-        counts = np.asarray(counted)
-        short = counts.min() + _SLACK < balance.ratio * counts.max()
-        found = float(counts.min() / counts.max())
+        drawn = _values(like, balance.column)
+        expected = drawn.slice(0, len(drawn) - table.pinned).drop_null().unique()
+        places = pc.index_in(_values(table.path, balance.column), expected).drop_null()
+        counts = np.bincount(np.asarray(places), minlength=len(expected))
+        # rounding takes a row, and never the last one of a class
+        short = not counts.all() or counts.min() + _SLACK < balance.ratio * counts.max()
+        found = float(counts.min() / max(counts.max(), 1))
         return replace(check, observed=found, status="failed" if short else "passed")
 
     return guarded(check, observe)
+
+
+def _values(path: Path, column: str) -> pa.ChunkedArray:
+    return plain_values(read_columns(path, [column]).column(0))
 
 
 def _rules(table: BalancedTable, sides: Sides) -> list[Check]:
@@ -131,19 +142,29 @@ def _rules(table: BalancedTable, sides: Sides) -> list[Check]:
     return check_rules(sides.metadata, tables, {base: table.rules}) if table.rules.rules else []
 
 
-def _copies(table: BalancedTable, gates: Gates) -> Iterator[Check]:
-    """Copied rows, by the bound of the table that it has the like of."""
-    gate, copies = gates.privacy.copied_rows, table.profile.copies
-    if gate is None or not copies.is_copyable:
+def _copies(table: BalancedTable, sides: Sides, gates: Gates) -> Iterator[Check]:
+    """Copied rows, by the natural rate of its classes."""
+    gate, base = gates.privacy.copied_rows, table.balance.table
+    if gate is None or not table.profile.copies.is_copyable:
         return
-    rows = count_rows(table.path)
-    allowed = copies.allowed(rows, gate.max or 0.0, strict=gates.privacy.strict)
-    required = f"at most {allowed:.4g} of the rows equal a real row that occurs once"
-    blank = Check("copied rows", table.balance.name, None, "privacy", None, required, "passed")
+    blank = Check("copied rows", table.balance.name, None, "privacy", None, "few", "passed")
 
     def observe() -> Check:
+        copies = as_balanced(
+            table.profile.copies,
+            table.balance.column,
+            table.path,
+            sides.training[base],
+            sides.holdout.get(base),
+        )
+        rows, above, strict = count_rows(table.path), gate.max or 0.0, gates.privacy.strict
+        allowed = copies.allowed(rows, above, strict=strict)
+        if not copies.can_tell(rows, above, strict=strict):
+            return untold_copies(table.balance.name)
         share = copied_share(table.path, copies.columns, copies.hashes)
         over: CheckStatus = "warned" if gate.on_fail == "warn" else "failed"
-        return replace(blank, observed=share, status="passed" if share <= allowed else over)
+        required = f"at most {allowed:.4g} of the rows equal a real row that occurs once"
+        status = "passed" if share <= allowed else over
+        return replace(blank, observed=share, required=required, status=status)
 
     yield guarded(blank, observe)

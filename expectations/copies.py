@@ -25,11 +25,13 @@ import numpy as np
 import pyarrow as pa
 
 from prefect_synth.expectations.margins import copies_margin
+from prefect_synth.expectations.verdict import Check
 from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.metrics.privacy import copied_share, row_hashes
 from prefect_synth.synth.metrics.sources import count_rows, take_rows
 
-_SHUFFLED_ROWS = 20_000
+SHUFFLED_ROWS = 20_000
+"""Rows of a shuffled sample at most."""
 _TOLERANCE = 1.5
 
 
@@ -103,8 +105,26 @@ def profile_copies(path: Path, columns: Sequence[str], seed: int) -> CopyProfile
     return CopyProfile(tuple(columns), rows, len(hashes) / rows, natural, None, hashes)
 
 
+def untold_copies(table: str) -> Check:
+    """Says that a copy could not be told from chance.
+
+    Args:
+        table: The table.
+    """
+    return Check(
+        "copied rows",
+        table,
+        None,
+        "privacy",
+        "not judged",
+        "rows in which a copy can be told from chance",
+        "warned",
+        "too few rows or columns, or hardly a row that occurs once",
+    )
+
+
 def _shuffled(path: Path, columns: Sequence[str], rows: int, seed: int) -> pa.Table:
     rng = np.random.default_rng(seed)
-    chosen = np.sort(rng.choice(rows, size=min(rows, _SHUFFLED_ROWS), replace=False))
+    chosen = np.sort(rng.choice(rows, size=min(rows, SHUFFLED_ROWS), replace=False))
     sample = take_rows(path, columns, chosen)
     return pa.table({c: sample[c].take(pa.array(rng.permutation(len(chosen)))) for c in columns})

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect_synth.expectations.attacks import attack_table, privacy_scores
 from prefect_synth.expectations.batch import read_batch
+from prefect_synth.expectations.copies import untold_copies
 from prefect_synth.expectations.engine import run_suite
 from prefect_synth.expectations.fidelity import Fidelity, measure_fidelity
 from prefect_synth.expectations.leaks import check_leaks, check_leaks_elsewhere
@@ -241,18 +242,7 @@ def _untold(profile: TableProfile, rows: int, gates: Gates) -> list[Check]:
         or copies.can_tell(rows, gate.max or 0.0, strict=gates.privacy.strict)
     ):
         return []
-    return [
-        Check(
-            "copied rows",
-            profile.table,
-            None,
-            "privacy",
-            "not judged",
-            "rows in which a copy can be told from chance",
-            "warned",
-            "too few rows or columns, or hardly a row that occurs once",
-        )
-    ]
+    return [untold_copies(profile.table)]
 
 
 def _missing(table: str) -> Check:

@@ -39,7 +39,7 @@ class BalanceSettings(Settings):
     )
     name: str | None = Field(
         default=None,
-        pattern=r"^[^/\\]+$",
+        pattern=r"^[^/\\.\s][^/\\\r\n\t]*$",
         description="Name of the balanced table; that of the table and `_balanced` by default.",
     )
 

@@ -14,7 +14,13 @@ from prefect_synth.synth.errors import ContractError
 from prefect_synth.synth.hierarchy.balancing import Balancer
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.sampling import Sampler
-from prefect_synth.synth.scenarios.balance import MOST_CLASSES, Balance, class_rows, with_balanced
+from prefect_synth.synth.scenarios.balance import (
+    MOST_CLASSES,
+    Balance,
+    check_class_rows,
+    class_rows,
+    with_balanced,
+)
 from prefect_synth.synth.scenarios.matching import plain_values
 from prefect_synth.tasks.parquet_form import FileFacts, write_published
 from prefect_synth.tasks.pins import PART
@@ -67,6 +73,7 @@ def balance_table(
     sampler = Sampler.load(plan, read_metadata(metadata), parts, pseudonym_key(pseudonyms))
     classes, counts = _classes(balance, like)
     rows = class_rows(counts, balance.ratio, balance.rows or sum(counts))
+    check_class_rows(balance, rows)
     balancer = Balancer(sampler, balance, classes, rows)
     path, meaning = part_file(folder, 0), Disclosure(schema).metadata.tables[balance.name]
     written = write_published(path, balancer.schema, balancer.batches(), facts, meaning)

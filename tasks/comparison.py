@@ -113,6 +113,7 @@ class Comparison(BaseModel):
                 balance.rows or self.balanced[balance.name].rows,
                 TableProfile.load(self.profile_folder(balance.table)),
                 rules.get(balance.table, TableRules()),
+                self.pinned.get(balance.table, 0),
             )
             for balance in self.balances
         )

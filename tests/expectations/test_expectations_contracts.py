@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -90,6 +92,7 @@ def test_scenarios_are_counted(
     [
         (orders([1, 2, 3, 4], ["open", "back"] * 2, 50), set()),
         (orders([1, 2, 3, 4], ["open", "open", "open", "back"], 50), {"class balance"}),
+        (orders([1, 2, 3, 4], ["open"] * 4, 50), {"class balance"}),  # a class is not there at all
         (orders([1, 2, 3, 9], ["open", "back"] * 2, 50), {"foreign key"}),
         (orders([1, 2, 3], ["open", "back", "back"], 50), {"row count"}),
         (
@@ -124,3 +127,55 @@ def test_a_real_address_in_a_balanced_table_is_found(
     table = BalancedTable(Balance("balanced", "orders", "status"), path, 4, profile, TableRules())
     failed = {c.name for c in check_balanced(table, sides, Gates(), {}) if c.status == "failed"}
     assert "real personal values" in failed
+
+
+def test_classes_of_pinned_rows_do_not_count(files: dict[str, Path], tmp_path: Path) -> None:
+    """A class that only a pinned row has was never to be drawn."""
+    path = tmp_path / "balanced.parquet"
+    pq.write_table(orders([1, 2], ["open", "back"], 50), path)
+    pinned = orders([3], ["new"], 90)
+    pq.write_table(pa.concat_tables([pq.read_table(files["orders"]), pinned]), files["orders"])
+    sides = Sides.without_holdout(METADATA, files, files)
+    profile = profile_table(files["orders"], ORDERS, METADATA)
+    balance = Balance("balanced", "orders", "status")
+    for pins, status in ((1, "passed"), (0, "failed")):
+        table = BalancedTable(balance, path, 2, profile, TableRules(), pins)
+        (check,) = (c for c in check_balanced(table, sides, Gates(), {}) if "balance" in c.name)
+        assert check.status == status
+
+
+@pytest.mark.parametrize(
+    ("rows", "copied", "status"),
+    [(5000, False, "passed"), (5000, True, "failed"), (90, 0, "warned")],
+)
+def test_chance_hits_more_rows_of_a_rare_class(
+    tmp_path: Path, rows: int, copied: bool, status: str
+) -> None:
+    """Rows drawn anew of a class of one in twenty pass, their copies do not, and few tell nothing.
+
+    By the rate of the whole table honest rows would fail: 0.12 of them are real ones that occur
+    once, and 0.10 were allowed.
+    """
+    rng = np.random.default_rng(0)
+
+    def drawn(count: int, share: float) -> pa.Table:
+        classes = rng.choice(["a", "b"], count, p=[1 - share, share])
+        return pa.table({"c": classes, **{n: rng.integers(0, 31, count) for n in "uv"}})
+
+    real, honest = drawn(rows, 0.05), drawn(2000, 0.5)
+    rare = real.filter(pc.equal(real["c"], "b"))
+    copies = pa.concat_tables([real.slice(0, 1000), *[rare] * 4])
+    files = {"real": real, "balanced": copies if copied else honest}
+    for name, table in files.items():
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    meaning = Table("t", {c: Column(c) for c in real.column_names})
+    balanced = BalancedTable(
+        Balance("balanced", "t", "c", 0.5),
+        tmp_path / "balanced.parquet",
+        len(files["balanced"]),
+        profile_table(tmp_path / "real.parquet", meaning),
+        TableRules(),
+    )
+    sides = Sides.without_holdout(Metadata({"t": meaning}), *[{"t": tmp_path / "real.parquet"}] * 2)
+    checks = check_balanced(balanced, sides, Gates(), {})
+    assert [c.status for c in checks if c.name == "copied rows"] == [status]

@@ -167,6 +167,15 @@ def test_a_relation_of_another_form_is_refused(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["..", ".hidden", "a/b", "", " x", "a\\tb"])
+def test_a_balanced_table_has_a_plain_name(tmp_path: Path, name: str) -> None:
+    """Its name is that of a folder, of a table in databases, and of a line in the report."""
+    balance = f'tables: {{orders: {{balance: {{column: c, name: "{name}"}}}}}}\n'
+    assert "balance.name" in refusal(tmp_path, COMPLETE + balance)
+    good = balance.replace(f'"{name}"', '"crm.orders even"')
+    assert load(tmp_path, COMPLETE + good).balances()[0].name == "crm.orders even"
+
+
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
     """The message names the command that writes a project file."""
     with pytest.raises(ProjectError, match="Run `prefect-synth init` to write one"):
