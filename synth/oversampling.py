@@ -21,7 +21,7 @@ from prefect_synth.synth.metrics.privacy import learned_columns
 Method = Literal["smote", "smotenc", "adasyn"]
 
 ADDED = "interpolated"
-"""Column that tells which rows are new."""
+"""Column that tells which rows are new; with underscores behind where the table has one."""
 
 _FEWEST = 2
 
@@ -36,6 +36,7 @@ class Oversampled:
         left_out: Real rows that were left out, as a number or the class is missing.
         before: Rows of each class, the largest first.
         after: The same with the new rows.
+        added: The column that tells which rows are new.
     """
 
     table: pa.Table
@@ -43,6 +44,7 @@ class Oversampled:
     left_out: int
     before: tuple[int, ...]
     after: tuple[int, ...]
+    added: str = ADDED
 
 
 def oversample(
@@ -99,15 +101,24 @@ def oversample(
         _restored(made[:, j], whole.schema.field(n), levels.get(n)) for j, n in enumerate(names)
     ]
     columns.append(classes.take(pa.array(labels)).cast(whole.schema.field(column).type))
-    new = np.arange(len(made)) >= whole.num_rows
-    schema = pa.schema([*(whole.schema.field(n) for n in (*names, column)), (ADDED, pa.bool_())])
+    new, added = np.arange(len(made)) >= whole.num_rows, _free_name(data.column_names)
+    schema = pa.schema([*(whole.schema.field(n) for n in (*names, column)), (added, pa.bool_())])
     return Oversampled(
         pa.Table.from_arrays([*columns, pa.array(new)], schema=schema),
         tuple(names),
         data.num_rows - whole.num_rows,
         tuple(sorted(counts.tolist(), reverse=True)),
         tuple(sorted(np.bincount(labels).tolist(), reverse=True)),
+        added,
     )
+
+
+def _free_name(taken: Collection[str]) -> str:
+    """A name that no column of the table has, letter case apart."""
+    known, name = {column.casefold() for column in taken}, ADDED
+    while name.casefold() in known:
+        name += "_"
+    return name
 
 
 def _sampler(method: Method, categories: Sequence[int], neighbours: int, seed: int) -> Any:

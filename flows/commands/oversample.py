@@ -35,6 +35,7 @@ def oversample_table(
     document = {
         "file": str(path),
         "rows": made.table.num_rows,
+        "added": made.added,
         "features": list(made.features),
         "left_out": made.left_out,
         "before": list(made.before),

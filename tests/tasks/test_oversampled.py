@@ -91,6 +91,21 @@ def test_classes_are_evened_in_the_columns_own_types(
         assert set(made["kind"].to_pylist()) == {"car", "home", None}
 
 
+def test_a_column_of_the_table_keeps_its_name(loans: tuple[pa.Table, Metadata]) -> None:
+    """The column that tells new rows takes another one."""
+    table, metadata = loans
+    table = table.append_column("Interpolated", table["age"])
+    columns = {
+        **metadata.tables["loans"].columns,
+        "Interpolated": Column("Interpolated", "numerical"),
+    }
+    own = Metadata({"loans": Table("loans", columns, ("id",))})
+    found = oversample(table, own, "loans", "failed", "smotenc")
+    assert found.added == "interpolated_"
+    assert {"Interpolated", "interpolated_"} < set(found.table.column_names)
+    assert pc.sum(found.table["interpolated_"]).as_py() == len(found.table) - 600 + found.left_out
+
+
 def test_the_file_is_private_marked_and_deleted_with_the_rows(staging: Staging) -> None:
     """Only its owner can read it, and `purge --runs` takes it away."""
     _, path = oversample_staged(staging, "loans", "failed", "smotenc", Path("l.parquet"))
