@@ -13,7 +13,7 @@ import pyarrow as pa
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
-from prefect_synth.flows.pinned import check_contracts
+from prefect_synth.flows.pinned import check_contracts, check_meanings
 from prefect_synth.flows.project import ProjectError
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.schema_settings import correct_meanings
@@ -108,7 +108,7 @@ def opened(setup: Setup) -> Iterator[Source]:
                 "exclude."
             )
         schemas = warehouse.schemas(metadata)
-        check_contracts(setup, metadata, schemas)
+        check_contracts(setup, setup.guess(metadata), schemas)
         yield Source(warehouse, metadata, schemas)
 
 
@@ -124,6 +124,7 @@ def pull_tables(
         source: Where the tables are.
 
     Raises:
+        ContractError: A scenario or a balanced table asks for a column that is personal.
         WarehouseError: The subclass says what is wrong with the warehouse.
     """
     resumed = bool(run.state.pulled)
@@ -132,6 +133,7 @@ def pull_tables(
         retries = setup.project.run.retries
         pulled = retried(lambda: _pull_snapshot(setup, runner, run, source), retries)
         metadata = _refined(setup, source.metadata, pulled)
+        check_meanings(setup.project, metadata)  # values may show a column to be personal
         write_atomically(file, json.dumps(metadata.to_dict(), indent=1))
         _hold_out(setup, runner, run, metadata, pulled)
     state = run.state

@@ -64,7 +64,11 @@ class Setup:
 
     def reflect_and_guess(self, warehouse: Warehouse) -> Metadata:
         """The same with a guess of what is personal, which a refresh makes when it sees rows."""
-        return correct_meanings(guess_personal(self.reflect(warehouse)), self.project)
+        return self.guess(self.reflect(warehouse))
+
+    def guess(self, metadata: Metadata) -> Metadata:
+        """A schema with a guess of what is personal, by names alone."""
+        return correct_meanings(guess_personal(metadata), self.project)
 
     def plan(self, metadata: Metadata) -> str:
         """Fingerprint of project file, warehouse and schema.

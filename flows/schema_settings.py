@@ -10,8 +10,6 @@ from prefect_synth.flows.tables import ColumnSettings
 from prefect_synth.synth.metadata import PII_SDTYPES, Column, Metadata, Table
 from prefect_synth.synth.pii.names import name_sdtype, person_number
 from prefect_synth.synth.rules.contradictions import with_unique
-from prefect_synth.synth.scenarios.balance import check_balances
-from prefect_synth.synth.scenarios.scenario import check_scenarios
 from prefect_synth.tasks.warehouses.errors import did_you_mean
 
 _NUMBER = re.compile(
@@ -34,8 +32,6 @@ def apply_settings(metadata: Metadata, project: Project) -> Metadata:
         ProjectError: The file names a table or column that does not exist, or leaves out a key.
         MetadataError: A relation contradicts the schema.
         RuleError: A rule names what does not exist, or contradicts another.
-        ContractError: A scenario or a balanced table names what does not exist, or asks what
-            cannot be asked.
     """
     _check_root(metadata, project)
     _check_unit(metadata, project)
@@ -49,10 +45,7 @@ def apply_settings(metadata: Metadata, project: Project) -> Metadata:
         columns = {name: c for name, c in table.columns.items() if name not in excluded}
         metadata = metadata.with_table(replace(table, columns=columns))
     metadata = correct_meanings(metadata, project).with_relationships(project.relationships())
-    metadata = with_unique(metadata, project.rules())
-    check_scenarios(metadata, project.scenarios(), project.copied())
-    check_balances(metadata, project.balances(), project.copied())
-    return metadata
+    return with_unique(metadata, project.rules())
 
 
 def correct_meanings(metadata: Metadata, project: Project) -> Metadata:

@@ -57,6 +57,24 @@ def class_rows(counts: Sequence[int], ratio: float, rows: int) -> Ints:
     return found
 
 
+def check_class_rows(balance: Balance, rows: Ints) -> None:
+    """Check that every class gets a row.
+
+    Args:
+        balance: What is asked for.
+        rows: What `class_rows` gave.
+
+    Raises:
+        ContractError: One gets none.
+    """
+    if not rows.all():
+        raise ContractError(
+            f"{balance.place} cannot be drawn: {int((rows == 0).sum())} of {len(rows)} classes of "
+            f"'{balance.column}' would get none of its {int(rows.sum()):,} rows at a ratio of "
+            f"{balance.ratio:g}. Ask for more rows, or for a larger ratio."
+        )
+
+
 def with_balanced(metadata: Metadata, balances: Iterable[Balance]) -> Metadata:
     """The schema with balanced tables, which refer to the same parents."""
     for balance in balances:
@@ -87,6 +105,11 @@ def check_balances(
     """
     taken = {name.casefold(): name for name in metadata.tables}
     for balance in balances:
+        if balance.table not in metadata.tables:
+            raise ContractError(
+                f"{balance.place} cannot be drawn: there is no such table. Tables: "
+                f"{', '.join(metadata.tables)}."
+            )
         table = metadata.tables[balance.table]
         if balance.name.casefold() in taken:
             raise ContractError(
@@ -109,10 +132,16 @@ def _check_column(metadata: Metadata, table: Table, balance: Balance) -> None:
             f"Columns: {', '.join(table.columns)}."
         )
     column = table.columns[balance.column]
-    if column.is_generated or balance.column in metadata.key_columns(table.name):
+    if balance.column in metadata.key_columns(table.name):
         raise ContractError(
-            f"{balance.place} names the column '{balance.column}', which is a key or personal and "
-            "has no classes. Name a column of categories."
+            f"{balance.place} names the column '{balance.column}', which is part of a key and has "
+            "no classes. Name a column of categories."
+        )
+    if column.is_generated:
+        raise ContractError(
+            f"{balance.place} names the personal column '{balance.column}', whose values are made "
+            "up. Name a column of categories, or set "
+            f"tables.{table.name}.columns.{balance.column}.pii to false if it is about nobody."
         )
 
 

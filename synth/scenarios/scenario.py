@@ -126,6 +126,11 @@ def check_scenarios(metadata: Metadata, scenarios: Scenarios, kept: Iterable[str
     """
     fixed = set(kept)
     for table, asked in scenarios.items():
+        if table not in metadata.tables:
+            raise ContractError(
+                f"Scenarios are asked of the table '{table}', which does not exist. Tables: "
+                f"{', '.join(metadata.tables)}."
+            )
         for scenario in asked:
             place = f"Scenario '{scenario.name}' of table '{table}'"
             if table not in metadata.tables:
@@ -165,7 +170,8 @@ def _check_column(
     if columns[column].is_generated and comparison.operator != "null":
         raise ContractError(
             f"{place} names the personal column '{column}', whose values are made up: only IS NULL "
-            "and IS NOT NULL can be asked of it. Pin rows that must have certain values."
+            "and IS NOT NULL can be asked of it. Pin rows that must have certain values, or set "
+            f"tables.{table}.columns.{column}.pii to false if it is about nobody."
         )
     if comparison.operator == "null" and not comparison.negated and not columns[column].nullable:
         raise ContractError(

@@ -164,6 +164,37 @@ def test_check_sees_a_constant_of_the_wrong_type(shop: Any) -> None:
     assert "needs a date or time" in " ".join(result.output.split())
 
 
+@pytest.mark.parametrize(
+    ("contract", "reason"),
+    [
+        ("scenarios: [{name: s, where: \"email = 'a'\", at_least: 1}]", "personal column 'email'"),
+        ("balance: {column: email}", "personal column 'email'"),
+        ("balance: {column: customer_id}", "part of a key"),
+    ],
+)
+def test_what_a_name_tells_to_be_personal_is_refused_before_anything_is_pulled(
+    shop: Any, contract: str, reason: str
+) -> None:
+    """By `check` and by a refresh, with the same sentence."""
+    shop.configure(f"tables: {{customers: {{{contract}}}}}\n")
+    result = CliRunner().invoke(app, ["check", "--project", str(shop.file), "--json"])
+    assert result.exit_code == 2
+    assert reason in json.loads(result.stdout)["error"]["message"]
+    with pytest.raises(ContractError, match=reason):
+        shop.refresh()
+    assert not list(shop.staging.glob("runs/*"))
+
+
+def test_what_values_show_to_be_personal_is_refused_before_anything_is_trained(shop: Any) -> None:
+    """A column whose name says nothing, and whose values are addresses; and no real row stays."""
+    shop.execute("UPDATE customers SET city = email")
+    shop.configure("tables: {customers: {balance: {column: city}}}\n")
+    with pytest.raises(ContractError, match="names the personal column 'city'"):
+        shop.refresh()
+    assert list(shop.staging.glob("runs/*"))
+    assert not list(shop.staging.glob("extensions/*"))
+
+
 def test_a_balance_that_cannot_be_is_refused(shop: Any) -> None:
     """A column without classes, at the time that it is known."""
     shop.configure("tables: {customers: {balance: {column: credit}}}\n")

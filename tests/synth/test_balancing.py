@@ -16,6 +16,7 @@ from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
 from prefect_synth.synth.scenarios.balance import (
     Balance,
     check_balances,
+    check_class_rows,
     class_rows,
     with_balanced,
 )
@@ -32,6 +33,14 @@ def test_classes_sum_to_the_rows_at_the_ratio(counts, ratio, rows):
     assert found.sum() == rows
     assert (found + 1 >= ratio * (found.max() - 1)).all()
     assert found[np.argmax(counts)] + 1 >= found.max()
+
+
+def test_a_class_that_would_get_no_row_is_refused():
+    """Too few rows at too small a ratio leave classes out, and that is no balance."""
+    balance = Balance("balanced", "visits", "kind", 0.01, 2)
+    with pytest.raises(ContractError, match="2 of 3 classes of 'kind' would get none of its 2"):
+        check_class_rows(balance, class_rows([100, 3, 2], balance.ratio, 2))
+    check_class_rows(balance, class_rows([100, 3, 2], 1.0, 3))
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +144,9 @@ def test_classes_keep_the_company_that_they_keep(shop):
     ("balance", "reason"),
     [
         (Balance("b", "visits", "colour"), "'colour', which the table does not have"),
-        (Balance("b", "visits", "customer_id"), "is a key or personal"),
-        (Balance("b", "visits", "email"), "is a key or personal"),
+        (Balance("b", "visits", "customer_id"), "is part of a key"),
+        (Balance("b", "visit", "paid"), "no such table. Tables: customers, visits"),
+        (Balance("b", "visits", "email"), "names the personal column 'email'"),
         (Balance("Customers", "visits", "paid"), "the name of the table 'customers'"),
     ],
 )

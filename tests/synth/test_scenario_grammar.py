@@ -12,9 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_synth.synth.errors import ContractError
+from prefect_synth.synth.metadata import Column, Metadata, Table
 from prefect_synth.synth.scenarios.grammar import Comparison, parse_condition
 from prefect_synth.synth.scenarios.matching import bind, matching
-from prefect_synth.synth.scenarios.scenario import ChildCount, Scenario, parse_children
+from prefect_synth.synth.scenarios.scenario import (
+    ChildCount,
+    Scenario,
+    check_scenarios,
+    parse_children,
+)
 
 DAY = dt.date(2024, 2, 1)
 TABLE = pa.table(
@@ -142,3 +148,12 @@ def test_a_scenario_asks_for_something():
         Scenario("nothing", 1)
     with pytest.raises(ContractError, match="at_least"):
         Scenario("none", 0, "a = 1")
+
+
+def test_a_table_that_does_not_exist_is_named():
+    """In one sentence, with those that do: a notebook has no project file to check it first."""
+    metadata = Metadata({"orders": Table("orders", {"id": Column("id", "id")}, ("id",))})
+    with pytest.raises(
+        ContractError, match=r"table 'foo', which does not exist\. Tables: orders\."
+    ):
+        check_scenarios(metadata, {"foo": (Scenario("s", 1, "a = 1"),)})
