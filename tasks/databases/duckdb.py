@@ -26,8 +26,10 @@ from prefect_synth.tasks.databases.duckdb_ddl import (
 from prefect_synth.tasks.databases.duckdb_errors import told
 from prefect_synth.tasks.databases.duckdb_kept import KeptTable, keep
 from prefect_synth.tasks.databases.duckdb_levels import insert_levels
+from prefect_synth.tasks.databases.duckdb_lock import locked
 from prefect_synth.tasks.databases.duckdb_reflection import reflect
-from prefect_synth.tasks.databases.duckdb_rows import highest, reader, refers_to_itself
+from prefect_synth.tasks.databases.duckdb_rows import extremes, reader, refers_to_itself
+from prefect_synth.tasks.databases.duckdb_sequences import NumberSequence, go_on, numbering
 from prefect_synth.tasks.databases.existing import Existing, TargetKey
 from prefect_synth.tasks.databases.job import Job
 from prefect_synth.tasks.databases.orphans import keys_of, orphan_query, orphaned
@@ -41,23 +43,16 @@ _INCOMING = "prefect_synth_incoming"
 
 @contextmanager
 def opened(url: str) -> Iterator[DuckdbTarget]:
-    """Open a database; a file that is not there is made, and taken away if nothing came of it.
+    """Open a database, after another feed of it in this process has ended.
+
+    A file that is not there is made, and taken away if nothing came of it.
 
     Raises:
-        TargetConnectionError: The file cannot be opened, or another process has it open.
+        TargetConnectionError: The file cannot be opened, or somebody else has it open.
     """
     path = file_of(url)
-    is_new = not path.exists()
-    with told(path, "it is opened"):
-        connection = duckdb.connect(str(path))
-    fed = False
-    try:
+    with locked(path) as connection:
         yield DuckdbTarget(path, connection)
-        fed = True
-    finally:
-        connection.close()
-        if is_new and not fed:
-            path.unlink(missing_ok=True)
 
 
 @dataclass
@@ -72,6 +67,7 @@ class DuckdbTarget:
     path: Path
     raw: duckdb.DuckDBPyConnection
     _kept: dict[Place, KeptTable] = field(default_factory=dict)
+    _numbering: Sequence[NumberSequence] = ()
 
     def places(self, names: Sequence[str], schema: str | None) -> Mapping[str, Place]:
         """Where each table of a snapshot goes."""
@@ -90,6 +86,7 @@ class DuckdbTarget:
         """One transaction."""
         with told(self.path, "the feeding begins"):
             self.raw.execute("BEGIN TRANSACTION")
+            self._numbering = numbering(self.raw, {job.place(table) for table in job.present()})
         try:
             yield
             with told(self.path, "the transaction is committed"):
@@ -111,12 +108,16 @@ class DuckdbTarget:
                 self.raw.execute(f"DROP TABLE {ddl.at(_SPELLING, place)}")
 
     def create(self, job: Job) -> None:
-        """Create the missing tables, and those that were dropped, parents first."""
+        """Set sequences; create missing tables and those that were dropped, parents first."""
+        for sequence in self._numbering:
+            with told(self.path, f"the sequence '{sequence.place}' is set"):
+                go_on(self.raw, job, sequence)
         for table in job.plan.tables:
             kept = self._kept.get(job.place(table))
             with told(self.path, f"table '{table.place}' is created"):
                 if kept is not None:
-                    self._make_again(job, table, kept)
+                    for statement in kept.statements:
+                        self.raw.execute(statement)
                 elif job.target(table) is None:
                     self._make(job, table)
 
@@ -133,17 +134,12 @@ class DuckdbTarget:
                 self.raw.unregister(_INCOMING)
 
     def finish(self, job: Job) -> None:
-        """Check all foreign keys, and let the numbering go on."""
+        """Check all foreign keys; the sequences were set before, when the tables were created."""
         for key in keys_of(job):
             child, parent = (ddl.at(_SPELLING, place) for place in (key.child, key.parent))
             with told(self.path, "the foreign keys are checked"):
                 if self.raw.execute(orphan_query(key, child, parent, quote)).fetchone():
                     raise orphaned(key)
-        for table in job.present():
-            place = job.place(table)
-            if place not in self._kept:
-                with told(self.path, "the sequences are set"):
-                    self._move_on(keep(self.raw, place))
 
     def count(self, place: Place) -> int:
         """How many rows a table has."""
@@ -161,20 +157,11 @@ class DuckdbTarget:
         for f in table.schema:
             if is_numbered(ddl.column_of(table, f.name), f):
                 sequence = ddl.at(_SPELLING, sequence_of(table, f.name))
-                following = highest(job, table, f.name) + 1
+                following = max([0, *extremes(job, table, f.name)]) + 1
                 self.raw.execute(f"CREATE OR REPLACE SEQUENCE {sequence} START {following}")
         keys = [*ddl.keys(_SPELLING, table), *self._foreign_keys(job, table)]
         self.raw.execute(ddl.create_table(DuckdbSpelling(job.plan), table, keys))
         for statement in comments(table):
-            self.raw.execute(statement)
-
-    def _make_again(self, job: Job, table: PlannedTable, kept: KeptTable) -> None:
-        names = {there: ours for ours, there in job.columns[table.name].items()}
-        for column, sequence in kept.numbered.items():
-            if column in names:
-                following = highest(job, table, names[column]) + 1
-                self.raw.execute(f"CREATE OR REPLACE SEQUENCE {sequence} START {following}")
-        for statement in kept.statements:
             self.raw.execute(statement)
 
     def _foreign_keys(self, job: Job, table: PlannedTable) -> list[str]:
@@ -202,16 +189,6 @@ class DuckdbTarget:
         new = ", ".join(f"{quote(c)} = EXCLUDED.{quote(c)}" for c in columns if c not in key)
         what = f"UPDATE SET {new}" if new else "NOTHING"
         return f"{insert} ON CONFLICT {ddl.listed(_SPELLING, key)} DO {what}"
-
-    def _move_on(self, kept: KeptTable) -> None:
-        """Draw from a sequence until it is past the highest number: it cannot be set."""
-        name = ddl.at(_SPELLING, kept.place)
-        for column, sequence in kept.numbered.items():
-            highest = self._value(f"SELECT coalesce(max({quote(column)}), 0) FROM {name}")
-            drawn = self._value(f"SELECT nextval({ddl.literal(sequence)})")
-            if drawn < highest:
-                draw = f"SELECT max(nextval({ddl.literal(sequence)})) FROM range({highest - drawn})"
-                self._value(draw)
 
     def _value(self, query: str) -> Any:
         row = self.raw.execute(query).fetchone()

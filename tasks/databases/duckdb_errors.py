@@ -14,6 +14,7 @@ from prefect_synth.tasks.databases.errors import (
     TargetConnectionError,
     TargetPermissionError,
     TargetSchemaError,
+    TargetUrlError,
 )
 from prefect_synth.tasks.warehouses.errors import without_values
 
@@ -35,6 +36,10 @@ def _meaning(error: duckdb.Error, path: Path, about: str) -> FeedError:
             return TargetConnectionError(
                 f"Another process has {where} open, and DuckDB lets in one alone. End it and feed "
                 "again."
+            )
+        if "not a valid DuckDB database" in said:
+            return TargetUrlError(
+                f"The file '{path}' is not a DuckDB database. Name another, or remove that one."
             )
         return TargetPermissionError(
             f"{where[0].upper()}{where[1:]} cannot be written while {about}: {said}. Its folder "

@@ -5,7 +5,6 @@ What the catalogue says of a table is kept, the table is dropped, and made again
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,6 @@ from prefect_synth.tasks.databases.duckdb_ddl import DuckdbSpelling
 from prefect_synth.tasks.databases.plan import Place
 from prefect_synth.tasks.warehouses.catalogue import quote
 
-_SEQUENCE = re.compile(r"nextval\('((?:[^']|'')+)'\)")
 _TABLE = """
 SELECT sql, comment FROM duckdb_tables()
 WHERE database_name = current_database() AND schema_name = ? AND table_name = ?
@@ -26,7 +24,7 @@ SELECT sql FROM duckdb_indexes()
 WHERE database_name = current_database() AND schema_name = ? AND table_name = ?
 """
 _COLUMNS = """
-SELECT column_name, column_default, comment FROM duckdb_columns()
+SELECT column_name, comment FROM duckdb_columns()
 WHERE database_name = current_database() AND schema_name = ? AND table_name = ?
 """
 
@@ -38,12 +36,10 @@ class KeptTable:
     Args:
         place: Where it lies.
         statements: What makes it, with its indexes and comments.
-        numbered: The sequence of each column that is numbered.
     """
 
     place: Place
     statements: Sequence[str]
-    numbered: dict[str, str]
 
 
 def keep(connection: duckdb.DuckDBPyConnection, place: Place) -> KeptTable:
@@ -54,8 +50,6 @@ def keep(connection: duckdb.DuckDBPyConnection, place: Place) -> KeptTable:
     columns = connection.execute(_COLUMNS, at).fetchall()
     name = ddl.at(spelling, place)
     said = [(f"TABLE {name}", comment)]
-    said += [(f"COLUMN {name}.{quote(column)}", text) for column, _, text in columns]
+    said += [(f"COLUMN {name}.{quote(column)}", text) for column, text in columns]
     comments = [f"COMMENT ON {what} IS {ddl.literal(text)}" for what, text in said if text]
-    found = {column: _SEQUENCE.search(default or "") for column, default, _ in columns}
-    numbered = {column: match[1].replace("''", "'") for column, match in found.items() if match}
-    return KeptTable(place, [created, *indexes, *comments], numbered)
+    return KeptTable(place, [created, *indexes, *comments])

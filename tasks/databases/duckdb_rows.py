@@ -31,10 +31,13 @@ def _column(array: pa.Array) -> pa.Array:
     return plain.text(array) if pa.types.is_decimal256(array.type) else array
 
 
-def highest(job: Job, table: PlannedTable, column: str) -> int:
-    """The highest number in a column of the snapshot; 0 where there is none."""
-    found = (pc.max(batch.column(0)).as_py() for batch in job.rows.batches(table.name, [column]))
-    return max((number for number in found if number is not None), default=0)
+def extremes(job: Job, table: PlannedTable, column: str) -> list[int]:
+    """The lowest and the highest number in a column of the snapshot; empty where there is none."""
+    found: list[int] = []
+    for batch in job.rows.batches(table.name, [column]):
+        both = pc.min_max(batch.column(0)).as_py()
+        found += [number for number in both.values() if number is not None]
+    return [min(found), max(found)] if found else []
 
 
 def refers_to_itself(job: Job, table: PlannedTable, key: Relationship) -> bool:

@@ -1,6 +1,7 @@
 """Feeding SQLite: one transaction in a write-ahead log, so that readers see the old rows.
 
-Foreign keys are switched off for this connection while rows move, and all of them are checked
+It begins before the tables are looked at, so that two feeds come one after the other. Foreign keys
+are switched off for this connection while rows move, and all of them are checked
 before the commit.
 """
 
@@ -12,52 +13,38 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection
 
 from prefect_synth.tasks.databases import ddl, plain
 from prefect_synth.tasks.databases.address import file_of
-from prefect_synth.tasks.databases.errors import (
-    FeedError,
-    RowsRefusedError,
-    TargetConnectionError,
-    TargetPermissionError,
-    TargetSchemaError,
-)
+from prefect_synth.tasks.databases.errors import RowsRefusedError
 from prefect_synth.tasks.databases.existing import Existing, TargetKey
 from prefect_synth.tasks.databases.job import Job
 from prefect_synth.tasks.databases.places import without_schemas
 from prefect_synth.tasks.databases.plan import Place, PlannedTable
 from prefect_synth.tasks.databases.reflection import reflect
 from prefect_synth.tasks.databases.sqlite_ddl import SqliteSpelling, constraints
+from prefect_synth.tasks.databases.sqlite_errors import told
+from prefect_synth.tasks.databases.sqlite_lock import locked
 from prefect_synth.tasks.warehouses.catalogue import quote
 
-_SECONDS_TO_WAIT = 30.0
 _SPELLING = SqliteSpelling()
 
 
 @contextmanager
 def opened(url: str) -> Iterator[SqliteTarget]:
-    """Open a database; a file that is not there is made, and taken away if nothing came of it.
+    """Open a database and lock it against other writers, after another feed of it has ended.
+
+    A file that is not there is made, and taken away if nothing came of it.
 
     Raises:
-        TargetConnectionError: The file cannot be opened.
+        TargetUrlError: The file is not a database.
+        TargetPermissionError: It cannot be written.
+        TargetConnectionError: It cannot be opened, or somebody else keeps it locked.
     """
     path = file_of(url)
-    is_new = not path.exists()
-    with _told(path, "it is opened"):
-        raw = sqlite3.connect(path, timeout=_SECONDS_TO_WAIT, isolation_level=None)
-    engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
-    fed = False
-    try:
-        with engine.connect() as connection:
-            yield SqliteTarget(path, raw, connection)
-        fed = True
-    finally:
-        engine.dispose()
-        raw.close()
-        if is_new and not fed:
-            path.unlink(missing_ok=True)
+    with locked(path) as (raw, connection):
+        yield SqliteTarget(path, raw, connection)
 
 
 @dataclass(frozen=True)
@@ -80,40 +67,26 @@ class SqliteTarget:
 
     def reflect(self, places: Sequence[Place]) -> Existing:
         """What the database has."""
-        with _told(self.path, "its tables are looked at"):
+        with told(self.path, "its tables are looked at"):
             return reflect(self.connection, [None], folds_case=True)
 
     def check_rights(self, job: Job) -> None:
-        """See that the file can be written, by taking its lock for a moment.
-
-        Raises:
-            TargetPermissionError: It cannot be written.
-        """
-        with _told(self.path, "its lock is taken"):
-            self._do("BEGIN IMMEDIATE", "ROLLBACK")
+        """Do nothing: whoever holds the lock may write."""
 
     @contextmanager
     def whole(self, job: Job) -> Iterator[None]:
-        """One transaction, in a write-ahead log: readers neither wait nor see half."""
-        with _told(self.path, "the feeding begins"):
-            before = self._value("PRAGMA journal_mode")
-            self._do("PRAGMA journal_mode = wal", "PRAGMA foreign_keys = OFF", "BEGIN IMMEDIATE")
-        try:
-            yield
-            with _told(self.path, "the transaction is committed"):
-                self._do("COMMIT")
-        finally:
-            if self.raw.in_transaction:
-                self._do("ROLLBACK")
-            self._journal_as_before(str(before))
+        """The transaction that began when the file was opened; it is undone unless it ends here."""
+        yield
+        with told(self.path, "the transaction is committed"):
+            self._do("COMMIT")
 
     def empty(self, job: Job) -> None:
         """Delete all rows; drop what is made anew."""
         for place in job.remade:
-            with _told(self.path, f"table '{place}' is dropped"):
+            with told(self.path, f"table '{place}' is dropped"):
                 self._do(f"DROP TABLE {ddl.at(_SPELLING, place)}")
         for table in job.present():
-            with _told(self.path, f"old rows of '{table.place}' are deleted"):
+            with told(self.path, f"old rows of '{table.place}' are deleted"):
                 self._do(f"DELETE FROM {ddl.at(_SPELLING, table.place)}")
 
     def create(self, job: Job) -> None:
@@ -124,7 +97,7 @@ class SqliteTarget:
                 for key in job.plan.parents(table.name)
             ]
             lines = [*constraints(table), *parents]
-            with _told(self.path, f"table '{table.place}' is created"):
+            with told(self.path, f"table '{table.place}' is created"):
                 self._do(ddl.create_table(_SPELLING, table, lines))
 
     def fill(self, job: Job, tables: Sequence[PlannedTable]) -> None:
@@ -133,7 +106,7 @@ class SqliteTarget:
             insert = self._insert(job, table)
             for batch in job.batches(table):
                 values = (plain.plain(column).to_pylist() for column in batch.columns)
-                with _told(self.path, f"table '{table.place}' is loaded"):
+                with told(self.path, f"table '{table.place}' is loaded"):
                     self.raw.executemany(insert, zip(*values, strict=True))
 
     def finish(self, job: Job) -> None:
@@ -143,9 +116,9 @@ class SqliteTarget:
                 if ddl.wants_index(table, columns):
                     name = quote(f"ix_{table.place.name}_{'_'.join(columns)}")
                     where = f"{ddl.at(_SPELLING, table.place)} {ddl.listed(_SPELLING, columns)}"
-                    with _told(self.path, f"table '{table.place}' is indexed"):
+                    with told(self.path, f"table '{table.place}' is indexed"):
                         self._do(f"CREATE INDEX IF NOT EXISTS {name} ON {where}")
-        with _told(self.path, "the foreign keys are checked"):
+        with told(self.path, "the foreign keys are checked"):
             self._check_keys(job)
 
     def count(self, place: Place) -> int:
@@ -181,44 +154,9 @@ class SqliteTarget:
                     "both tables, or take the foreign key away."
                 )
 
-    def _journal_as_before(self, mode: str) -> None:
-        """Give the file its kind of journal back; while others read, it keeps the log."""
-        try:
-            self._do(f"PRAGMA journal_mode = {mode}", "PRAGMA foreign_keys = ON")
-        except sqlite3.OperationalError:
-            return
-
     def _do(self, *statements: str) -> None:
         for statement in statements:
             self.raw.execute(statement)
 
     def _value(self, query: str) -> object:
         return self.raw.execute(query).fetchone()[0]
-
-
-@contextmanager
-def _told(path: Path, about: str) -> Iterator[None]:
-    """Raise our own error for the driver's, without the values that it may quote."""
-    try:
-        yield
-    except (sqlite3.Error, OverflowError) as error:
-        raise _meaning(error, path, about) from None
-
-
-def _meaning(error: Exception, path: Path, about: str) -> FeedError:
-    code = getattr(error, "sqlite_errorname", "") or ""
-    where = f"the SQLite file '{path}'"
-    if code.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN", "SQLITE_AUTH")):
-        return TargetPermissionError(
-            f"{where[0].upper()}{where[1:]} cannot be written while {about}: {error}. Its folder "
-            "must exist, and this user needs the right to write to the file and to the folder."
-        )
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return TargetConnectionError(
-            f"Somebody else holds {where} while {about}. End that transaction and feed again."
-        )
-    if code.startswith("SQLITE_CONSTRAINT") or isinstance(error, OverflowError):
-        return RowsRefusedError(f"SQLite refused rows while {about}: {error}.")
-    if code.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return TargetConnectionError(f"SQLite failed in {where} while {about}: {error}.")
-    return TargetSchemaError(f"SQLite refused while {about} in {where}: {error}.")

@@ -161,3 +161,70 @@ def test_a_table_that_others_need_cannot_be_replaced_alone(family: Any, file: Pa
     with pytest.raises(TargetSchemaError, match="main key table"):
         feed_snapshot(family, f"duckdb:///{file}", tables=["parents"])
     assert rows(file, "SELECT count(*) FROM parents") == [(2,)]
+
+
+SEQUENCE = "CREATE SEQUENCE numbers INCREMENT BY 10 START 100 MAXVALUE 1000 CYCLE;"
+NUMBERED = """
+CREATE TABLE parents (id BIGINT DEFAULT nextval('main.numbers') PRIMARY KEY, name VARCHAR);
+CREATE TABLE others (id BIGINT DEFAULT nextval('NUMBERS'), CHECK (id > 0));
+CREATE VIEW seen AS SELECT * FROM parents;
+"""
+OPTIONS = "SELECT increment_by, min_value, max_value, cycle FROM duckdb_sequences()"
+
+
+@pytest.mark.parametrize("mode", ["replace", "append", "upsert"])
+def test_a_sequence_keeps_its_options_and_its_other_tables(
+    family: Any, file: Path, mode: Any
+) -> None:
+    """It goes on in its own steps, past the numbers of tables that are not fed."""
+    rows(file, SEQUENCE + NUMBERED + "INSERT INTO others VALUES (555)")
+    kept = "SELECT sql FROM duckdb_tables() ORDER BY ALL"
+    before = rows(file, kept)
+    feed_snapshot(family, f"duckdb:///{file}", tables=["parents"], mode=mode)
+    rows(file, "INSERT INTO parents (name) VALUES ('next')")
+    rows(file, "INSERT INTO others DEFAULT VALUES")
+    assert rows(file, "SELECT max(id) FROM parents") == [(560,)]
+    assert rows(file, "SELECT max(id) FROM others") == [(570,)]
+    assert rows(file, OPTIONS) == [(10, 1, 1000, True)]
+    assert rows(file, kept) == before
+
+
+def test_a_sequence_goes_down_as_well(family: Any, file: Path) -> None:
+    """By its own steps, past the lowest number."""
+    rows(
+        file,
+        "CREATE SEQUENCE numbers INCREMENT BY -2 MINVALUE -99 MAXVALUE 10 START 10;" + NUMBERED,
+    )
+    feed_snapshot(family, f"duckdb:///{file}", tables=["parents"])
+    rows(file, "INSERT INTO parents (name) VALUES ('next')")
+    assert rows(file, "SELECT min(id) FROM parents") == [(0,)]
+
+
+def test_appending_never_turns_a_sequence_back(family: Any, file: Path) -> None:
+    """Numbers that were given out once are not given out again."""
+    rows(file, SEQUENCE + NUMBERED + "INSERT INTO parents (name) VALUES ('a'), ('b')")
+    rows(file, "DELETE FROM parents")
+    feed_snapshot(family, f"duckdb:///{file}", tables=["parents"], mode="append")
+    rows(file, "INSERT INTO parents (name) VALUES ('next')")
+    assert rows(file, "SELECT max(id) FROM parents") == [(120,)]
+
+
+def test_a_far_number_is_reached_at_once(family: Any, file: Path) -> None:
+    """By making the sequence again, not by drawing from it."""
+    rows(
+        file, "CREATE SEQUENCE numbers;" + NUMBERED + "INSERT INTO parents VALUES (9000000000, '')"
+    )
+    feed_snapshot(family, f"duckdb:///{file}", tables=["parents"], mode="append")
+    rows(file, "INSERT INTO parents (name) VALUES ('next')")
+    assert rows(file, "SELECT max(id) FROM parents") == [(9000000001,)]
+
+
+def test_a_sequence_that_ends_too_early_is_told(family: Any, file: Path) -> None:
+    """And everything is as it was."""
+    rows(
+        file,
+        "CREATE SEQUENCE numbers MAXVALUE 7;" + NUMBERED + "INSERT INTO parents VALUES (3, '')",
+    )
+    with pytest.raises(TargetSchemaError, match=r"sequence 'main\.numbers' ends before"):
+        feed_snapshot(family, f"duckdb:///{file}", tables=["parents"])
+    assert rows(file, "FROM parents") == [(3, "")]
