@@ -20,6 +20,7 @@ from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
 from prefect_synth.flows.refresh_end import follow_up, judge, publish, refuse
 from prefect_synth.flows.refresh_outcome import outcome_of
 from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables
+from prefect_synth.flows.refresh_sample import sample_tables
 from prefect_synth.flows.refresh_setup import Setup, open_setup
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.user_checks import user_checks
@@ -88,7 +89,7 @@ def _stage(setup: Setup, runner: ThreadPoolTaskRunner[Any], end: ExitStack) -> S
 def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcome]:
     extensions = work.extend()
     models = work.train(extensions)
-    synthetic = add_pins(work, models, work.sample(extensions, models))
+    synthetic = add_pins(work, models, sample_tables(work, extensions, models))
     balanced = balanced_tables(work, models, synthetic)
     judged = judge(work, extensions, synthetic, models, balanced)
     if not judged.judgement.verdict.passed:

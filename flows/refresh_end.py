@@ -15,15 +15,13 @@ from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.expectations.gate import Judgement
 from prefect_synth.expectations.settings import TableGates
 from prefect_synth.flows.judged import Judged, manifest
-from prefect_synth.flows.pinned import pinned_files
+from prefect_synth.flows.refresh_comparison import compare
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.artifacts import announce_place, draw_schema, keep_models, keep_scorecard
 from prefect_synth.tasks.comparison import Comparison
-from prefect_synth.tasks.pins import pinned_rows
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
-from prefect_synth.tasks.published import published_snapshots
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fingerprint
 from prefect_synth.tasks.snapshots.records import SnapshotRef
 from prefect_synth.tasks.steps import guard
@@ -51,7 +49,7 @@ def judge(
         models: The trained parts, which know the rules in force.
         balanced: The balanced tables.
     """
-    comparison = _compare(work, extensions, synthetic, models, balanced)
+    comparison = compare(work, extensions, synthetic, models, balanced)
     with step("validate", len(synthetic) + 1):
         futures = [
             work.start(
@@ -125,56 +123,6 @@ def _tried(what: str, cure: str, troubles: list[str]) -> Iterator[None]:
     except Exception as error:
         troubles.append(f"The snapshot is published, but {what}: {error} {cure}")
         get_run_logger().warning(troubles[-1])
-
-
-def _compare(
-    work: Work,
-    extensions: ExtensionsRef,
-    synthetic: Mapping[str, TableRef],
-    models: Sequence[ModelRef],
-    balanced: Mapping[str, TableRef],
-) -> Comparison:
-    project, staged, folder = work.setup.project, work.staged, work.staged.run.folder
-    kept, scales = project.copied(), work.scales
-    pinned = pinned_rows({name: synthetic[name].path for name in pinned_files(work.setup)})
-    return Comparison(
-        metadata=staged.metadata_file,
-        real=work.synthesis.paths(),
-        holdout={ref.table: ref.path for ref in staged.held_out},
-        whole=staged.whole,
-        synthetic={name: ref.path for name, ref in synthetic.items()},
-        rows={name: (rows, synthetic[name].rows) for name, rows in staged.rows.items()},
-        expected_rows={
-            name: rows
-            if name in kept
-            else max(round(rows * scales[name]), _fewest(work, name, rows)) + pinned.get(name, 0)
-            for name, rows in extensions.rows.items()
-        },
-        pinned=pinned,
-        balanced=dict(balanced),
-        balances=project.balances(),
-        profiles=folder / "profiles",
-        verdicts=folder / "verdicts",
-        kept=kept,
-        excluded=project.excluded(),
-        on_orphan=project.defaults.on_orphan,
-        gates=project.gates,
-        table_gates=project.table_gates(),
-        units=staged.units,
-        quasi_identifiers=project.privacy.quasi_identifiers,
-        pulled=staged.run.state.started,
-        last=published_snapshots(work.setup.sandbox),
-        last_profiles=work.setup.staging.last_profiles,
-        models=tuple(models),
-        user_checks=user_checks(work.setup),
-        scenarios=project.scenarios(),
-    )
-
-
-def _fewest(work: Work, table: str, trained: int) -> int:
-    """A table that has real rows must have synthetic ones, unless all were dropped as orphans."""
-    dropping = work.setup.project.defaults.on_orphan == "drop"
-    return min(trained if dropping else work.staged.rows[table], 1)
 
 
 def _what_is_judged(work: Work, table: str, synthetic: Mapping[str, TableRef]) -> str:

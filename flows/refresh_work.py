@@ -1,4 +1,4 @@
-"""The middle of a refresh: extend, train, sample; every result is cached by fingerprint."""
+"""The middle of a refresh: extend and train; every result is cached by fingerprint."""
 
 from __future__ import annotations
 
@@ -16,19 +16,10 @@ from prefect.utilities.annotations import quote
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_reuse import depends_on, reusable
 from prefect_synth.flows.refresh_setup import Setup
-from prefect_synth.tasks.parquet_form import FORM, FileFacts
+from prefect_synth.tasks.parquet_form import FileFacts
 from prefect_synth.tasks.progress import step
-from prefect_synth.tasks.pseudonyms import key_print
-from prefect_synth.tasks.references import (
-    ExtensionsRef,
-    ModelRef,
-    TableRef,
-    fingerprint,
-    part_file,
-    whole_table,
-)
+from prefect_synth.tasks.references import ExtensionsRef, ModelRef
 from prefect_synth.tasks.reuse import Trained
-from prefect_synth.tasks.sample import plan_sample, sample_shard
 from prefect_synth.tasks.synthesis import Synthesis
 from prefect_synth.tasks.train import extend_tables, train_table
 
@@ -149,55 +140,6 @@ class Work:
         used, root = (extensions.path, *(m.path for m in models)), self.setup.staging.root
         self.staged.run.update(models=tuple(str(path.relative_to(root)) for path in used))
 
-    def sample(self, extensions: ExtensionsRef, models: list[ModelRef]) -> dict[str, TableRef]:
-        """Draw every synthetic table, as many shards at a time as there are workers."""
-        run = self.staged.run
-        secret = self.setup.staging.pseudonyms
-        key = fingerprint(
-            key_print(secret),
-            run.state.run_id,
-            self.scales,
-            self._after,
-            sorted(m.fingerprint for m in models),
-            self._scenarios(),
-        )
-        with step("plan"):
-            plan = self.start(
-                plan_sample,
-                [run.plan],
-                fingerprint=key,
-                synthesis=self.synthesis,
-                extensions=extensions,
-                models=models,
-                scales=self.scales,
-                after=self._after,
-                scenarios=self.setup.project.scenarios(),
-                pseudonyms=secret,
-                folder=run.plan,
-            ).result()
-        folders = {table: run.synthetic(table) for table in self.staged.metadata.tables}
-        facts = self.facts(models)
-        with step("sample", sum(len(tables) for tables in plan.shards)):
-            futures = [
-                self.start(
-                    sample_shard,
-                    [part_file(folders[table], shard) for table in tables],
-                    shard=shard,
-                    fingerprint=fingerprint(key, shard, FORM),
-                    metadata=self.staged.metadata_file,
-                    plan=plan,
-                    models=models,
-                    pseudonyms=secret,
-                    folders=folders,
-                    facts=facts,
-                )
-                for shard, tables in enumerate(plan.shards)
-            ]
-            parts = [part for future in futures for part in future.result()]
-        return {
-            table: whole_table([part for part in parts if part.table == table]) for table in folders
-        }
-
     def facts(self, models: list[ModelRef]) -> dict[str, FileFacts]:
         """What the published files of each table say of themselves; nothing of this run."""
         synthesis, project = self.synthesis, self.setup.project.project
@@ -213,16 +155,8 @@ class Work:
             for table in self.staged.metadata.tables
         }
 
-    def _scenarios(self) -> dict[str, Any]:
-        """What is asked for as plain values."""
-        tables = self.setup.project.tables
-        return {
-            name: [scenario.model_dump(mode="json") for scenario in table.scenarios]
-            for name, table in tables.items()
-        }
-
     @property
-    def _after(self) -> list[dict[str, float]]:
+    def after(self) -> list[dict[str, float]]:
         """Scales at which snapshots were drawn before with the same models."""
         return list(self.reused.stages) if self.reused else []
 

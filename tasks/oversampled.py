@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from prefect_synth.synth.errors import RequestError
 from prefect_synth.synth.interpolated import INTERPOLATED
+from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.sources import read_columns
 from prefect_synth.synth.oversampling import Method, Oversampled, oversample
 from prefect_synth.tasks.staged_run import StagedRun
@@ -49,12 +50,7 @@ def oversample_staged(
         RequestError: No rows are staged, the file would lie elsewhere, or the columns do not do.
     """
     path = _place(staging, out)
-    run = _staged(staging)
-    metadata = read_metadata(run.folder / "metadata.json")
-    files = {ref.table: ref.path for ref in run.state.pulled}
-    if table not in files:
-        raise RequestError(f"There is no table '{table}'. Tables: {', '.join(files)}.")
-    rows = read_columns(files[table], pq.read_schema(files[table]).names)
+    rows, metadata = _read(staging, table)
     made = oversample(
         rows,
         metadata,
@@ -81,6 +77,16 @@ def _place(staging: Staging, out: Path) -> Path:
             "between real ones, and are real data. Give a name alone."
         )
     return path
+
+
+def _read(staging: Staging, table: str) -> tuple[pa.Table, Metadata]:
+    """The real rows of a table, and the schema."""
+    run = _staged(staging)
+    files = {ref.table: ref.path for ref in run.state.pulled}
+    if table not in files:
+        raise RequestError(f"There is no table '{table}'. Tables: {', '.join(files)}.")
+    rows = read_columns(files[table], pq.read_schema(files[table]).names)
+    return rows, read_metadata(run.folder / "metadata.json")
 
 
 def _staged(staging: Staging) -> StagedRun:
