@@ -1,7 +1,7 @@
 """Draws a balanced table: rows of every class given the contexts of a sample's own rows.
 
 Each row is one more beside those of the sample: it has the parents of a row that was taken at
-random, among two by how likely their context makes the class; a number of its own, and so a key and
+random, among four by how likely their context makes the class; a number of its own, and so a key and
 personal values of its own. No row of the sample changes.
 """
 
