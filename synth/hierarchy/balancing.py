@@ -1,8 +1,8 @@
 """Draws a balanced table: rows of every class given the contexts of a sample's own rows.
 
 Each row is one more beside those of the sample: it has the parents of a row that was taken at
-random, among four by how likely their context makes the class; a number of its own, and so a key and
-personal values of its own. No row of the sample changes.
+random, among four by how likely their context makes the class; a number of its own, and so a key
+and personal values of its own. No row of the sample changes.
 """
 
 from __future__ import annotations

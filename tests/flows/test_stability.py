@@ -24,6 +24,11 @@ INSERT INTO orders SELECT i, (i * 11) % 122, 'paid', TIMESTAMP '2024-03-01' + to
 INSERT INTO order_items SELECT i, line, 'SKU-' || lpad(((i * 7) % 40)::VARCHAR, 4, '0'), 2
     FROM range(500, 505) o(i), range(1, 3) l(line);
 """
+BUSY = """
+tables:
+  customers:
+    scenarios: [{name: busy, where: "city = 'Ulm'", children: {orders: 9}, at_least: 2}]
+"""
 KEYS = {
     "customers": ["customer_id"],
     "products": ["sku"],
@@ -78,7 +83,8 @@ def test_equal_data_give_equal_files(shop: Any, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_reused_models_append(shop: Any) -> None:
-    """With more rows all that was published stays, night after night, and as many come out."""
+    """With more rows all that was published stays, scenarios too, and as many come out."""
+    shop.configure(BUSY)
     nights = [refresh(shop)]
     for change in (MORE, "INSERT INTO orders SELECT 505, 3, 'open', TIMESTAMP '2024-05-01'"):
         shop.execute(change)
