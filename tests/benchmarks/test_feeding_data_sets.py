@@ -17,15 +17,20 @@ from places import SHARED
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.tasks.databases.feeding import feed_snapshot
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (SHARED / "data" / "chinook").exists(), reason="needs the data sets in ../shared/data"
-    ),
-]
+pytestmark = pytest.mark.slow
+SHARED_ONLY = pytest.mark.skipif(
+    not (SHARED / "data" / "chinook").exists(), reason="needs the data sets in ../shared/data"
+)
 
 
-@pytest.fixture(scope="module", params=["chinook", "sakila", "demo"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("chinook", marks=SHARED_ONLY),
+        pytest.param("sakila", marks=SHARED_ONLY),
+        "demo",
+    ],
+)
 def snapshot(request: Any, postgres_uri: str, tmp_path_factory: Any) -> Any:
     """A synthetic copy of each data set."""
     folder = tmp_path_factory.mktemp(request.param)
