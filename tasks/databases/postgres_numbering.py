@@ -12,22 +12,23 @@ from prefect_synth.tasks.warehouses.catalogue import quote
 
 # identity columns own their sequence; other defaults name one in their expression
 _SEQUENCES = """
-WITH used AS (
+WITH drawn AS (
+    SELECT d.refobjid AS sequence, f.adrelid AS relation, f.adnum AS number
+    FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid
+    WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
+    UNION
+    SELECT d.objid, d.refobjid, d.refobjsubid FROM pg_depend d
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+      AND d.deptype = 'i' AND d.refobjsubid > 0
+), used AS (
     SELECT s.oid AS sequence, n.nspname, c.relname, a.attname,
            (n.nspname, c.relname) IN (
                SELECT * FROM unnest(%(schemas)s::name[], %(names)s::name[])) AS is_fed
-    FROM pg_class c
+    FROM drawn d
+    JOIN pg_class s ON s.oid = d.sequence AND s.relkind = 'S'
+    JOIN pg_class c ON c.oid = d.relation
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN pg_attrdef f ON f.adrelid = c.oid AND f.adnum = a.attnum
-    JOIN pg_depend d
-      ON (d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
-          AND d.refclassid = 'pg_class'::regclass)
-      OR (a.attidentity <> '' AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
-          AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
-          AND d.refclassid = 'pg_class'::regclass)
-    JOIN pg_class s ON s.relkind = 'S'
-      AND s.oid = CASE WHEN a.attidentity <> '' THEN d.objid ELSE d.refobjid END
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.number
 )
 SELECT sequence::regclass::text,
        array_agg(array[nspname, relname, attname]::text[]) FILTER (WHERE is_fed) AS columns,
