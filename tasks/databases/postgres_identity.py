@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from prefect_synth.tasks.databases.address import server_uri
 from prefect_synth.tasks.databases.errors import TargetUrlError
 
-_WHO = """
-SELECT current_database(), system_identifier::text, pg_postmaster_start_time(), pg_is_in_recovery()
-FROM pg_control_system()
-"""
+_WHO = "SELECT current_database(), pg_postmaster_start_time(), pg_is_in_recovery()"
+_SYSTEM = "SELECT system_identifier FROM pg_control_system()"
 
 
 @dataclass(frozen=True)
@@ -23,15 +22,16 @@ class Identity:
 
     Args:
         database: Its name.
-        system: The server's identifier, which its replicas and physical copies share.
-        started: When the server was started.
+        started: When the server was started, to the microsecond.
         is_replica: Whether it follows another one.
+        system: The server's identifier, which its replicas and physical copies share; None where
+            this role may not know it.
     """
 
     database: str
-    system: str
     started: datetime
     is_replica: bool
+    system: int | None
 
 
 def same_server(target: str, warehouse: str) -> bool:
@@ -50,12 +50,21 @@ def same_server(target: str, warehouse: str) -> bool:
 
 def is_same(target: Identity, warehouse: Identity) -> bool:
     """Whether two identities are one, or the warehouse's follows the target's."""
-    alike = (target.database, target.system) == (warehouse.database, warehouse.system)
-    return alike and (target.started == warehouse.started or warehouse.is_replica)
+    same_system = target.system is not None and target.system == warehouse.system
+    follows = warehouse.is_replica and same_system
+    is_one = target.started == warehouse.started or follows
+    return is_one and target.database == warehouse.database
 
 
 def _identity(url: str) -> Identity | None:
     with suppress(psycopg.Error, TargetUrlError), psycopg.connect(server_uri(url)) as connection:
         row = connection.execute(_WHO).fetchone()
-        return Identity(*row) if row else None
+        return Identity(row[0], row[1], row[2], _system(connection)) if row else None
+    return None
+
+
+def _system(connection: psycopg.Connection[TupleRow]) -> int | None:
+    with suppress(psycopg.Error):
+        row = connection.execute(_SYSTEM).fetchone()
+        return int(row[0]) if row else None
     return None

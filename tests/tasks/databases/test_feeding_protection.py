@@ -100,13 +100,17 @@ def test_a_warehouse_that_does_not_answer_is_no_hindrance(
 
 def test_the_primary_of_a_warehouse_that_is_a_replica_is_protected() -> None:
     """But not a physical copy of the warehouse that runs on its own."""
-    warehouse = Identity("shop", "7", datetime(2026, 1, 1, tzinfo=UTC), is_replica=False)
+    warehouse = Identity("shop", datetime(2026, 1, 1, tzinfo=UTC), is_replica=False, system=7)
     later = replace(warehouse, started=datetime(2026, 1, 2, tzinfo=UTC))
     assert is_same(warehouse, warehouse)
     assert not is_same(replace(warehouse, database="test"), warehouse)
     assert not is_same(later, warehouse)
     assert is_same(later, replace(warehouse, is_replica=True))
-    assert not is_same(replace(later, system="8"), replace(warehouse, is_replica=True))
+    for system in (8, None):
+        other = replace(later, system=system)
+        assert not is_same(other, replace(warehouse, is_replica=True))
+    unknown = replace(warehouse, is_replica=True, system=None)
+    assert not is_same(replace(later, system=None), unknown)
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
@@ -118,3 +122,20 @@ def test_a_password_that_is_not_encoded_is_not_told(small: Any, scheme: str, pas
         feed_snapshot(small, url, protect=f"{scheme}://u@127.0.0.1:1/prod")
     assert "hunter2" not in str(caught.value)
     assert type(caught.value).__module__ == TargetUrlError.__module__
+
+
+def test_a_role_that_may_not_know_the_system_is_known_all_the_same(
+    small: Any, postgres_database: str, tmp_path_factory: Any
+) -> None:
+    """By the moment when its server was started."""
+    head, _, folder = postgres_database.partition("?host=")
+    other = tmp_path_factory.mktemp("t")
+    (other / ".s.PGSQL.5432").symlink_to(Path(folder) / ".s.PGSQL.5432")
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+        connection.execute("CREATE ROLE watcher LOGIN")
+    warehouse = f"{head}?host={other}".replace("//postgres", "//watcher")
+    with pytest.raises(ProtectedTargetError, match="by another address"):
+        feed_snapshot(small, postgres_database, protect=warehouse)
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute("DROP ROLE watcher")
