@@ -23,9 +23,9 @@ from servers import has_mariadb, mariadb, postgres
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome as WebDriver
 
-# the same examples on every run, so that a red test means a change; to look for new ones:
-# pytest --hypothesis-profile default
-settings.register_profile("repeatable", derandomize=True)
+# the same examples on every run and no deadline, so that a red test means a change and not a busy
+# machine; to look for new examples: pytest --hypothesis-profile default
+settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 S3_RIGHTS = {
