@@ -71,6 +71,10 @@ class NumberSequence:
     following: int
     columns: tuple[NumberedColumn, ...]
 
+    def is_past(self, numbers: Collection[int]) -> bool:
+        """Whether the sequence gives none of these numbers as it is, nor one before them."""
+        return all((self.following - number) * self.increment > 0 for number in numbers)
+
     def after(self, numbers: Collection[int]) -> int:
         """The first number of the sequence's own that is past all of these.
 
@@ -128,11 +132,9 @@ def go_on(connection: duckdb.DuckDBPyConnection, job: Job, sequence: NumberSeque
     staying = [column for column in sequence.columns if column.place not in dropped]
     numbers = [n for column in staying for n in _held(connection, column)]
     numbers += _coming(job, sequence)
-    if job.mode != "replace":
-        numbers.append(sequence.following - sequence.increment)
-    following = sequence.after(numbers)
-    if following == sequence.following:
+    if job.mode != "replace" and sequence.is_past(numbers):
         return
+    following = sequence.after(numbers)
     for column in staying:
         connection.execute(f"{_alter(column)} DROP DEFAULT")
     connection.execute(

@@ -209,6 +209,14 @@ def test_appending_never_turns_a_sequence_back(family: Any, file: Path) -> None:
     assert rows(file, "SELECT max(id) FROM parents") == [(120,)]
 
 
+def test_a_sequence_that_is_used_up_keeps_nobody_from_appending(family: Any, file: Path) -> None:
+    """It is past all numbers, and stays as it is."""
+    rows(file, "CREATE SEQUENCE numbers START 8 MAXVALUE 9;" + NUMBERED)
+    rows(file, "INSERT INTO parents (name) VALUES ('x'), ('y')")
+    feed_snapshot(family, f"duckdb:///{file}", tables=["parents"], mode="append")
+    assert rows(file, "SELECT last_value, max_value FROM duckdb_sequences()") == [(9, 9)]
+
+
 def test_a_far_number_is_reached_at_once(family: Any, file: Path) -> None:
     """By making the sequence again, not by drawing from it."""
     rows(
