@@ -15,12 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefect_synth.expectations.copies import SHUFFLED_ROWS, CopyProfile
+from prefect_synth.synth.encoding.layout import Floats
 from prefect_synth.synth.metrics.hashing import Hashes
 from prefect_synth.synth.metrics.privacy import table_hashes
 from prefect_synth.synth.metrics.sources import Ints, read_columns, take_rows
 from prefect_synth.synth.metrics.values import plain
-
-Floats = np.ndarray
 
 
 @dataclass(frozen=True)
