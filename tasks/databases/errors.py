@@ -1,4 +1,6 @@
-"""What can go wrong while a database is fed; the database is as it was before, in every case.
+"""What can go wrong while a database is fed; the database is as it was before.
+
+MySQL has one exception, which the message then tells: docs/feeding.md, Limits.
 
 * FeedError
   - TargetUrlError         the address of the database cannot be read, or its driver is missing

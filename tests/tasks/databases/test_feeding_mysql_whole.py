@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from prefect_synth.tasks.databases.errors import (
 )
 from prefect_synth.tasks.databases.feeding import feed_snapshot
 from prefect_synth.tasks.databases.mysql_aside import aside_name, left_over
+from prefect_synth.tasks.snapshots.reading_snapshot import Snapshot
 
 CUSTOMERS = "CREATE TABLE customers (id INT PRIMARY KEY, email VARCHAR(20) UNIQUE)"
 ORDERS = "CREATE TABLE orders (id INT PRIMARY KEY, customer_id INT REFERENCES customers (id))"
@@ -167,6 +169,30 @@ def test_a_feed_killed_after_its_commit_is_made_good(shop: Any, mariadb_database
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     left = {name for (name,) in rows(mariadb_database, "SHOW TABLES")}
     assert left == {"customers", aside_name("new", 0)}
+    feed_snapshot(shop, mariadb_database)
+    assert {n for (n,) in rows(mariadb_database, "SHOW TABLES")} == {"customers", "orders"}
+
+
+class Meanwhile(Snapshot):
+    """A snapshot during whose reading something happens."""
+
+    happens: Callable[[], Any]
+
+    def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        if name == "orders":
+            self.happens()
+        return super().batches(name, columns)
+
+
+def test_a_name_that_is_taken_meanwhile_is_told_truly(shop: Any, mariadb_database: str) -> None:
+    """The one thing that cannot be undone, and the message does not say otherwise."""
+    rows(mariadb_database, CUSTOMERS, OLD)
+    overtaken = Meanwhile(shop.manifest, shop.local, shop.store)
+    overtaken.happens = lambda: rows(mariadb_database, "CREATE VIEW orders AS SELECT 1 AS id")
+    with pytest.raises(TargetSchemaError, match="hold the new rows already"):
+        feed_snapshot(overtaken, mariadb_database)
+    assert rows(mariadb_database, "SELECT count(*) FROM customers") == [(2,)]
+    rows(mariadb_database, "DROP VIEW orders")
     feed_snapshot(shop, mariadb_database)
     assert {n for (n,) in rows(mariadb_database, "SHOW TABLES")} == {"customers", "orders"}
 
