@@ -47,10 +47,10 @@ _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '60s'"
 
 @contextmanager
 def opened(url: str) -> Iterator[PostgresTarget]:
-    """Open a database.
+    """Open a database; two feeds of one come one after the other.
 
     Raises:
-        TargetConnectionError: There is no connection.
+        TargetConnectionError: There is no connection, or another feed takes too long.
     """
     uri = server_uri(url)
     try:
@@ -61,6 +61,10 @@ def opened(url: str) -> Iterator[PostgresTarget]:
     engine = create_engine("postgresql+psycopg://", creator=lambda: raw, poolclass=StaticPool)
     try:
         with engine.connect() as connection:
+            # before anything is looked at, and until the transaction ends
+            with told(uri, "another feed is waited for"):
+                raw.execute(_LOCK_TIMEOUT)
+                raw.execute(_ONE_FEED_AT_A_TIME)
             yield PostgresTarget(raw, connection, uri)
     finally:
         engine.dispose()
@@ -106,11 +110,11 @@ class PostgresTarget:
 
     @contextmanager
     def whole(self, job: Job) -> Iterator[None]:
-        """One transaction; two feeds of one database come one after the other."""
+        """One transaction, which began when the database was opened."""
         helpers = HelperIndexes(self.raw)
         try:
-            with told(self.uri, "another feed is waited for"):
-                self._do(_LOCK_TIMEOUT, _ONE_FEED_AT_A_TIME, "SET CONSTRAINTS ALL DEFERRED")
+            with told(self.uri, "the feeding begins"):
+                self._do("SET CONSTRAINTS ALL DEFERRED")
             if job.mode == "replace":
                 with told(self.uri, "indexes for the deletion are made"):
                     helpers.create(job.foreign_keys())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -195,3 +197,16 @@ def test_long_names_in_a_circle(publish: Any, postgres_database: str) -> None:
     feed_snapshot(snapshot, postgres_database)
     feed_snapshot(snapshot, postgres_database, mode="upsert")
     assert rows(postgres_database, f"SELECT count(*) FROM {one}") == [(1,)]
+
+
+def test_the_second_feed_sees_what_the_first_one_made(people: Any, postgres_database: str) -> None:
+    """It waits before it looks at the tables."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with psycopg.connect(postgres_database) as first, ThreadPoolExecutor(1) as pool:
+        first.execute("SELECT pg_advisory_xact_lock(hashtext('prefect_synth.feed'))")
+        second = pool.submit(feed_snapshot, people, postgres_database)
+        while rows(postgres_database, waiting) == [(0,)] and not second.done():
+            time.sleep(0.02)
+        first.execute("CREATE TABLE people (id bigint PRIMARY KEY, name text)")
+        first.commit()
+        assert second.result(60).rows == 2
