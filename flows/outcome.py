@@ -53,6 +53,7 @@ class Outcome(BaseModel):
         generation: Generation of `latest.json` that names it.
         report: The HTML report on this machine.
         tables: Each table.
+        balanced: Rows of each balanced table.
         scores: Overall quality and its parts.
         failures: A sentence for each check that refused the snapshot.
         resumed: Whether the run went on with the rows of an interrupted one.
@@ -72,6 +73,7 @@ class Outcome(BaseModel):
     generation: int | None = None
     report: Path
     tables: dict[str, TableOutcome]
+    balanced: dict[str, int] = {}
     scores: dict[str, float]
     failures: tuple[str, ...]
     resumed: bool
@@ -81,14 +83,16 @@ class Outcome(BaseModel):
     quarantine: Path | None = None
 
     @property
+    def size(self) -> str:
+        """`8 tables, 191,168 rows`, balanced tables among them."""
+        rows = [*(table.synthetic for table in self.tables.values()), *self.balanced.values()]
+        return f"{len(rows)} tables, {sum(rows):,} rows"
+
+    @property
     def message(self) -> str:
         """One sentence for Prefect's final state."""
-        rows = sum(table.synthetic for table in self.tables.values())
         if self.published:
-            return (
-                f"Snapshot {self.snapshot_id}: {len(self.tables)} tables, {rows:,} rows, at "
-                f"{self.url}"
-            )
+            return f"Snapshot {self.snapshot_id}: {self.size}, at {self.url}"
         return (
             f"{len(self.failures)} of the checks failed, nothing was published: {self.failures[0]}"
         )

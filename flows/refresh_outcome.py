@@ -40,6 +40,7 @@ def outcome_of(
         generation=snapshot.generation if snapshot else None,
         report=judged.reports.private,
         tables={table: _table(judged, table) for table in judged.comparison.rows},
+        balanced={name: ref.rows for name, ref in judged.comparison.balanced.items()},
         scores=_scores(quality),
         failures=tuple(str(check) for check in verdict.failures),
         reused=judged.work.reused.run_id if judged.work.reused else None,

@@ -90,9 +90,10 @@ def _gates(outcome: Outcome) -> Table:
 
 
 def _show_published(console: Console, outcome: Outcome) -> None:
-    rows = sum(table.synthetic for table in outcome.tables.values())
+    for name, count in outcome.balanced.items():
+        console.print(f"balanced   {escape(name)}: {count:,} rows", soft_wrap=True)
     console.print(
-        f"[green]published[/]  {len(outcome.tables)} tables, {rows:,} rows   "
+        f"[green]published[/]  {outcome.size}   "
         f"latest -> {outcome.snapshot_id} (generation {outcome.generation})",
         soft_wrap=True,
     )

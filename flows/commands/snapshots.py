@@ -67,7 +67,6 @@ def _show_list(console: Console, document: Mapping[str, Any]) -> None:
     )
     for name in ("tables", "rows", "MiB"):
         table.add_column(name, justify="right")
-    table.add_column("pinned")
     for info in document["snapshots"]:
         table.add_row(
             "[green]latest[/]" if info["is_latest"] else "",
@@ -76,9 +75,12 @@ def _show_list(console: Console, document: Mapping[str, Any]) -> None:
             str(info["tables"]),
             f"{info['rows']:,}",
             f"{info['bytes'] / 2**20:.1f}",
-            _pinned(info["pin"]) if info["pin"] else "",
         )
     console.print(table)
+    for info in document["snapshots"]:  # below: a note of any length leaves the names whole
+        if info["pin"]:
+            name, pin = escape(info["snapshot_id"]), _pinned(info["pin"])
+            console.print(f"pinned  {name}  {pin}", soft_wrap=True)
 
 
 def _pinned(pin: Mapping[str, str]) -> str:

@@ -82,7 +82,8 @@ def _read(path: Path, nothing: Pins) -> tuple[pa.Table, bool]:
             convert_options=_as_text(text),
         )
     except (pa.ArrowInvalid, UnicodeDecodeError, OSError) as error:
-        kind = "Parquet" if path.suffix.lower() in (".parquet", ".pq") else "CSV in UTF-8"
+        parquet = path.suffix.lower() in (".parquet", ".pq")
+        kind = "Parquet" if parquet else "CSV in UTF-8 whose lines have as many values as the first"
         raise nothing.wrong(f"the file is no {kind} ({type(error).__name__}).") from None
     return raw, len(text.splitlines()) == raw.num_rows + 1
 

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from prefect_synth.flows.cli import app
+from prefect_synth.flows.outcome import Outcome, TableOutcome
 from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.synth.errors import ContractError
 from prefect_synth.tasks.snapshots.errors import SandboxError
@@ -70,6 +71,28 @@ def test_scenarios_hold_in_the_snapshot_and_the_manifest_counts_them(published: 
         text = (published.sandbox / "snapshots" / snapshot / file).read_text()
         assert "winter" in text
         assert "2024-02-01" not in text
+
+
+def test_what_was_published_counts_balanced_tables() -> None:
+    """They are tables of the snapshot like the others."""
+    like = {"quality": None, "passed": 9, "failed": 0, "notes": 0, "kept": False, "model": "trees"}
+    rest = {"reason": "", "rules": (), "named_rows": 0, "train_seconds": 1.0}
+    orders = TableOutcome(real=500, synthetic=500, **like, **rest)
+    outcome = Outcome(
+        project="shop",
+        run_id="r",
+        published=True,
+        snapshot_id="r-1",
+        url="sandbox/r-1",
+        report=Path("report.html"),
+        tables={"orders": orders},
+        balanced={"orders_balanced": 90},
+        scores={},
+        failures=(),
+        resumed=False,
+        seconds={},
+    )
+    assert outcome.message == "Snapshot r-1: 2 tables, 590 rows, at sandbox/r-1"
 
 
 def test_a_balanced_table_is_published_beside_its_own(published: Any) -> None:

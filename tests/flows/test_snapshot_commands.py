@@ -117,7 +117,8 @@ def test_a_pin_is_set_shown_and_taken_away(
         (second, True, None),
         (first, False, told["pin"]),
     ]
-    assert "[red]4.2" in run("ls", "--project", project).stdout
+    said = run("ls", "--project", project).stdout
+    assert f"pinned  {first}  {told['pin']['since'][:10]}: [red]4.2" in said
     shown = run("show", first, "--project", project).stdout
     assert "[red]4.2" in shown
     assert "passed: 2 checks, 1 warnings" in shown
