@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,18 +29,27 @@ from prefect_synth.tasks.snapshots.errors import SandboxError
 from prefect_synth.tasks.staged_run import StagedRun
 from prefect_synth.tasks.steps import guard, private_errors
 
-Reason = Literal["manual", "nightly"]
+Reason = Literal["manual", "nightly", "schema-change", "event"]
+
+_TABLES_IN_A_NAME = 3
 
 
 def _run_name() -> str:
-    """`shop · nightly · 2026-11-21`."""
+    """`shop · nightly · 2026-11-21`, or `shop · schema-change orders · 2026-11-21`."""
     arguments = flow_run.parameters
     file = arguments["project"]
     try:
         name = load_project(file).project
     except ProjectError:
         name = Path(file).stem  # the run itself will say what is wrong
-    return f"{name} · {arguments['reason']} · {flow_run.scheduled_start_time:%Y-%m-%d}"
+    why = f"{arguments['reason']} {_few(arguments.get('tables') or ())}".strip()
+    return f"{name} · {why} · {flow_run.scheduled_start_time:%Y-%m-%d}"
+
+
+def _few(tables: Sequence[str]) -> str:
+    """`orders, customers, products and 4 more`."""
+    more = len(tables) - _TABLES_IN_A_NAME
+    return ", ".join(tables[:_TABLES_IN_A_NAME]) + (f" and {more} more" if more > 0 else "")
 
 
 @flow(name="refresh", flow_run_name=_run_name, persist_result=False)
@@ -50,6 +59,10 @@ def refresh(
     reuse_models: Annotated[
         bool, Field(description="Draw with the models of the last published snapshot.")
     ] = False,
+    tables: Annotated[
+        list[str] | None,
+        Field(description="Tables that the run was started for; fingerprints say what to train."),
+    ] = None,
 ) -> State[Outcome]:
     """
     Publish a synthetic copy of a project's production tables.
@@ -62,8 +75,12 @@ def refresh(
         reason: Why this run was started.
         reuse_models: Draw with the models of the last published snapshot, so that its rows stay
             and new ones are appended. Where schema or settings have changed, models are trained.
+        tables: Tables that the run was started for, as an event names them. They stand in the
+            run's name and log; what is trained again is decided by fingerprints alone.
     """
     with guard():
+        if tables:
+            get_run_logger().info("Started because of %s, for %s.", reason, ", ".join(tables))
         return _refresh(open_setup(project), reuse_models)
 
 

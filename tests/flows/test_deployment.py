@@ -70,7 +70,7 @@ def test_the_interface_explains_the_parameters(deployed: Any) -> None:
     """Each parameter has a description, and the reason a choice."""
     properties = deployed["nightly"]["parameter_openapi_schema"]["properties"]
     assert properties["project"]["description"] == "The project file, or its folder."
-    assert properties["reason"]["enum"] == ["manual", "nightly"]
+    assert properties["reason"]["enum"] == ["manual", "nightly", "schema-change", "event"]
 
 
 def test_a_wrong_schedule_is_refused(shop: Any) -> None:

@@ -6,11 +6,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyarrow as pa
 import pytest
 
 from prefect_synth.flows.failures import exit_code_of, explain
 from prefect_synth.flows.project import ProjectError
+from prefect_synth.flows.refresh import refresh
 from prefect_synth.synth.errors import OrphanError
 from prefect_synth.tasks.staging import RefreshRunningError, Staging
 from prefect_synth.tasks.steps import StepError, guarded, private_errors
@@ -191,3 +193,13 @@ def test_a_full_disk_is_explained() -> None:
         "The disk is full ('/data/x'). Free some space, or set staging.url and sandbox.url to a "
         "larger disk, and run the same command again."
     )
+
+
+def test_a_run_is_named_after_what_started_it(tmp_path: Path, prefect_url: str) -> None:
+    """The name says the tables that an event named; many are counted, not listed."""
+    tables = ["customers", "orders", "order_items", "products", "visits"]
+    arguments = {"reason": "schema-change", "tables": tables}
+    state = refresh(str(tmp_path / "missing.yaml"), **arguments, return_state=True)
+    run = httpx.get(f"{prefect_url}/flow_runs/{state.state_details.flow_run_id}").json()
+    why = "schema-change customers, orders, order_items and 2 more"
+    assert run["name"].startswith(f"missing · {why} · 20")
