@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
-from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from prefect_synth.flows.outcome import Outcome
@@ -23,6 +22,7 @@ from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables
 from prefect_synth.flows.refresh_sample import sample_tables
 from prefect_synth.flows.refresh_setup import Setup, open_setup
 from prefect_synth.flows.refresh_work import Work
+from prefect_synth.flows.runners import Runners, started_runners
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.progress import timed_steps
 from prefect_synth.tasks.snapshots.errors import SandboxError
@@ -85,22 +85,22 @@ def refresh(
 
 
 def _refresh(setup: Setup, reuse: bool) -> State[Outcome]:
-    workers: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(setup.project.run.workers)
+    workers = started_runners(setup.project.run)
     with private_errors(setup.staging.errors), guard(), setup.staging.lock():
         setup.sandbox.check_writable()
         user_checks(setup).read_files()
-        with workers as runner, timed_steps() as seconds, ExitStack() as end:
-            staged = _stage(setup, runner, end)
-            return _publish_or_refuse(Work(setup, runner, staged, reuse), seconds)
+        with workers as runners, timed_steps() as seconds, ExitStack() as end:
+            staged = _stage(setup, runners, end)
+            return _publish_or_refuse(Work(setup, runners, staged, reuse), seconds)
 
 
-def _stage(setup: Setup, runner: ThreadPoolTaskRunner[Any], end: ExitStack) -> Staged:
+def _stage(setup: Setup, runners: Runners, end: ExitStack) -> Staged:
     """Pull, or go on with what an interrupted run has pulled; from here on a run has its end."""
     setup.staging.settle(lambda: {info.run_id for info in setup.sandbox.list()})
     with opened(setup) as source:
         run = setup.staging.begin(setup.plan(source.metadata))
         end.enter_context(_to_its_end(setup, run))
-        return pull_tables(setup, runner, run, source)
+        return pull_tables(setup, runners.here, run, source)
 
 
 def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcome]:

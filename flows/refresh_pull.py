@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner
 from prefect.utilities.annotations import quote
 
 from prefect_synth.flows.pinned import check_contracts, check_meanings
@@ -112,14 +112,12 @@ def opened(setup: Setup) -> Iterator[Source]:
         yield Source(warehouse, metadata, schemas)
 
 
-def pull_tables(
-    setup: Setup, runner: ThreadPoolTaskRunner[Any], run: StagedRun, source: Source
-) -> Staged:
+def pull_tables(setup: Setup, runner: TaskRunner[Any], run: StagedRun, source: Source) -> Staged:
     """Stage every table, unless an interrupted run has staged them all.
 
     Args:
         setup: The project and its places.
-        runner: Runs the tasks.
+        runner: Runs the tasks in this process, where the connection is.
         run: The run, new or interrupted.
         source: Where the tables are.
 
@@ -144,7 +142,7 @@ def pull_tables(
 
 def _hold_out(
     setup: Setup,
-    runner: ThreadPoolTaskRunner[Any],
+    runner: TaskRunner[Any],
     run: StagedRun,
     metadata: Metadata,
     pulled: tuple[TableRef, ...],
@@ -166,7 +164,7 @@ def _hold_out(
 
 
 def _pull_snapshot(
-    setup: Setup, runner: ThreadPoolTaskRunner[Any], run: StagedRun, source: Source
+    setup: Setup, runner: TaskRunner[Any], run: StagedRun, source: Source
 ) -> tuple[TableRef, ...]:
     with source.warehouse.snapshot() as snapshot:
         return _pull_all(setup, runner, run, source, snapshot)
@@ -174,7 +172,7 @@ def _pull_snapshot(
 
 def _pull_all(
     setup: Setup,
-    runner: ThreadPoolTaskRunner[Any],
+    runner: TaskRunner[Any],
     run: StagedRun,
     source: Source,
     snapshot: WarehouseSnapshot,

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prefect.futures import PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_reuse import depends_on, reusable
 from prefect_synth.flows.refresh_setup import Setup
+from prefect_synth.flows.runners import Runners
 from prefect_synth.tasks.parquet_form import FileFacts
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef
@@ -32,13 +32,13 @@ class Work:
 
     Args:
         setup: The project and its places.
-        runner: Runs the tasks of a step side by side.
+        runners: Run the tasks of a step side by side.
         staged: The staged real tables.
         reuse: Whether to draw with the models of the last published snapshot, where that can be.
     """
 
     setup: Setup
-    runner: ThreadPoolTaskRunner[Any]
+    runners: Runners
     staged: Staged
     reuse: bool = False
 
@@ -161,11 +161,13 @@ class Work:
         return list(self.reused.stages) if self.reused else []
 
     def do(self, task: Task[..., R], **arguments: Any) -> R:
-        """Run a task that is not cached, and wait for it."""
-        return self.runner.submit(task, _quoted(arguments)).result()
+        """Run a task in this process and without a cache, and wait for it."""
+        return self.runners.here.submit(task, _quoted(arguments)).result()
 
     def start(self, task: Task[..., R], made: list[Path], **arguments: Any) -> PrefectFuture[R]:
         """Start a cached task; it runs again if what it made before is gone.
+
+        It may run on another machine: its arguments are references and small settings.
 
         Args:
             task: The task.
@@ -176,7 +178,7 @@ class Work:
             result_storage=self.setup.staging.results,
             refresh_cache=not all(path.exists() for path in made),
         )
-        return self.runner.submit(kept, _quoted(arguments))
+        return self.runners.workers.submit(kept, _quoted(arguments))
 
 
 def _quoted(arguments: dict[str, Any]) -> dict[str, Any]:
