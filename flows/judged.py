@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from prefect_synth import __version__
 from prefect_synth.expectations.disclosure import Disclosure
@@ -43,6 +46,36 @@ class Judged:
     def verdict(self) -> Verdict:
         """The verdict as the sandbox and Prefect may have it."""
         return self.told.verdict(self.judgement.verdict)
+
+
+class Ready(BaseModel):
+    """A snapshot that passed every gate: all that publishing it needs, small and by reference.
+
+    Args:
+        tables: Folder of each table, in private staging.
+        manifest: What the snapshot says of itself; aggregates only.
+        report: The public edition of the report.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    tables: dict[str, Path]
+    manifest: dict[str, Any]
+    report: Path
+
+
+def ready(judged: Judged, models: Sequence[ModelRef]) -> Ready:
+    """Put together what publishing needs.
+
+    Args:
+        judged: The judged refresh.
+        models: The trained parts.
+    """
+    return Ready(
+        tables=judged.comparison.published(),
+        manifest=manifest(judged, models),
+        report=judged.reports.public,
+    )
 
 
 def manifest(judged: Judged, models: Sequence[ModelRef]) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
+from prefect_synth.flows.judged import ready
 from prefect_synth.flows.outcome import Outcome
 from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
@@ -28,6 +29,7 @@ from prefect_synth.tasks.progress import timed_steps
 from prefect_synth.tasks.snapshots.errors import SandboxError
 from prefect_synth.tasks.staged_run import StagedRun
 from prefect_synth.tasks.steps import guard, private_errors
+from prefect_synth.tasks.telling import run_log
 
 Reason = Literal["manual", "nightly", "schema-change", "event"]
 
@@ -113,8 +115,9 @@ def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcom
         outcome = outcome_of(judged, None, seconds, quarantine=refuse(judged))
         return Failed(name="Rejected", message=outcome.message, data=outcome)
     work.remember(extensions, models)
-    snapshot = publish(judged, models)
-    troubles = follow_up(judged, snapshot)
+    found = ready(judged, models)
+    snapshot = publish(work, found)
+    troubles = follow_up(work, found, snapshot)
     outcome = outcome_of(judged, snapshot, seconds, troubles)
     return Completed(name="Published", message=outcome.message, data=outcome)
 
@@ -144,7 +147,7 @@ def _clean(setup: Setup) -> None:
     try:
         setup.staging.clean(setup.project.staging.keep_runs)
     except OSError as error:
-        get_run_logger().warning(
+        run_log().warning(
             f"Real rows of older runs could not be deleted from private staging: {error}. Delete "
             f"them by hand: {setup.staging.root / 'runs'}."
         )

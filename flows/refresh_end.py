@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from prefect import get_run_logger
-from prefect.events import emit_event
 from prefect.tasks import exponential_backoff
 
 from prefect_synth import __version__
 from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.expectations.gate import Judgement
 from prefect_synth.expectations.settings import TableGates
-from prefect_synth.flows.judged import Judged, manifest
+from prefect_synth.flows.judged import Judged, Ready
 from prefect_synth.flows.refresh_comparison import compare
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.user_checks import user_checks
@@ -25,6 +23,7 @@ from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fingerprint
 from prefect_synth.tasks.snapshots.records import SnapshotRef
 from prefect_synth.tasks.steps import guard
+from prefect_synth.tasks.telling import emit_event, run_log
 from prefect_synth.tasks.validate import (
     Reports,
     judge_tables,
@@ -67,32 +66,42 @@ def judge(
     return Judged(work, comparison, judgement, _write_down(work, comparison, judgement))
 
 
-def publish(judged: Judged, models: list[ModelRef]) -> SnapshotRef:
-    """Make the snapshot visible; from then on the run is over, whatever comes after."""
-    work, project = judged.work, judged.work.setup.project
+def publish(work: Work, ready: Ready) -> SnapshotRef:
+    """Make the snapshot visible; from then on the run is over, whatever comes after.
+
+    Args:
+        work: The refresh.
+        ready: What passed every gate.
+    """
+    project = work.setup.project
     patient = publish_snapshot.with_options(
         retries=project.run.retries, retry_delay_seconds=exponential_backoff(2)
     )
-    with step("publish", len(judged.comparison.published())):
+    with step("publish", len(ready.tables)):
         snapshot = work.do(
             patient,
             run_id=work.staged.run.state.run_id,
-            tables=judged.comparison.published(),
-            manifest=manifest(judged, models),
-            report=judged.reports.public,
+            tables=ready.tables,
+            manifest=ready.manifest,
+            report=ready.report,
             sandbox=work.setup.sandbox,
         )
     work.staged.run.update(outcome="published")
     return snapshot
 
 
-def follow_up(judged: Judged, snapshot: SnapshotRef) -> tuple[str, ...]:
+def follow_up(work: Work, ready: Ready, snapshot: SnapshotRef) -> tuple[str, ...]:
     """Say that the snapshot is there, and let the oldest ones go.
+
+    Args:
+        work: The refresh.
+        ready: What was published.
+        snapshot: Where it is.
 
     Returns:
         A sentence for each of these that failed; the snapshot is visible all the same.
     """
-    work, project = judged.work, judged.work.setup.project
+    project = work.setup.project
     later = "The next refresh tries again."
     troubles: list[str] = []
     with _tried("what moved until the next one cannot be told", later, troubles):
@@ -102,7 +111,7 @@ def follow_up(judged: Judged, snapshot: SnapshotRef) -> tuple[str, ...]:
     with _tried(
         "the event 'snapshot.published' was not sent", "Start by hand what waits for it.", troubles
     ):
-        _emit_published(project.project, snapshot, judged.comparison)
+        _emit_published(project.project, snapshot, ready)
     with _tried("old snapshots were not deleted", later, troubles):
         retain = project.sandbox.retain
         work.do(
@@ -122,7 +131,7 @@ def _tried(what: str, cure: str, troubles: list[str]) -> Iterator[None]:
             yield
     except Exception as error:
         troubles.append(f"The snapshot is published, but {what}: {error} {cure}")
-        get_run_logger().warning(troubles[-1])
+        run_log().warning(troubles[-1])
 
 
 def _what_is_judged(work: Work, table: str, synthetic: Mapping[str, TableRef]) -> str:
@@ -193,7 +202,7 @@ def refuse(judged: Judged) -> Path:
 _MOST_TOLD = 20
 
 
-def _emit_published(project: str, snapshot: SnapshotRef, comparison: Comparison) -> None:
+def _emit_published(project: str, snapshot: SnapshotRef, ready: Ready) -> None:
     emit_event(
         "snapshot.published",
         resource=_resource(project),
@@ -201,7 +210,7 @@ def _emit_published(project: str, snapshot: SnapshotRef, comparison: Comparison)
             "snapshot_id": snapshot.snapshot_id,
             "run_id": snapshot.run_id,
             "url": snapshot.url,
-            "tables": sorted(comparison.published()),
+            "tables": sorted(ready.tables),
         },
     )
 

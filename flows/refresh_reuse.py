@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from prefect import get_run_logger
-
 from prefect_synth import __version__
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_setup import Setup
@@ -11,6 +9,7 @@ from prefect_synth.tasks.connections import warehouse_url
 from prefect_synth.tasks.references import fingerprint
 from prefect_synth.tasks.reuse import Trained
 from prefect_synth.tasks.synthesis import Synthesis
+from prefect_synth.tasks.telling import run_log
 from prefect_synth.tasks.warehouses.url import redact
 
 
@@ -47,7 +46,7 @@ def reusable(setup: Setup, staged: Staged, depends: dict[str, str]) -> Trained |
         staged: The staged real tables.
         depends: What `depends_on` gave.
     """
-    last, log = setup.staging.last_models, get_run_logger()
+    last, log = setup.staging.last_models, run_log()
     rows = {ref.table: ref.rows for ref in staged.tables}
     reason = last.obstacle(depends, rows) if last else "no published snapshot has left any"
     if last is None or reason:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from prefect.artifacts import create_markdown_artifact
-
 from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.expectations.gate import Judgement
 from prefect_synth.expectations.models import models_markdown
@@ -15,6 +13,7 @@ from prefect_synth.synth.metadata import Metadata
 from prefect_synth.tasks.databases.result import FeedResult
 from prefect_synth.tasks.references import ModelRef
 from prefect_synth.tasks.snapshots.records import SnapshotRef
+from prefect_synth.tasks.telling import create_markdown_artifact
 
 
 def draw_schema(project: str, metadata: Metadata) -> None:

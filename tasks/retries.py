@@ -6,8 +6,7 @@ from collections.abc import Callable
 from time import sleep
 from typing import TypeVar
 
-from prefect.logging import get_run_logger
-
+from prefect_synth.tasks.telling import run_log
 from prefect_synth.tasks.warehouses.errors import ConnectionFailed
 
 R = TypeVar("R")
@@ -39,6 +38,6 @@ def retried(action: Callable[[], R], retries: int) -> R:
         try:
             return action()
         except ConnectionFailed as error:
-            get_run_logger().warning("%s Trying again in %g seconds.", error, pause)
+            run_log().warning("%s Trying again in %g seconds.", error, pause)
         sleep(pause)
     return action()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from prefect import get_run_logger, task
+from prefect import task
 
 from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.synth.hierarchy.part import TablePart
@@ -27,6 +27,7 @@ from prefect_synth.tasks.references import (
 )
 from prefect_synth.tasks.steps import guarded, keyed_by
 from prefect_synth.tasks.synthesis import Synthesis, read_metadata
+from prefect_synth.tasks.telling import run_log
 
 STEP = "sample"
 
@@ -74,7 +75,7 @@ def plan_sample(
     model.pseudonym_key = pseudonym_key(pseudonyms)
     sampler = model.sampler(scales, memory=synthesis.memory, after=after, scenarios=scenarios)
     if sampler.anew:
-        get_run_logger().warning(
+        run_log().warning(
             f"Rows that were published before could not stay in {', '.join(sampler.anew)}: fewer "
             "were asked for, or there was no place to append to. They are drawn anew."
         )

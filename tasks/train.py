@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from time import perf_counter
 
-from prefect import get_run_logger, task
+from prefect import task
 
 from prefect_synth import __version__
 from prefect_synth.synth.hierarchy.extensions import Extensions
@@ -16,6 +16,7 @@ from prefect_synth.tasks.references import ExtensionsRef, ModelRef
 from prefect_synth.tasks.references import fingerprint as fingerprint_of
 from prefect_synth.tasks.steps import guarded, keyed_by
 from prefect_synth.tasks.synthesis import Synthesis
+from prefect_synth.tasks.telling import run_log
 
 STEP = "train"
 
@@ -82,6 +83,6 @@ def train_table(
     with written_whole(folder) as unfinished:
         part.save(unfinished)
     made, seconds = summarize(part), round(perf_counter() - started, 3)
-    get_run_logger().info(f"{table}: {made.row_model}. {made.reason}")
+    run_log().info(f"{table}: {made.row_model}. {made.reason}")
     progress().advance(STEP, 1, table)
     return ModelRef(table=table, path=folder, fingerprint=fingerprint, made=made, seconds=seconds)
