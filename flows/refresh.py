@@ -82,7 +82,7 @@ def refresh(
     """
     with guard():
         if tables:
-            get_run_logger().info("Started because of %s, for %s.", reason, ", ".join(tables))
+            run_log().info("Started because of %s, for %s.", reason, ", ".join(tables))
         return _refresh(open_setup(project), reuse_models)
 
 
