@@ -53,9 +53,9 @@ def headline(verdict: Verdict) -> str:
     """`Passed: 120 checks, 3 notes.` or `Refused: 2 of 120 checks failed.`"""
     total, notes, failed = len(verdict.checks), len(verdict.warnings), len(verdict.failures)
     if failed:
-        return f"Refused: {failed} of {_counted(total, 'check')} failed."
-    return f"Passed: {_counted(total - notes, 'check')}" + (
-        f", {_counted(notes, 'note')}." if notes else "."
+        return f"Refused: {failed} of {counted(total, 'check')} failed."
+    return f"Passed: {counted(total - notes, 'check')}" + (
+        f", {counted(notes, 'note')}." if notes else "."
     )
 
 
@@ -69,7 +69,8 @@ def _headline(verdict: Verdict) -> str:
     return f"**{headline(verdict)}**"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """`1 check`, `1,200 checks`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

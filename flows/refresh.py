@@ -18,6 +18,7 @@ from prefect_synth.flows.outcome import Outcome
 from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
 from prefect_synth.flows.refresh_end import follow_up, judge, publish, refuse
+from prefect_synth.flows.refresh_log import log_pulled
 from prefect_synth.flows.refresh_outcome import outcome_of
 from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables
 from prefect_synth.flows.refresh_sample import sample_tables
@@ -37,15 +38,16 @@ _TABLES_IN_A_NAME = 3
 
 
 def _run_name() -> str:
-    """`shop · nightly · 2026-11-21`, or `shop · schema-change orders · 2026-11-21`."""
+    """`shop · nightly · 2026-11-21`, or `shop · schema-change · orders · 2026-11-21`."""
     arguments = flow_run.parameters
     file = arguments["project"]
     try:
         name = load_project(file).project
     except ProjectError:
         name = Path(file).stem  # the run itself will say what is wrong
-    why = f"{arguments['reason']} {_few(arguments.get('tables') or ())}".strip()
-    return f"{name} · {why} · {flow_run.scheduled_start_time:%Y-%m-%d}"
+    day = f"{flow_run.scheduled_start_time:%Y-%m-%d}"
+    tables = _few(arguments.get("tables") or ())
+    return " · ".join(part for part in (name, arguments["reason"], tables, day) if part)
 
 
 def _few(tables: Sequence[str]) -> str:
@@ -102,7 +104,9 @@ def _stage(setup: Setup, runners: Runners, end: ExitStack) -> Staged:
     with opened(setup) as source:
         run = setup.staging.begin(setup.plan(source.metadata))
         end.enter_context(_to_its_end(setup, run))
-        return pull_tables(setup, runners.here, run, source)
+        staged = pull_tables(setup, runners.here, run, source)
+        log_pulled(staged)
+        return staged
 
 
 def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcome]:

@@ -14,6 +14,12 @@ from prefect_synth.expectations.gate import Judgement
 from prefect_synth.expectations.settings import TableGates
 from prefect_synth.flows.judged import Judged, Ready
 from prefect_synth.flows.refresh_comparison import compare
+from prefect_synth.flows.refresh_log import (
+    log_deleted,
+    log_judged,
+    log_published,
+    log_refused,
+)
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.artifacts import announce_place, draw_schema, keep_models, keep_scorecard
@@ -63,7 +69,9 @@ def judge(
         for future in futures:
             future.result()
         judgement = work.do(judge_tables, comparison=comparison)
-    return Judged(work, comparison, judgement, _write_down(work, comparison, judgement))
+    judged = Judged(work, comparison, judgement, _write_down(work, comparison, judgement))
+    log_judged(judged.verdict)
+    return judged
 
 
 def publish(work: Work, ready: Ready) -> SnapshotRef:
@@ -87,6 +95,7 @@ def publish(work: Work, ready: Ready) -> SnapshotRef:
             sandbox=work.setup.sandbox,
         )
     work.staged.run.update(outcome="published")
+    log_published(snapshot, judged.rows)
     return snapshot
 
 
@@ -114,12 +123,13 @@ def follow_up(work: Work, ready: Ready, snapshot: SnapshotRef) -> tuple[str, ...
         _emit_published(project.project, snapshot, ready)
     with _tried("old snapshots were not deleted", later, troubles):
         retain = project.sandbox.retain
-        work.do(
+        deleted = work.do(
             retain_snapshots,
             sandbox=work.setup.sandbox,
             last=retain.last,
             weekly=retain.weekly,
         )
+        log_deleted(deleted)
     return tuple(troubles)
 
 
@@ -196,6 +206,7 @@ def refuse(judged: Judged) -> Path:
             "failures": [str(check) for check in judged.verdict.failures[:_MOST_TOLD]],
         },
     )
+    log_refused(judged.comparison.last, folder, work.setup.file)
     return folder
 
 

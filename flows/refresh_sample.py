@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from prefect_synth.flows.refresh_log import log_planned, log_sampled
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.tasks.parquet_form import FORM
 from prefect_synth.tasks.progress import step
@@ -17,7 +18,7 @@ from prefect_synth.tasks.references import (
     part_file,
     whole_table,
 )
-from prefect_synth.tasks.sample import plan_sample, sample_shard
+from prefect_synth.tasks.sample import plan_sample, sample_shard, shard_name
 
 
 def sample_tables(
@@ -43,8 +44,11 @@ def sample_tables(
     )
     with step("plan"):
         plan = _planned(work, extensions, models, key)
+    log_planned(plan)
     with step("sample", sum(len(tables) for tables in plan.shards)):
-        return _drawn(work, models, plan, key)
+        synthetic = _drawn(work, models, plan, key)
+    log_sampled(synthetic)
+    return synthetic
 
 
 def _planned(work: Work, extensions: ExtensionsRef, models: list[ModelRef], key: str) -> SampleRef:
@@ -69,7 +73,7 @@ def _drawn(work: Work, models: list[ModelRef], plan: SampleRef, key: str) -> dic
     facts = work.facts(models)
     futures = [
         work.start(
-            sample_shard,
+            sample_shard.with_options(task_run_name=shard_name(shard, len(plan.shards))),
             [part_file(folders[table], shard) for table in tables],
             shard=shard,
             fingerprint=fingerprint(key, shard, FORM),

@@ -12,6 +12,7 @@ from prefect.futures import PrefectFuture
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 
+from prefect_synth.flows.refresh_log import log_extended, log_trained
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_reuse import depends_on, reusable
 from prefect_synth.flows.refresh_setup import Setup
@@ -108,9 +109,11 @@ class Work:
         key = self.synthesis.fingerprint()
         folder = self.setup.staging.extensions(key)
         with step("extend"):
-            return self.start(
+            extensions = self.start(
                 extend_tables, [folder], fingerprint=key, synthesis=self.synthesis, folder=folder
             ).result()
+        log_extended(extensions)
+        return extensions
 
     def train(self, extensions: ExtensionsRef) -> list[ModelRef]:
         """Train every table's part, as many at a time as there are workers."""
@@ -132,6 +135,7 @@ class Work:
                 for table, key in extensions.parts.items()
             ]
             models = [future.result() for future in futures]
+        log_trained(futures)
         self._use(extensions, models)
         return models
 

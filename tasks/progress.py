@@ -66,6 +66,11 @@ def timed_steps() -> Iterator[dict[str, float]]:
         _SECONDS.reset(token)
 
 
+def seconds_of(name: str) -> float:
+    """How long a step that is done took; 0 where nobody asked for times, or nothing was done."""
+    return (_SECONDS.get() or {}).get(name, 0.0)
+
+
 @contextmanager
 def step(name: str, total: int | None = None) -> Iterator[None]:
     """Report that a step begins, and that it is done."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 
 import pyarrow as pa
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from prefect_synth.expectations.scorecard import counted
 from prefect_synth.tasks.progress import progress
 from prefect_synth.tasks.references import TableRef, table_ref
 from prefect_synth.tasks.steps import guarded, is_transient
@@ -44,7 +46,7 @@ def pull_table(
     Returns:
         Where it is staged.
     """
-    listener = progress()
+    listener, started = progress(), perf_counter()
     rows = snapshot.pull(
         table,
         schema,
@@ -52,4 +54,6 @@ def pull_table(
         selection=selection,
         on_batch=lambda read: listener.advance(STEP, read, table),
     )
+    seconds = perf_counter() - started
+    get_run_logger().info(f"{table}: {counted(rows, 'row')} in {seconds:.1f} s")
     return table_ref(table, path, rows)

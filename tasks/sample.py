@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from time import perf_counter
 
 from prefect import task
 
 from prefect_synth.expectations.disclosure import Disclosure
+from prefect_synth.expectations.scorecard import counted
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.sampling import Sampler
 from prefect_synth.synth.metadata import Metadata
@@ -89,6 +91,11 @@ def plan_sample(
     return SampleRef(path=folder, shards=drawn, rows=sampler.rows)
 
 
+def shard_name(shard: int, shards: int) -> str:
+    """`sample[2/16]` for the second shard; where one shard is all, `sample`."""
+    return STEP if shards == 1 else f"{STEP}[{shard + 1}/{shards}]"
+
+
 @task(
     name=STEP,
     task_run_name="sample[{shard}]",
@@ -122,9 +129,10 @@ def sample_shard(
     Returns:
         The parts of the synthetic tables.
     """
+    started = perf_counter()
     sampler = _planned(plan.path, metadata, tuple(models), pseudonym_key(pseudonyms))
     meaning = Disclosure(read_metadata(metadata)).metadata
-    return [
+    parts = [
         _write(
             sampler,
             (shard, len(plan.shards)),
@@ -134,6 +142,9 @@ def sample_shard(
         )
         for name in plan.shards[shard]
     ]
+    rows, seconds = counted(sum(part.rows for part in parts), "row"), perf_counter() - started
+    get_run_logger().info(f"{counted(len(parts), 'table')}, {rows} in {seconds:.1f} s")
+    return parts
 
 
 def _write(

@@ -8,6 +8,7 @@ from time import perf_counter
 from prefect import task
 
 from prefect_synth import __version__
+from prefect_synth.expectations.scorecard import counted
 from prefect_synth.synth.hierarchy.extensions import Extensions
 from prefect_synth.synth.hierarchy.summary import summarize
 from prefect_synth.tasks.folders import written_whole
@@ -83,6 +84,10 @@ def train_table(
     with written_whole(folder) as unfinished:
         part.save(unfinished)
     made, seconds = summarize(part), round(perf_counter() - started, 3)
-    run_log().info(f"{table}: {made.row_model}. {made.reason}")
+    columns = counted(len(model.metadata.tables[table].columns), "column")
+    rows = counted(extensions.rows[table], "row")
+    run_log().info(
+        f"{table}: {made.row_model}, {columns}, {rows} in {seconds:.1f} s. {made.reason}"
+    )
     progress().advance(STEP, 1, table)
     return ModelRef(table=table, path=folder, fingerprint=fingerprint, made=made, seconds=seconds)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
@@ -32,6 +33,7 @@ from prefect_synth.expectations.report_build import (
 )
 from prefect_synth.expectations.report_identity import run_identity
 from prefect_synth.expectations.scenarios import check_scenarios_hold
+from prefect_synth.expectations.scorecard import table_score
 from prefect_synth.expectations.shapes import FEWEST_ROWS
 from prefect_synth.expectations.sides import Sides
 from prefect_synth.expectations.verdict import Check
@@ -84,7 +86,7 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
     Returns:
         The file of the verdict.
     """
-    sides, gates = comparison.sides(), comparison.gates_of(table)
+    started, sides, gates = perf_counter(), comparison.sides(), comparison.gates_of(table)
     profile = profile_table(
         sides.whole[table],
         sides.metadata.tables[table],
@@ -110,6 +112,9 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
     file = comparison.verdict_file(table)
     file.parent.mkdir(exist_ok=True)
     write_atomically(file, json.dumps(judged.to_dict(), indent=1))
+    seconds, passed = perf_counter() - started, table_score(judged.verdict)
+    # which ones failed is said once, by the flow, as far as it may be told
+    get_run_logger().info(f"{table}: {passed} checks passed in {seconds:.1f} s")
     progress().advance(STEP, 1, table)
     return file
 
