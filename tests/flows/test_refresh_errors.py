@@ -201,5 +201,5 @@ def test_a_run_is_named_after_what_started_it(tmp_path: Path, prefect_url: str) 
     arguments = {"reason": "schema-change", "tables": tables}
     state = refresh(str(tmp_path / "missing.yaml"), **arguments, return_state=True)
     run = httpx.get(f"{prefect_url}/flow_runs/{state.state_details.flow_run_id}").json()
-    why = "schema-change customers, orders, order_items and 2 more"
+    why = "schema-change · customers, orders, order_items and 2 more"
     assert run["name"].startswith(f"missing · {why} · 20")
