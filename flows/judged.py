@@ -43,12 +43,6 @@ class Judged:
         return Disclosure(with_balanced(self.work.staged.metadata, self.comparison.balances))
 
     @property
-    def rows(self) -> dict[str, int]:
-        """Synthetic rows of each table, balanced ones among them."""
-        rows = {table: synthetic for table, (_, synthetic) in self.comparison.rows.items()}
-        return rows | {name: ref.rows for name, ref in self.comparison.balanced.items()}
-
-    @property
     def verdict(self) -> Verdict:
         """The verdict as the sandbox and Prefect may have it."""
         return self.told.verdict(self.judgement.verdict)

@@ -95,7 +95,7 @@ def publish(work: Work, ready: Ready) -> SnapshotRef:
             sandbox=work.setup.sandbox,
         )
     work.staged.run.update(outcome="published")
-    log_published(snapshot, judged.rows)
+    log_published(snapshot, len(ready.tables))
     return snapshot
 
 

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prefect import get_run_logger
 from prefect.futures import PrefectFuture
 
 from prefect_synth.expectations.scorecard import counted
 from prefect_synth.expectations.verdict import Check, Verdict
 from prefect_synth.flows.refresh_pull import Staged
-from prefect_synth.tasks.progress import seconds_of
+from prefect_synth.tasks.progress import took
 from prefect_synth.tasks.published import PublishedSnapshots
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef, SampleRef, TableRef
 from prefect_synth.tasks.snapshots.records import SnapshotRef
+from prefect_synth.tasks.telling import run_log
 
 _CACHED = "Cached"
 _MOST_TOLD = 20
@@ -27,10 +27,6 @@ def size(rows: Iterable[int]) -> str:
     return f"{counted(len(of_each), 'table')}, {counted(sum(of_each), 'row')}"
 
 
-def _took(step: str) -> str:
-    return f"in {seconds_of(step):.1f} s"
-
-
 def log_pulled(staged: Staged) -> None:
     """Say what was pulled, or that an interrupted run had done so, and what is held out."""
     held_out = sum(ref.rows for ref in staged.held_out)
@@ -39,22 +35,20 @@ def log_pulled(staged: Staged) -> None:
         f"Went on with what the interrupted run {staged.run.state.run_id} had pulled: "
         f"{size(staged.rows.values())}."
         if staged.resumed
-        else f"Pulled {size(staged.rows.values())} {_took('pull')}."
+        else f"Pulled {size(staged.rows.values())}{took('pull')}."
     )
-    get_run_logger().info(how + unseen)
+    run_log().info(how + unseen)
 
 
 def log_extended(extensions: ExtensionsRef) -> None:
     """Say how many tables know of their children now."""
     tables = counted(len(extensions.parts), "table")
-    get_run_logger().info(
-        f"Extended {tables} by what rows know of their children {_took('extend')}."
-    )
+    run_log().info(f"Extended {tables} by what rows know of their children{took('extend')}.")
 
 
 def log_trained(futures: Sequence[PrefectFuture[ModelRef]]) -> None:
     """Say how many tables were trained, and how many needed no training."""
-    get_run_logger().info(_made("Trained", futures, "train"))
+    run_log().info(_made("Trained", futures, "train"))
 
 
 def _made(verb: str, futures: Sequence[PrefectFuture[Any]], step: str) -> str:
@@ -62,7 +56,7 @@ def _made(verb: str, futures: Sequence[PrefectFuture[Any]], step: str) -> str:
     known = sum(future.state.name == _CACHED for future in futures)
     made = len(futures) - known
     from_before = f" {known} of {len(futures)} are known from before, unchanged." if known else ""
-    return (f"{verb} {counted(made, 'table')} {_took(step)}." if made else f"{verb} no table.") + (
+    return (f"{verb} {counted(made, 'table')}{took(step)}." if made else f"{verb} no table.") + (
         from_before
     )
 
@@ -70,14 +64,12 @@ def _made(verb: str, futures: Sequence[PrefectFuture[Any]], step: str) -> str:
 def log_planned(plan: SampleRef) -> None:
     """Say what will be drawn."""
     shards = counted(len(plan.shards), "shard")
-    get_run_logger().info(f"Going to draw {size(plan.rows.values())}, in {shards}.")
+    run_log().info(f"Going to draw {size(plan.rows.values())}, in {shards}.")
 
 
 def log_sampled(synthetic: Mapping[str, TableRef]) -> None:
     """Say what was drawn."""
-    get_run_logger().info(
-        f"Sampled {size(ref.rows for ref in synthetic.values())} {_took('sample')}."
-    )
+    run_log().info(f"Sampled {size(ref.rows for ref in synthetic.values())}{took('sample')}.")
 
 
 def log_judged(verdict: Verdict) -> None:
@@ -86,11 +78,11 @@ def log_judged(verdict: Verdict) -> None:
     Args:
         verdict: The verdict as Prefect may have it.
     """
-    log, judged = get_run_logger(), [c for c in verdict.checks if c.status != "warned"]
+    log, judged = run_log(), [c for c in verdict.checks if c.status != "warned"]
     notes = f", {counted(len(verdict.warnings), 'note')}" if verdict.warnings else ""
     passed = len(judged) - len(verdict.failures)
     log.info(
-        f"Judged {_took('validate')}: {passed} of {counted(len(judged), 'check')} passed{notes}."
+        f"Judged{took('validate')}: {passed} of {counted(len(judged), 'check')} passed{notes}."
     )
     for check in verdict.failures[:_MOST_TOLD]:
         log.error(_failure(check))
@@ -107,10 +99,10 @@ def _failure(check: Check) -> str:
     )
 
 
-def log_published(snapshot: SnapshotRef, rows: Mapping[str, int]) -> None:
+def log_published(snapshot: SnapshotRef, tables: int) -> None:
     """Say what readers see from now on."""
-    get_run_logger().info(
-        f"Published {size(rows.values())} {_took('publish')}, as snapshot "
+    run_log().info(
+        f"Published {counted(tables, 'table')}{took('publish')}, as snapshot "
         f"{snapshot.snapshot_id}: {snapshot.url}"
     )
 
@@ -122,7 +114,7 @@ def log_refused(last: PublishedSnapshots, quarantine: Path, project: Path) -> No
         if last.latest
         else "Readers see no snapshot, as before."
     )
-    get_run_logger().error(
+    run_log().error(
         f"Nothing was published. {seen} What to do: look at the report and the refused tables in "
         f"'{quarantine}', mend the source, or set other thresholds under `gates` in "
         f"{project.name}; then refresh again."
@@ -133,4 +125,4 @@ def log_deleted(snapshots: Sequence[str]) -> None:
     """Say which snapshots went by `sandbox.retain`."""
     if snapshots:
         names = ", ".join(snapshots)
-        get_run_logger().info(f"Deleted {counted(len(snapshots), 'old snapshot')}: {names}.")
+        run_log().info(f"Deleted {counted(len(snapshots), 'old snapshot')}: {names}.")

@@ -66,9 +66,10 @@ def timed_steps() -> Iterator[dict[str, float]]:
         _SECONDS.reset(token)
 
 
-def seconds_of(name: str) -> float:
-    """How long a step that is done took; 0 where nobody asked for times, or nothing was done."""
-    return (_SECONDS.get() or {}).get(name, 0.0)
+def took(name: str) -> str:
+    """` in 3.1 s`, once a step is done; empty where nobody asked for times (`timed_steps`)."""
+    seconds = (_SECONDS.get() or {}).get(name)
+    return "" if seconds is None else f" in {seconds:.1f} s"
 
 
 @contextmanager

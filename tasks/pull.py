@@ -6,13 +6,14 @@ from pathlib import Path
 from time import perf_counter
 
 import pyarrow as pa
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from prefect_synth.expectations.scorecard import counted
 from prefect_synth.tasks.progress import progress
 from prefect_synth.tasks.references import TableRef, table_ref
 from prefect_synth.tasks.steps import guarded, is_transient
+from prefect_synth.tasks.telling import run_log
 from prefect_synth.tasks.warehouses.selection import Selection
 from prefect_synth.tasks.warehouses.warehouse import WarehouseSnapshot
 
@@ -55,5 +56,5 @@ def pull_table(
         on_batch=lambda read: listener.advance(STEP, read, table),
     )
     seconds = perf_counter() - started
-    get_run_logger().info(f"{table}: {counted(rows, 'row')} in {seconds:.1f} s")
+    run_log().info(f"{table}: {counted(rows, 'row')} in {seconds:.1f} s")
     return table_ref(table, path, rows)

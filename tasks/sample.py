@@ -143,7 +143,7 @@ def sample_shard(
         for name in plan.shards[shard]
     ]
     rows, seconds = counted(sum(part.rows for part in parts), "row"), perf_counter() - started
-    get_run_logger().info(f"{counted(len(parts), 'table')}, {rows} in {seconds:.1f} s")
+    run_log().info(f"{counted(len(parts), 'table')}, {rows} in {seconds:.1f} s")
     return parts
 
 

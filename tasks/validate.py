@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
@@ -41,6 +41,7 @@ from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.progress import progress
 from prefect_synth.tasks.steps import guarded, keyed_by
+from prefect_synth.tasks.telling import run_log
 
 STEP = "validate"
 
@@ -114,7 +115,7 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
     write_atomically(file, json.dumps(judged.to_dict(), indent=1))
     seconds, passed = perf_counter() - started, table_score(judged.verdict)
     # which ones failed is said once, by the flow, as far as it may be told
-    get_run_logger().info(f"{table}: {passed} checks passed in {seconds:.1f} s")
+    run_log().info(f"{table}: {passed} checks passed in {seconds:.1f} s")
     progress().advance(STEP, 1, table)
     return file
 
