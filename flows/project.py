@@ -43,6 +43,15 @@ def _is_name(text: str) -> str:
     return text
 
 
+def _is_block(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", text):
+        raise ValueError(
+            f"must be the type and the name of a saved block, such as slack-webhook/oncall, "
+            f"got '{text}'"
+        )
+    return text
+
+
 class Project(Settings):
     """A project file. `project`, a warehouse and a sandbox are a complete one."""
 
@@ -92,6 +101,10 @@ class Project(Settings):
     run: RunSettings = Field(
         default_factory=RunSettings,
         description="Seed, schedule and resources.",
+    )
+    notify: tuple[Annotated[str, AfterValidator(_is_block)], ...] = Field(
+        default=(),
+        description="Saved Prefect notification blocks, as type/name, that are told of trouble.",
     )
 
     def relationships(self) -> tuple[Relationship, ...]:

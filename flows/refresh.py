@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from pydantic import Field
 
 from prefect_synth.flows.judged import ready
@@ -25,10 +25,12 @@ from prefect_synth.flows.refresh_sample import sample_tables
 from prefect_synth.flows.refresh_setup import Setup, open_setup
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.runners import Runners, started_runners
+from prefect_synth.flows.turns import is_deployed, turn, warehouse_turn
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.progress import timed_steps
 from prefect_synth.tasks.snapshots.errors import SandboxError
 from prefect_synth.tasks.staged_run import StagedRun
+from prefect_synth.tasks.staging import RefreshRunningError
 from prefect_synth.tasks.steps import guard, private_errors
 from prefect_synth.tasks.telling import run_log
 
@@ -85,12 +87,18 @@ def refresh(
     with guard():
         if tables:
             run_log().info("Started because of %s, for %s.", reason, ", ".join(tables))
-        return _refresh(open_setup(project), reuse_models)
+        setup = open_setup(project)
+        try:
+            return _refresh(setup, reuse_models, reason)
+        except RefreshRunningError as error:
+            if not is_deployed():
+                raise
+            return Cancelled(name="Skipped", message=f"{error} This run was dropped.")
 
 
-def _refresh(setup: Setup, reuse: bool) -> State[Outcome]:
+def _refresh(setup: Setup, reuse: bool, reason: Reason) -> State[Outcome]:
     workers = started_runners(setup.project.run)
-    with private_errors(setup.staging.errors), guard(), setup.staging.lock():
+    with private_errors(setup.staging.errors), guard(), turn(setup, reason):
         setup.sandbox.check_writable()
         user_checks(setup).read_files()
         with workers as runners, timed_steps() as seconds, ExitStack() as end:
@@ -101,7 +109,7 @@ def _refresh(setup: Setup, reuse: bool) -> State[Outcome]:
 def _stage(setup: Setup, runners: Runners, end: ExitStack) -> Staged:
     """Pull, or go on with what an interrupted run has pulled; from here on a run has its end."""
     setup.staging.settle(lambda: {info.run_id for info in setup.sandbox.list()})
-    with opened(setup) as source:
+    with warehouse_turn(setup), opened(setup) as source:
         run = setup.staging.begin(setup.plan(source.metadata))
         end.enter_context(_to_its_end(setup, run))
         staged = pull_tables(setup, runners.here, run, source)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from pydantic.main import IncEx
 
 from prefect_synth.flows.project import Project, load_project, project_file
 from prefect_synth.flows.schema_settings import (
@@ -23,6 +26,13 @@ from prefect_synth.tasks.snapshots.store import SnapshotStore
 from prefect_synth.tasks.staging import Staging, open_staging
 from prefect_synth.tasks.warehouses.url import redact
 from prefect_synth.tasks.warehouses.warehouse import Warehouse
+
+_NO_ROW_DEPENDS_ON: Mapping[str, IncEx | bool] = {
+    "feeds": True,
+    "notify": True,
+    "run": {"schedule", "timezone", "work_pool", "watch_minutes", "gc_schedule", "promise_hours"},
+    "warehouse": {"concurrency"},
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ class Setup:
         Passwords are masked and do not count; a new one leads to the same rows.
         """
         place = redact(warehouse_url(self.project.warehouse, self.base))
-        said = self.project.model_dump(mode="json", exclude={"feeds"})  # no row depends on them
+        said = self.project.model_dump(mode="json", exclude=_NO_ROW_DEPENDS_ON)
         return fingerprint(said, place, metadata.to_dict())
 
 

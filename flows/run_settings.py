@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator
@@ -10,6 +11,20 @@ from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.tasks.settings import Settings
 
 _CRON_FIELDS = 5
+
+
+class WorkPoolSettings(Settings):
+    """Prefect's work pool, whose workers start the runs of a deployed project."""
+
+    name: str = Field(default="synth", min_length=1, description="Name of the work pool.")
+    type: Literal["process", "docker", "kubernetes"] = Field(
+        default="process",
+        description="What a worker starts for a run: a process, a container or a Kubernetes job.",
+    )
+    image: str | None = Field(
+        default=None,
+        description="Image of the containers; see deployments/Dockerfile.",
+    )
 
 
 class RunSettings(Settings):
@@ -23,11 +38,31 @@ class RunSettings(Settings):
     )
     schedule: str = Field(
         default="30 2 * * *",
-        description="Cron line by which `serve` runs a refresh.",
+        description="Cron line by which `serve` and `deploy` run a refresh.",
     )
     timezone: str = Field(
         default="UTC",
         description="Time zone of the schedule, such as Europe/Madrid.",
+    )
+    work_pool: WorkPoolSettings = Field(
+        default_factory=WorkPoolSettings,
+        description="Where `deploy` lets the runs be started.",
+    )
+    watch_minutes: int = Field(
+        default=5,
+        ge=1,
+        le=1440,
+        description="How often `watch` looks whether the warehouse's schema has changed.",
+    )
+    gc_schedule: str = Field(
+        default="30 5 * * *",
+        description="Cron line by which the sandbox is cleaned of what nobody needs.",
+    )
+    promise_hours: float | None = Field(
+        default=None,
+        gt=0,
+        description="How old `latest` may become before somebody is told; by default the longest "
+        "pause of the schedule, and two hours.",
     )
     retries: int = Field(
         default=2,
@@ -59,7 +94,7 @@ class RunSettings(Settings):
             parse_size(memory)
         return memory
 
-    @field_validator("schedule")
+    @field_validator("schedule", "gc_schedule")
     @classmethod
     def _is_cron(cls, schedule: str) -> str:
         if len(schedule.split()) != _CRON_FIELDS:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import IO
 
 import httpx
@@ -25,6 +26,7 @@ from prefect.settings import (
 
 from prefect_synth.flows.server_errors import ServerError
 
+_ALONE: ContextVar[bool] = ContextVar("alone", default=False)
 _SECONDS_TO_START = 240
 _SECONDS_TO_END = 15
 _TAIL = 2000
@@ -33,6 +35,11 @@ _TAIL = 2000
 def pages_of(api: str) -> str:
     """Where the user interface of an API is; in its second version the schema is drawn."""
     return api.removesuffix("/api") + "/v2"
+
+
+def runs_alone() -> bool:
+    """Whether Prefect's server was started for this process only: nobody else asks it."""
+    return _ALONE.get()
 
 
 @contextmanager
@@ -60,9 +67,11 @@ def prefect_api(port: int | None = None, ui: bool = False) -> Iterator[str]:
     with tempfile.TemporaryFile() as log, _running(port, ui, log) as process:
         _wait_until_healthy(url, process, log)
         with temporary_settings({PREFECT_API_URL: url, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}):
+            _ALONE.set(True)
             try:
                 yield url
             finally:
+                _ALONE.set(False)
                 _deliver()
 
 
@@ -100,6 +109,10 @@ def _environment(port: int, ui: bool) -> Mapping[str, str]:
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_UI_ENABLED": str(ui).lower(),
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # in memory they would be lost with the server, and the slots stay taken
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+            "prefect.server.concurrency.lease_storage.filesystem"
+        ),
     }
 
 

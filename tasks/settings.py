@@ -61,6 +61,12 @@ class WarehouseSettings(Settings):
         default=None,
         description="Read only a part of the warehouse; by default everything is read.",
     )
+    concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many refreshes may read this warehouse at a time, over all projects of "
+        "one Prefect server; by default any number.",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

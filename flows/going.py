@@ -1,0 +1,75 @@
+"""Which refreshes are going, as Prefect's server knows them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterName,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.runtime import flow_run
+
+from prefect_synth.flows.deployment_names import nightly_name, on_change_name
+
+_GOING = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+_ON_THE_SERVER = "AwaitingConcurrencySlot"
+WAITING = "Waiting"
+"""The name of the state of a run that has begun and waits for another one."""
+_ASKS_AGAIN = timedelta(minutes=3)  # a run whose worker lives asks for its slot each half minute
+
+
+def going_refreshes(project: str | None = None) -> list[FlowRun]:
+    """Refreshes that are going, other than this one; the oldest first.
+
+    Args:
+        project: Of which project; by default of any.
+    """
+    going = FlowRunFilterState(
+        type=FlowRunFilterStateType(any_=_GOING), name=FlowRunFilterStateName(not_any_=[WAITING])
+    )
+    return _refreshes(going, project)
+
+
+def waiting_refreshes(project: str) -> list[FlowRun]:
+    """Refreshes of a project that a worker keeps asking a slot for; the oldest first.
+
+    Args:
+        project: The project's name.
+    """
+    waiting = FlowRunFilterState(name=FlowRunFilterStateName(any_=[_ON_THE_SERVER]))
+    since = datetime.now(UTC) - _ASKS_AGAIN
+    found = _refreshes(waiting, project)
+    return [run for run in found if run.state and run.state.timestamp > since]
+
+
+def _refreshes(state: FlowRunFilterState, project: str | None) -> list[FlowRun]:
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=["refresh"])),
+            flow_run_filter=FlowRunFilter(state=state),
+            sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+        )
+        others = [run for run in runs if str(run.id) != flow_run.id]
+        if project is None:
+            return others
+        names = [nightly_name(project), on_change_name(project)]
+        deployments = client.read_deployments(
+            deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=names))
+        )
+    deployed = {found.id for found in deployments}
+    return [run for run in others if run.deployment_id in deployed or _is_named(run, project)]
+
+
+def _is_named(run: FlowRun, project: str) -> bool:
+    """Whether a run that the command line started is the project's, by its name."""
+    return run.deployment_id is None and (run.name or "").startswith(f"{project} · ")
