@@ -28,6 +28,7 @@ from prefect_synth.flows.runners import Runners, started_runners
 from prefect_synth.flows.turns import is_deployed, turn, warehouse_turn
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.progress import timed_steps
+from prefect_synth.tasks.progress_artifacts import showing_progress_in_prefect
 from prefect_synth.tasks.snapshots.errors import SandboxError
 from prefect_synth.tasks.staged_run import StagedRun
 from prefect_synth.tasks.staging import RefreshRunningError
@@ -102,6 +103,7 @@ def _refresh(setup: Setup, reuse: bool, reason: Reason) -> State[Outcome]:
         setup.sandbox.check_writable()
         user_checks(setup).read_files()
         with workers as runners, timed_steps() as seconds, ExitStack() as end:
+            end.enter_context(showing_progress_in_prefect(setup.project.project, flow_run.id))
             staged = _stage(setup, runners, end)
             return _publish_or_refuse(Work(setup, runners, staged, reuse), seconds)
 

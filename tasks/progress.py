@@ -16,7 +16,7 @@ class ProgressListener(Protocol):
         """A step begins; `total` is in the step's own unit, None where it is not known."""
 
     def advance(self, step: str, amount: int, detail: str = "") -> None:
-        """A step got further by `amount`."""
+        """A step got further by `amount`; 0 where work on `detail` has only begun."""
 
     def end(self, step: str) -> None:
         """A step is done."""
@@ -33,6 +33,33 @@ class Silence:
 
     def end(self, step: str) -> None:
         """Show nothing."""
+
+
+class Both:
+    """Two listen, such as the bars on a terminal and Prefect's interface.
+
+    Args:
+        first: The one.
+        second: The other.
+    """
+
+    def __init__(self, first: ProgressListener, second: ProgressListener) -> None:
+        self._both = (first, second)
+
+    def begin(self, step: str, total: int | None) -> None:
+        """Tell both."""
+        for listener in self._both:
+            listener.begin(step, total)
+
+    def advance(self, step: str, amount: int, detail: str = "") -> None:
+        """Tell both."""
+        for listener in self._both:
+            listener.advance(step, amount, detail)
+
+    def end(self, step: str) -> None:
+        """Tell both."""
+        for listener in self._both:
+            listener.end(step)
 
 
 _SILENCE = Silence()
@@ -53,6 +80,13 @@ def listening(listener: ProgressListener) -> Iterator[None]:
         yield
     finally:
         _LISTENER.reset(token)
+
+
+@contextmanager
+def also_listening(listener: ProgressListener) -> Iterator[None]:
+    """Send progress to `listener` too, besides whoever listens already."""
+    with listening(Both(progress(), listener)):
+        yield
 
 
 @contextmanager

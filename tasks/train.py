@@ -78,6 +78,7 @@ def train_table(
     Returns:
         Where the part is, and how the table is modelled.
     """
+    progress().advance(STEP, 0, table)
     model, started = synthesis.synthesizer(table), perf_counter()
     needed = Extensions.load(extensions.path, model.metadata, table)
     part = model.fit_part(table, needed)

@@ -87,6 +87,7 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
     Returns:
         The file of the verdict.
     """
+    progress().advance(STEP, 0, table)
     started, sides, gates = perf_counter(), comparison.sides(), comparison.gates_of(table)
     profile = profile_table(
         sides.whole[table],
