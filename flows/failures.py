@@ -9,6 +9,7 @@ GATE_FAILED = 1
 CONFIGURATION = 2
 CONNECTION = 3
 ENGINE = 4
+DRIFT = 5
 INTERRUPTED = 128 + signal.SIGINT
 
 _OUR_PACKAGE = "prefect_synth."
@@ -43,6 +44,8 @@ EXIT_CODES = {
     "tasks.databases.errors.TargetPermissionError": CONNECTION,
     "tasks.databases.errors.TargetSchemaError": CONFIGURATION,
     "tasks.databases.errors.TargetUrlError": CONFIGURATION,
+    "tasks.drift.changes.DriftBlockedError": DRIFT,
+    "tasks.drift.lock.LockError": CONFIGURATION,
     "tasks.family.PurgeError": CONFIGURATION,
     "tasks.snapshots.errors.FixtureFolderError": CONFIGURATION,
     "tasks.snapshots.errors.SandboxConflictError": CONNECTION,
@@ -80,7 +83,7 @@ EXIT_CODES = {
 
 
 def exit_code_of(error: BaseException) -> int:
-    """The exit code of a failed command: 2 configuration, 3 connection, 4 engine."""
+    """The exit code of a failed command: 2 configuration, 3 connection, 4 engine, 5 drift."""
     for kind in type(error).__mro__:
         name = f"{kind.__module__}.{kind.__qualname__}".removeprefix(_OUR_PACKAGE)
         if name in EXIT_CODES:

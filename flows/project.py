@@ -20,6 +20,7 @@ from prefect_synth.synth.metadata import Relationship
 from prefect_synth.synth.scenarios.balance import Balance
 from prefect_synth.synth.scenarios.scenario import Scenario
 from prefect_synth.tasks.databases.settings import FeedSettings
+from prefect_synth.tasks.drift.policies import DriftPolicies
 from prefect_synth.tasks.settings import (
     SandboxSettings,
     Settings,
@@ -98,6 +99,10 @@ class Project(Settings):
         default_factory=dict,
         description="Databases that are fed with snapshots, by name.",
     )
+    on_drift: DriftPolicies = Field(
+        default_factory=DriftPolicies,
+        description="What becomes of what moved in the warehouse, until somebody accepts it.",
+    )
     run: RunSettings = Field(
         default_factory=RunSettings,
         description="Seed, schedule and resources.",
@@ -124,6 +129,13 @@ class Project(Settings):
             if wanted.exclude
         )
         return (*self.warehouse.exclude, *columns)
+
+    def left_out(self) -> dict[str, frozenset[str]]:
+        """By table, the columns that are left out by request."""
+        return {
+            table: frozenset(name for name, c in settings.columns.items() if c.exclude)
+            for table, settings in self.tables.items()
+        }
 
     def table_gates(self) -> dict[str, Gates]:
         """The gates of tables that have their own."""

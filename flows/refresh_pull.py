@@ -20,6 +20,9 @@ from prefect_synth.flows.schema_settings import correct_meanings
 from prefect_synth.synth.errors import OrphanError
 from prefect_synth.synth.inference import refine_metadata
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.tasks.drift.baseline import write_facts
+from prefect_synth.tasks.drift.changes import Drift
+from prefect_synth.tasks.drift.facts import SchemaFacts
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.holdout import divide_tables
 from prefect_synth.tasks.progress import step
@@ -80,11 +83,15 @@ class Source:
         warehouse: The warehouse.
         metadata: Its schema, with what the project file adds and corrects.
         schemas: The Arrow schema of each table.
+        drift: What moved in its catalogue since it was accepted; nothing of it blocks.
+        catalogue: What its catalogue says of the tables that are read.
     """
 
     warehouse: Warehouse
     metadata: Metadata
     schemas: dict[str, pa.Schema]
+    drift: Drift
+    catalogue: SchemaFacts
 
 
 @contextmanager
@@ -96,11 +103,14 @@ def opened(setup: Setup) -> Iterator[Source]:
 
     Raises:
         ProjectError: No table is left to synthesize.
+        DriftBlockedError: The warehouse moved in a way that ends a refresh.
         ContractError: A scenario, or a pinned row, does not fit the schema.
         WarehouseError: The subclass says what is wrong with the warehouse.
     """
     with closing(setup.open_warehouse()) as warehouse:
         warehouse.check_read_only()
+        drift = setup.drift(warehouse)
+        drift.refuse_blocked()
         metadata = setup.reflect(warehouse)
         if not metadata.tables:
             raise ProjectError(
@@ -109,7 +119,7 @@ def opened(setup: Setup) -> Iterator[Source]:
             )
         schemas = warehouse.schemas(metadata)
         check_contracts(setup, setup.guess(metadata), schemas)
-        yield Source(warehouse, metadata, schemas)
+        yield Source(warehouse, metadata, schemas, drift, setup.facts(warehouse))
 
 
 def pull_tables(setup: Setup, runner: TaskRunner[Any], run: StagedRun, source: Source) -> Staged:
@@ -133,6 +143,7 @@ def pull_tables(setup: Setup, runner: TaskRunner[Any], run: StagedRun, source: S
         metadata = _refined(setup, source.metadata, pulled)
         check_meanings(setup.project, metadata)  # values may show a column to be personal
         write_atomically(file, json.dumps(metadata.to_dict(), indent=1))
+        write_facts(run.catalogue, source.catalogue)
         _hold_out(setup, runner, run, metadata, pulled)
     state = run.state
     return Staged(

@@ -21,9 +21,18 @@ from prefect_synth.tasks.connections import (
     open_project_warehouse,
     warehouse_url,
 )
+from prefect_synth.tasks.drift.accepted import accepted_catalogue
+from prefect_synth.tasks.drift.baseline import read_baseline
+from prefect_synth.tasks.drift.changes import Drift
+from prefect_synth.tasks.drift.detecting import Baseline, schema_drift
+from prefect_synth.tasks.drift.facts import SchemaFacts, schema_facts, schema_fingerprint
+from prefect_synth.tasks.drift.lock import lock_file
 from prefect_synth.tasks.references import fingerprint
 from prefect_synth.tasks.snapshots.store import SnapshotStore
-from prefect_synth.tasks.staging import Staging, open_staging
+from prefect_synth.tasks.staged_run import CATALOGUE
+from prefect_synth.tasks.staging import Staging, open_staging, staging_folder
+from prefect_synth.tasks.warehouses.catalogue import CatalogueTable
+from prefect_synth.tasks.warehouses.choice import choose_tables
 from prefect_synth.tasks.warehouses.url import redact
 from prefect_synth.tasks.warehouses.warehouse import Warehouse
 
@@ -66,11 +75,46 @@ class Setup:
         """Connect to the warehouse; the caller closes it."""
         return open_project_warehouse(self.project.warehouse, self.base)
 
+    @property
+    def lock_file(self) -> Path:
+        """`synth.lock`, which need not be there."""
+        return lock_file(self.file)
+
+    @cached_property
+    def baseline(self) -> Baseline:
+        """What was accepted of the warehouse's schema: `synth.lock`, or the first refresh's."""
+        settings = self.project.staging
+        staging = staging_folder(settings, self.project.project, self.base)
+        return read_baseline(self.lock_file, staging / CATALOGUE)
+
+    def tables(self, warehouse: Warehouse) -> dict[str, CatalogueTable]:
+        """The tables that the project file reads, as the warehouse's own catalogue has them."""
+        wanted = self.project.warehouse
+        catalogue = warehouse.catalogue()
+        return choose_tables(catalogue, wanted.schemas, wanted.include, wanted.exclude)
+
+    def facts(self, warehouse: Warehouse) -> SchemaFacts:
+        """What the warehouse's own catalogue says of the tables that the project file reads."""
+        return schema_facts(warehouse.catalogue(), self.tables(warehouse))
+
+    def drift(self, warehouse: Warehouse) -> Drift:
+        """What moved in the warehouse's catalogue since it was accepted, and what comes of it."""
+        tables, policies = self.tables(warehouse), self.project.on_drift
+        left_out = self.project.left_out()
+        return schema_drift(self.baseline, warehouse.catalogue(), tables, policies, left_out)
+
     def reflect(self, warehouse: Warehouse) -> Metadata:
-        """Read the catalogue, with what the project file adds, corrects and leaves out."""
-        settings = self.project.warehouse
-        catalogue = warehouse.reflect(settings.schemas, settings.include, settings.exclude)
-        return apply_settings(catalogue, self.project)
+        """Read the schema that is accepted, with what the project file adds and corrects.
+
+        From here on the warehouse goes by it: a column that is held is read as NULL.
+        """
+        drift, before = self.drift(warehouse), self.baseline.tables or {}
+        tables = self.tables(warehouse)
+        warehouse.go_by(accepted_catalogue(warehouse.catalogue(), tables, before, drift))
+        wanted = self.project.warehouse
+        metadata = warehouse.reflect(wanted.schemas, wanted.include, wanted.exclude)
+        read = [name for name in metadata.tables if name not in drift.unread_tables]
+        return apply_settings(metadata.subset(read), self.project)
 
     def reflect_and_guess(self, warehouse: Warehouse) -> Metadata:
         """The same with a guess of what is personal, which a refresh makes when it sees rows."""
@@ -87,7 +131,13 @@ class Setup:
         """
         place = redact(warehouse_url(self.project.warehouse, self.base))
         said = self.project.model_dump(mode="json", exclude=_NO_ROW_DEPENDS_ON)
-        return fingerprint(said, place, metadata.to_dict())
+        return fingerprint(said, place, metadata.to_dict(), self.accepted)
+
+    @property
+    def accepted(self) -> str:
+        """Fingerprint of what was accepted, which decides what is held; decisions do not count."""
+        facts = self.baseline.tables or {}
+        return fingerprint(schema_fingerprint(facts), sorted(self.baseline.excluded))
 
 
 def open_setup(project: Path | str) -> Setup:

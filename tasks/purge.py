@@ -15,13 +15,14 @@ from prefect_synth.tasks.family import Family, PurgeError, family_of
 from prefect_synth.tasks.oversampled import FOLDER
 from prefect_synth.tasks.references import file_fingerprint
 from prefect_synth.tasks.staged_rows import staged_files, without_rows
-from prefect_synth.tasks.staged_run import StagedRun
+from prefect_synth.tasks.staged_run import CATALOGUE, StagedRun
 from prefect_synth.tasks.staging import Staging
 from prefect_synth.tasks.synthesis import read_metadata
 
 __all__ = ["PurgeError", "Purged", "purge_parts", "purge_subject"]
 
-_STAYS = frozenset({"lock", ".gitignore"})
+# without the catalogue the next refresh would take every new column for an accepted one
+_STAYS = frozenset({"lock", ".gitignore", CATALOGUE})
 _PARTS = {
     "runs": ("runs", "errors", "published", "quarantine", FOLDER),
     "models": ("models", "extensions", "results"),

@@ -14,6 +14,8 @@ from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.references import TableRef
 
+CATALOGUE = "catalogue.json"
+"""File of what a run saw of the catalogue; a purge leaves it, for there is no real value in it."""
 RESUME_WITHIN = timedelta(hours=12)
 """An interrupted run is finished with the rows it pulled; after this time they are stale."""
 
@@ -109,6 +111,11 @@ class StagedRun:
     def plan(self) -> Path:
         """Folder of the plan by which the tables are sampled."""
         return self.folder / "synthetic" / ".plan"
+
+    @property
+    def catalogue(self) -> Path:
+        """What the warehouse's catalogue said: names, types and hashes."""
+        return self.folder / CATALOGUE
 
     @property
     def report(self) -> Path:

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from prefect_synth.tasks.folders import written_whole
 from prefect_synth.tasks.reuse import FILE, Trained, read_trained
 from prefect_synth.tasks.settings import StagingSettings
-from prefect_synth.tasks.staged_run import RunState, StagedRun, new_run_id
+from prefect_synth.tasks.staged_run import CATALOGUE, RunState, StagedRun, new_run_id
 
 _PRIVATE = 0o700
 _OTHERS = 0o077
@@ -144,6 +144,11 @@ class Staging:
         return folder
 
     @property
+    def first_catalogue(self) -> Path:
+        """What the first published refresh saw of the catalogue: names, types and hashes."""
+        return self.root / CATALOGUE
+
+    @property
     def last_profiles(self) -> Path:
         """Folder of what is remembered of the real tables at the last published snapshot."""
         return self.root / "published" / "profiles"
@@ -151,8 +156,12 @@ class Staging:
     def remember(self, run: StagedRun) -> None:
         """Keep the profiles of a published run, for the next one to tell what moved.
 
-        Which models it was drawn with is kept beside them.
+        Which models it was drawn with is kept beside them. Of the first one it is kept for good
+        what it saw of the catalogue: that is what drift is told from where there is no lock file.
         """
+        if not self.first_catalogue.exists():
+            with suppress(FileNotFoundError):
+                shutil.copy2(run.catalogue, self.first_catalogue)
         with written_whole(self.last_profiles) as unfinished:
             shutil.copytree(run.folder / "profiles", unfinished, dirs_exist_ok=True)
             for name in ("metadata.json", FILE):
@@ -226,6 +235,20 @@ def open_staging(settings: StagingSettings, project: str, base: Path) -> Staging
     Raises:
         StagingError: The folder cannot be made or is not local.
     """
+    return Staging(staging_folder(settings, project, base))
+
+
+def staging_folder(settings: StagingSettings, project: str, base: Path) -> Path:
+    """Where a project's private staging is or will be; nothing is made.
+
+    Args:
+        settings: The project file's `staging`.
+        project: The project's name.
+        base: Folder of the project file; relative paths start there.
+
+    Raises:
+        StagingError: The folder is not local.
+    """
     url = settings.url or f".synth/{project}"
     parts = urlsplit(url)
     if parts.scheme not in {"", "file"}:
@@ -233,7 +256,7 @@ def open_staging(settings: StagingSettings, project: str, base: Path) -> Staging
             f"staging.url must be a local folder, got one of the kind '{parts.scheme}://'. "
             "Give a path, such as .synth/shop."
         )
-    return Staging(base / (parts.path if parts.scheme else url))
+    return base / (parts.path if parts.scheme else url)
 
 
 def _make_private(folder: Path) -> None:

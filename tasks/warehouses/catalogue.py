@@ -36,7 +36,19 @@ UNSUPPORTED = Translation(None, "unknown")
 
 @dataclass(frozen=True)
 class CatalogueColumn:
-    """A column as the catalogue has it."""
+    """A column as the catalogue has it.
+
+    Args:
+        name: Name in the table.
+        source_type: The type as the warehouse writes it.
+        translation: How it reaches Arrow.
+        nullable: Whether it may hold nulls.
+        comment: The catalogue's comment.
+        categories: The labels of an enum.
+        identity: Whether the database counts its values up.
+        default: The default's SQL, which may quote a real value: it stays in this process.
+        held: Whether its values are not to be read: it is pulled as nulls.
+    """
 
     name: str
     source_type: str
@@ -45,6 +57,8 @@ class CatalogueColumn:
     comment: str | None = None
     categories: tuple[str, ...] | None = None
     identity: bool = False
+    default: str | None = None
+    held: bool = False
 
     def field(self, table: str) -> pa.Field:
         """The Arrow field that the column is pulled as.
@@ -117,6 +131,11 @@ class CatalogueTable:
             f"This role may not read table '{self.path}'. "
             f"Run as its owner: GRANT SELECT ON {self.sql} TO <role>;"
         )
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The columns whose values are not to be read."""
+        return frozenset(name for name, column in self.columns.items() if column.held)
 
     @property
     def order(self) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ class DuckDBWarehouse:
         self._connection = _connect(duckdb_path(url))
         self._lock = threading.Lock()
         self._known: Catalogue | None = None
+        self._accepted: Catalogue | None = None
 
     def reflect(
         self,
@@ -50,12 +51,12 @@ class DuckDBWarehouse:
         exclude: Sequence[str] = (),
     ) -> Metadata:
         """What the catalogue says of tables, keys and relationships."""
-        catalogue = self._catalogue()
+        catalogue = self._in_force()
         return catalogue.metadata(choose_tables(catalogue, schemas, include, exclude))
 
     def schemas(self, metadata: Metadata) -> dict[str, pa.Schema]:
         """The exact Arrow schema of each table."""
-        return self._catalogue().schemas(metadata)
+        return self._in_force().schemas(metadata)
 
     def check_read_only(self) -> None:
         """Nothing to refuse: the file is opened read only, always."""
@@ -63,17 +64,25 @@ class DuckDBWarehouse:
     @contextmanager
     def snapshot(self) -> Iterator[DuckDBSnapshot]:
         """One consistent state: the open file is locked against writers."""
-        yield DuckDBSnapshot(self._catalogue(), self._connection)
+        yield DuckDBSnapshot(self._in_force(), self._connection)
 
     def close(self) -> None:
         """Close the file, and let writers in."""
         self._connection.close()
 
-    def _catalogue(self) -> Catalogue:
+    def catalogue(self) -> Catalogue:
+        """All that the catalogue says, system schemas apart; read once."""
         with self._lock:
             if self._known is None:
                 self._known = read_catalogue(self._connection.cursor())
             return self._known
+
+    def go_by(self, catalogue: Catalogue) -> None:
+        """Reflect and read by another catalogue from now on; `catalogue` stays what it is."""
+        self._accepted = catalogue
+
+    def _in_force(self) -> Catalogue:
+        return self._accepted or self.catalogue()
 
 
 class DuckDBSnapshot(SqlSnapshot):

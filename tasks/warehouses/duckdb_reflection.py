@@ -29,7 +29,7 @@ ORDER BY ALL
 _COLUMNS = f"""
 SELECT schema_name AS schema, table_name AS "table", column_name AS name, is_nullable AS nullable,
        data_type AS source_type, comment,
-       coalesce(column_default, '') LIKE 'nextval(%' AS identity
+       coalesce(column_default, '') LIKE 'nextval(%' AS identity, column_default AS "default"
 FROM duckdb_columns() WHERE {_HERE} ORDER BY schema_name, table_name, column_index
 """
 _CONSTRAINTS = """
@@ -108,6 +108,7 @@ def _columns(
             comment=row["comment"],
             categories=labels(types[row["name"]]),
             identity=row["identity"],
+            default=row["default"],
         )
         for row in rows
     }

@@ -51,6 +51,7 @@ class PostgresWarehouse:
         self._allow_writable = allow_writable
         self._lock = threading.Lock()
         self._known: Catalogue | None = None
+        self._accepted: Catalogue | None = None
         self._engine = create_engine(
             "postgresql+psycopg://", creator=self._connect, poolclass=NullPool
         )
@@ -63,12 +64,12 @@ class PostgresWarehouse:
         exclude: Sequence[str] = (),
     ) -> Metadata:
         """What the catalogue says of tables, keys and relationships."""
-        catalogue = self._catalogue()
+        catalogue = self._in_force()
         return catalogue.metadata(choose_tables(catalogue, schemas, include, exclude))
 
     def schemas(self, metadata: Metadata) -> dict[str, pa.Schema]:
         """The exact Arrow schema of each table."""
-        return self._catalogue().schemas(metadata)
+        return self._in_force().schemas(metadata)
 
     def check_read_only(self) -> None:
         """Refuse a role that could change the database, unless that was allowed.
@@ -92,7 +93,7 @@ class PostgresWarehouse:
             ConnectionFailed: The server is not there any more.
         """
         self.check_read_only()
-        catalogue = self._catalogue()
+        catalogue = self._in_force()
         # closed, not rolled back: the server may have ended it before
         with closing(self._connect()) as lead:
             yield PostgresSnapshot(catalogue, self._uri, self._export(lead), lead)
@@ -120,12 +121,20 @@ class PostgresWarehouse:
                 "Check host, port, database, user and password in warehouse.url."
             ) from None
 
-    def _catalogue(self) -> Catalogue:
+    def catalogue(self) -> Catalogue:
+        """All that the catalogue says, system schemas apart; read once."""
         with self._lock:
             if self._known is None:
                 with self._reading("the catalogue"), self._engine.connect() as connection:
                     self._known = read_catalogue(connection)
             return self._known
+
+    def go_by(self, catalogue: Catalogue) -> None:
+        """Reflect and read by another catalogue from now on; `catalogue` stays what it is."""
+        self._accepted = catalogue
+
+    def _in_force(self) -> Catalogue:
+        return self._accepted or self.catalogue()
 
     @contextmanager
     def _reading(self, what: str) -> Iterator[None]:

@@ -57,7 +57,8 @@ SELECT a.attrelid AS oid, a.attname AS name, format_type(a.atttypid, a.atttypmod
            WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder
        ) END AS labels,
        a.attidentity <> ''
-           OR coalesce(pg_get_expr(d.adbin, d.adrelid), '') LIKE 'nextval(%' AS identity
+           OR coalesce(pg_get_expr(d.adbin, d.adrelid), '') LIKE 'nextval(%' AS identity,
+       pg_get_expr(d.adbin, d.adrelid) AS default
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -106,6 +107,7 @@ def _read_columns(connection: Connection) -> Mapping[int, dict[str, CatalogueCol
             comment=row["comment"],
             categories=tuple(row["labels"]) if row["labels"] is not None else None,
             identity=row["identity"],
+            default=row["default"],
         )
     return columns
 

@@ -54,7 +54,8 @@ class SqlSnapshot(ABC):
 
     def _chosen(self, selection: Selection, table: str) -> Chosen:
         relations = {name: self._catalogue.find(name).sql for name in selection.metadata.tables}
-        return choose_rows(selection, table, relations, self._collation)
+        held = {name: self._catalogue.find(name).held for name in selection.metadata.tables}
+        return choose_rows(selection, table, relations, self._collation, held)
 
     def count(self, table: str) -> int:
         """The number of rows of a table."""
@@ -89,20 +90,24 @@ def select_columns(table: CatalogueTable, columns: list[str], chosen: Chosen) ->
     """The query that reads `columns` of the chosen rows, in one certain order where there is one.
 
     The rows come in the order of the primary key, or of a unique key without nulls, so that the
-    same data gives the same file; the warehouse pays for the sort where no index serves it.
+    same data gives the same file; the warehouse pays for the sort where no index serves it. A held
+    column is nulls of its type, so that the warehouse itself does not read its values.
     """
     order = ", ".join(f"t.{quote(column)}" for column in table.order)
     expressions = ", ".join(_expression(table, column) for column in columns)
     # not *: the role may have grants for these columns only
-    needed = ", ".join(map(quote, dict.fromkeys([*columns, *table.order])))
-    rows = f"SELECT {needed} FROM {table.sql}{chosen.suffix}"
+    read = [name for name in columns if name not in table.held]
+    needed = ", ".join(map(quote, dict.fromkeys([*read, *table.order])))
+    rows = f"SELECT {needed or '1'} FROM {table.sql}{chosen.suffix}"
     source = f"({rows}) AS t" if chosen.where else f"{table.sql} AS t"
     ordered = f" ORDER BY {order}" if order else ""
     return f"{chosen.prefix}SELECT {expressions} FROM {source}{ordered}"
 
 
 def _expression(table: CatalogueTable, column: str) -> str:
-    filled = {"{}": f"t.{quote(column)}", "{name}": column.replace("'", "''")}
-    translated = table.columns[column].translation.expression
+    found = table.columns[column]
+    value = f"CAST(NULL AS {found.source_type})" if found.held else f"t.{quote(column)}"
+    filled = {"{}": value, "{name}": column.replace("'", "''")}
+    translated = found.translation.expression
     sql = re.sub(r"\{(name)?\}", lambda match: filled[match[0]], translated)
     return f"{sql} AS {quote(column)}"

@@ -8,7 +8,7 @@ Every branch is a plain semi-join, which engines hash and spill; OR between subq
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from prefect_synth.synth.metadata import Relationship
@@ -35,7 +35,11 @@ class Chosen:
 
 
 def choose_rows(
-    selection: Selection, table: str, relations: Mapping[str, str], collation: str = ""
+    selection: Selection,
+    table: str,
+    relations: Mapping[str, str],
+    collation: str = "",
+    held: Mapping[str, Collection[str]] | None = None,
 ) -> Chosen:
     """The SQL that chooses the rows of `table`.
 
@@ -44,8 +48,9 @@ def choose_rows(
         table: The table whose rows are wanted.
         relations: The quoted SQL name of each table.
         collation: Appended to hashes, so that they compare by bytes (` COLLATE "C"`).
+        held: By table, columns whose values must not be read; none of them is part of a key.
     """
-    query = _Query(selection, relations, collation)
+    query = _Query(selection, relations, collation, held or {})
     where = query.where(table)
     return Chosen(tuple(query.ctes.values()), where)
 
@@ -53,12 +58,19 @@ def choose_rows(
 class _Query:
     """Builds the expressions that one table needs, each after those it rests on."""
 
-    def __init__(self, selection: Selection, relations: Mapping[str, str], collation: str) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        relations: Mapping[str, str],
+        collation: str,
+        held: Mapping[str, Collection[str]],
+    ) -> None:
         self.ctes: dict[str, str] = {}
         self._rules = selection.rules
         self._metadata = selection.metadata
         self._relations = relations
         self._collation = collation
+        self._held = held
         self._number = {name: number for number, name in enumerate(selection.metadata.tables)}
         self._circle = _circles(selection)
         self._adds: dict[Relationship, bool] = {}
@@ -103,7 +115,9 @@ class _Query:
         return f"{digest} <= (SELECT max(h) FROM ({ranked}) AS ranked)"
 
     def _digest(self, table: str) -> str:
-        columns = self._key(table) or self._metadata.tables[table].columns
+        held = self._held.get(table, ())
+        every = (c for c in self._metadata.tables[table].columns if c not in held)
+        columns = self._key(table) or tuple(every)
         parts = ", ".join(f"CAST({quote(c)} AS varchar)" for c in columns)
         return f"md5(concat_ws('|', {parts})){self._collation}"
 

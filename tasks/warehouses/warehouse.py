@@ -10,6 +10,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from prefect_synth.synth.metadata import Metadata, Relationship
+from prefect_synth.tasks.warehouses.catalogue import Catalogue
 from prefect_synth.tasks.warehouses.errors import InvalidUrl
 from prefect_synth.tasks.warehouses.selection import Selection
 from prefect_synth.tasks.warehouses.url import redact, scheme_of
@@ -69,6 +70,14 @@ class Warehouse(Protocol):
             include: Table names, or patterns as `fact_*`. A view is read only when named in full.
             exclude: Table names or patterns to leave out.
         """
+        ...
+
+    def catalogue(self) -> Catalogue:
+        """All that the warehouse's own catalogue says, system schemas apart; read once."""
+        ...
+
+    def go_by(self, catalogue: Catalogue) -> None:
+        """Reflect and read by another catalogue from now on: with columns held, or left out."""
         ...
 
     def schemas(self, metadata: Metadata) -> dict[str, pa.Schema]:

@@ -1,0 +1,25 @@
+"""What moved in a project's warehouse: the flows' way to ask."""
+
+from __future__ import annotations
+
+from prefect_synth.flows.refresh_setup import Setup
+from prefect_synth.tasks.drift.changes import Drift
+from prefect_synth.tasks.warehouses.warehouse import Warehouse
+
+
+def project_drift(setup: Setup, warehouse: Warehouse, data: bool = False) -> Drift:
+    """Compare a project's warehouse with what was accepted of it.
+
+    Args:
+        setup: The project and its places.
+        warehouse: Its open warehouse.
+        data: Whether to look at a sample of the rows as well as at the catalogue.
+
+    Returns:
+        What moved, the policy of each change, and what comes of it.
+
+    Raises:
+        LockError: `synth.lock` cannot be read.
+        WarehouseError: The subclass says what is wrong with the warehouse.
+    """
+    return setup.drift(warehouse)
