@@ -105,11 +105,14 @@ def refresh(
             help="Draw with the last snapshot's models: its rows stay, new ones are appended.",
         ),
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish a snapshot even if nothing has changed.")
+    ] = False,
 ) -> None:
     """Pull, train, sample, validate, publish: the whole way, here and now."""
     from prefect_synth.flows.commands.refresh import refresh_now
 
-    respond(as_json, lambda: refresh_now(project, as_json, verbose, reuse_models))
+    respond(as_json, lambda: refresh_now(project, as_json, verbose, reuse_models, force))
 
 
 @app.command()

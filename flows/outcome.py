@@ -47,11 +47,12 @@ class Outcome(BaseModel):
     Args:
         project: The project's name.
         run_id: The run.
-        published: Whether the snapshot was published; otherwise a gate refused it.
-        snapshot_id: The published snapshot.
+        published: Whether a snapshot was published; otherwise a gate refused it, or none was due.
+        unchanged: Whether none was due, because it would have been the one that readers see.
+        snapshot_id: The published snapshot, or the one that stays.
         url: Where it is.
         generation: Generation of `latest.json` that names it.
-        report: The HTML report on this machine.
+        report: The HTML report on this machine; None where it is gone.
         tables: Each table.
         balanced: Rows of each balanced table.
         scores: Overall quality and its parts.
@@ -68,10 +69,11 @@ class Outcome(BaseModel):
     project: str
     run_id: str
     published: bool
+    unchanged: bool = False
     snapshot_id: str | None = None
     url: str | None = None
     generation: int | None = None
-    report: Path
+    report: Path | None
     tables: dict[str, TableOutcome]
     balanced: dict[str, int] = {}
     scores: dict[str, float]
@@ -93,6 +95,11 @@ class Outcome(BaseModel):
         """One sentence for Prefect's final state."""
         if self.published:
             return f"Snapshot {self.snapshot_id}: {self.size}, at {self.url}"
+        if self.unchanged:
+            return (
+                f"Nothing changed since snapshot {self.snapshot_id}, which stays: rows, schema, "
+                "settings and checks are the same"
+            )
         return (
             f"{len(self.failures)} of the checks failed, nothing was published: {self.failures[0]}"
         )

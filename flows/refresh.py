@@ -20,9 +20,10 @@ from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
 from prefect_synth.flows.refresh_end import follow_up, judge, publish, refuse
 from prefect_synth.flows.refresh_log import log_pulled
 from prefect_synth.flows.refresh_outcome import outcome_of
-from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables
+from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables, stage_tables
 from prefect_synth.flows.refresh_sample import sample_tables
 from prefect_synth.flows.refresh_setup import Setup, open_setup
+from prefect_synth.flows.refresh_unchanged import Unchanged, leave_it, look_for_changes
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.runners import Runners, started_runners
 from prefect_synth.flows.turns import is_deployed, turn, warehouse_turn
@@ -70,6 +71,9 @@ def refresh(
         list[str] | None,
         Field(description="Tables that the run was started for; fingerprints say what to train."),
     ] = None,
+    force: Annotated[
+        bool, Field(description="Publish a snapshot even where nothing has changed.")
+    ] = False,
 ) -> State[Outcome]:
     """
     Publish a synthetic copy of a project's production tables.
@@ -84,39 +88,44 @@ def refresh(
             and new ones are appended. Where schema or settings have changed, models are trained.
         tables: Tables that the run was started for, as an event names them. They stand in the
             run's name and log; what is trained again is decided by fingerprints alone.
+        force: Publish a snapshot even where rows, schema, settings and checks are those of the
+            one that readers see; otherwise such a run ends as `Unchanged`.
     """
     with guard():
         if tables:
             run_log().info("Started because of %s, for %s.", reason, ", ".join(tables))
         setup = open_setup(project)
         try:
-            return _refresh(setup, reuse_models, reason)
+            return _refresh(setup, reason, reuse_models, force)
         except RefreshRunningError as error:
             if not is_deployed():
                 raise
             return Cancelled(name="Skipped", message=f"{error} This run was dropped.")
 
 
-def _refresh(setup: Setup, reuse: bool, reason: Reason) -> State[Outcome]:
+def _refresh(setup: Setup, reason: Reason, reuse: bool, force: bool) -> State[Outcome]:
     workers = started_runners(setup.project.run)
     with private_errors(setup.staging.errors), guard(), turn(setup, reason):
         setup.sandbox.check_writable()
         user_checks(setup).read_files()
         with workers as runners, timed_steps() as seconds, ExitStack() as end:
             end.enter_context(showing_progress_in_prefect(setup.project.project, flow_run.id))
-            staged = _stage(setup, runners, end)
+            staged = _stage(setup, runners, end, force)
+            if isinstance(staged, Unchanged):
+                return leave_it(setup, staged, seconds)
+            log_pulled(staged)
             return _publish_or_refuse(Work(setup, runners, staged, reuse), seconds)
 
 
-def _stage(setup: Setup, runners: Runners, end: ExitStack) -> Staged:
+def _stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged | Unchanged:
     """Pull, or go on with what an interrupted run has pulled; from here on a run has its end."""
     setup.staging.settle(lambda: {info.run_id for info in setup.sandbox.list()})
     with warehouse_turn(setup), opened(setup) as source:
         run = setup.staging.begin(setup.plan(source.metadata))
         end.enter_context(_to_its_end(setup, run))
-        staged = pull_tables(setup, runners.here, run, source)
-        log_pulled(staged)
-        return staged
+        pulled = pull_tables(setup, runners.here, run, source)
+    same = None if pulled.resumed else look_for_changes(setup, source, pulled, force)
+    return same or stage_tables(setup, runners.here, source, pulled)
 
 
 def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcome]:

@@ -1,4 +1,4 @@
-"""The first step of a refresh: every table out of one state of the warehouse, a part held out."""
+"""The first steps of a refresh: every table out of one state of the warehouse, a part held out."""
 
 from __future__ import annotations
 
@@ -76,6 +76,21 @@ class Staged:
 
 
 @dataclass(frozen=True)
+class Pulled:
+    """A run whose tables are out of the warehouse.
+
+    Args:
+        run: The run's folder.
+        tables: The pulled tables, not yet divided; of a resumed run what models see of them.
+        resumed: Whether an interrupted run had staged them.
+    """
+
+    run: StagedRun
+    tables: tuple[TableRef, ...]
+    resumed: bool
+
+
+@dataclass(frozen=True)
 class Source:
     """An open warehouse whose catalogue was read.
 
@@ -122,8 +137,8 @@ def opened(setup: Setup) -> Iterator[Source]:
         yield Source(warehouse, metadata, schemas, drift, setup.facts(warehouse))
 
 
-def pull_tables(setup: Setup, runner: TaskRunner[Any], run: StagedRun, source: Source) -> Staged:
-    """Stage every table, unless an interrupted run has staged them all.
+def pull_tables(setup: Setup, runner: TaskRunner[Any], run: StagedRun, source: Source) -> Pulled:
+    """Pull every table, unless an interrupted run has staged them all.
 
     Args:
         setup: The project and its places.
@@ -132,22 +147,37 @@ def pull_tables(setup: Setup, runner: TaskRunner[Any], run: StagedRun, source: S
         source: Where the tables are.
 
     Raises:
-        ContractError: A scenario or a balanced table asks for a column that is personal.
         WarehouseError: The subclass says what is wrong with the warehouse.
     """
-    resumed = bool(run.state.pulled)
-    file = run.folder / "metadata.json"
-    if not resumed:
-        retries = setup.project.run.retries
-        pulled = retried(lambda: _pull_snapshot(setup, runner, run, source), retries)
-        metadata = _refined(setup, source.metadata, pulled)
-        check_meanings(setup.project, metadata)  # values may show a column to be personal
-        write_atomically(file, json.dumps(metadata.to_dict(), indent=1))
+    if run.state.pulled:
+        return Pulled(run, run.state.pulled, resumed=True)
+    retries = setup.project.run.retries
+    tables = retried(lambda: _pull_snapshot(setup, runner, run, source), retries)
+    return Pulled(run, tables, resumed=False)
+
+
+def stage_tables(setup: Setup, runner: TaskRunner[Any], source: Source, pulled: Pulled) -> Staged:
+    """See what the rows say of the schema, and hold a part of them out.
+
+    Args:
+        setup: The project and its places.
+        runner: Runs the tasks in this process.
+        source: What was read of the catalogue.
+        pulled: The pulled tables.
+
+    Raises:
+        ContractError: A scenario or a balanced table asks for a column that is personal.
+    """
+    run, file = pulled.run, pulled.run.folder / "metadata.json"
+    if not pulled.resumed:
+        refined = _refined(setup, source.metadata, pulled.tables)
+        check_meanings(setup.project, refined)  # values may show a column to be personal
+        write_atomically(file, json.dumps(refined.to_dict(), indent=1))
         write_facts(run.catalogue, source.catalogue)
-        _hold_out(setup, runner, run, metadata, pulled)
+        _hold_out(setup, runner, run, refined, pulled.tables)
     state = run.state
     return Staged(
-        run, read_metadata(file), file, state.pulled, state.held_out, state.units, resumed
+        run, read_metadata(file), file, state.pulled, state.held_out, state.units, pulled.resumed
     )
 
 

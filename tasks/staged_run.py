@@ -19,6 +19,9 @@ CATALOGUE = "catalogue.json"
 RESUME_WITHIN = timedelta(hours=12)
 """An interrupted run is finished with the rows it pulled; after this time they are stale."""
 
+UNCHANGED = "unchanged"
+"""Outcome of a run that made no snapshot, because it would have been the last one again."""
+
 
 class RunState(BaseModel):
     """What a run has done so far.
@@ -32,7 +35,7 @@ class RunState(BaseModel):
         held_out: The rows that no model sees, of the tables that belong to families.
         units: The tables whose rows are the root entities of what is held out.
         models: Folders under staging that the run used.
-        outcome: `published`, `rejected` or `failed`, once the run is over.
+        outcome: `published`, `unchanged`, `rejected` or `failed`, once the run is over.
     """
 
     run_id: str

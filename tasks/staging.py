@@ -14,7 +14,9 @@ from urllib.parse import quote, urlsplit
 from prefect_synth.tasks.folders import written_whole
 from prefect_synth.tasks.reuse import FILE, Trained, read_trained
 from prefect_synth.tasks.settings import StagingSettings
-from prefect_synth.tasks.staged_run import CATALOGUE, RunState, StagedRun, new_run_id
+from prefect_synth.tasks.sources import FILE as SOURCES
+from prefect_synth.tasks.sources import Sources, read_sources
+from prefect_synth.tasks.staged_run import CATALOGUE, UNCHANGED, RunState, StagedRun, new_run_id
 
 _PRIVATE = 0o700
 _OTHERS = 0o077
@@ -156,15 +158,16 @@ class Staging:
     def remember(self, run: StagedRun) -> None:
         """Keep the profiles of a published run, for the next one to tell what moved.
 
-        Which models it was drawn with is kept beside them. Of the first one it is kept for good
-        what it saw of the catalogue: that is what drift is told from where there is no lock file.
+        Which models it was drawn with, and what it was made from, is kept beside them. Of the first
+        one it is kept for good what it saw of the catalogue: that is what drift is told from where
+        there is no lock file.
         """
         if not self.first_catalogue.exists():
             with suppress(FileNotFoundError):
                 shutil.copy2(run.catalogue, self.first_catalogue)
         with written_whole(self.last_profiles) as unfinished:
             shutil.copytree(run.folder / "profiles", unfinished, dirs_exist_ok=True)
-            for name in ("metadata.json", FILE):
+            for name in ("metadata.json", FILE, SOURCES):
                 with suppress(FileNotFoundError):
                     shutil.copy2(run.folder / name, unfinished)
 
@@ -189,15 +192,30 @@ class Staging:
         """Delete staged real rows of all but the last `keep_runs` finished runs.
 
         Models that neither the last two runs with models, nor the last published one, nor an
-        unfinished one used go as well, and so does all that is left of much older runs.
+        unfinished one used go as well, and so does all that is left of much older runs. Runs that
+        changed nothing left no rows, and are counted apart: they push nothing out.
         """
         shutil.rmtree(self.errors, ignore_errors=True)
-        finished = [run for run in self.runs() if run.state.finished]
+        over = [run for run in self.runs() if run.state.finished]
+        finished = [run for run in over if run.state.outcome != UNCHANGED]
+        unchanged = [run for run in over if run.state.outcome == UNCHANGED]
+        for run in unchanged[:-_KEEP_REPORTS]:
+            shutil.rmtree(run.folder)
         for run in finished[: max(0, len(finished) - keep_runs)]:
             run.forget_real_rows()
         for run in finished[: max(0, len(finished) - max(keep_runs, _KEEP_REPORTS))]:
             shutil.rmtree(run.folder)
         self._forget_models()
+
+    @property
+    def last_sources(self) -> Sources | None:
+        """What the last published snapshot was made from, if there was one."""
+        return read_sources(self.last_profiles)
+
+    def report_of(self, run_id: str) -> Path | None:
+        """The private report of a run, if it is still there."""
+        report = StagedRun(self.root / "runs" / run_id).report
+        return report if report.is_file() else None
 
     @property
     def last_models(self) -> Trained | None:

@@ -87,10 +87,18 @@ class UserChecks(BaseModel):
 
     def fingerprint(self, table: str) -> str:
         """Of all that the verdict on one table depends on."""
-        files = [suite_file(self.folder, table)]
-        files += [self.base / f"{name.replace('.', '/')}.py" for name in self.modules]
+        files = [suite_file(self.folder, table), *self._module_files()]
         texts = [path.read_text(encoding="utf-8") if path.is_file() else "" for path in files]
         return fingerprint(texts, self.modules)
+
+    def whole_fingerprint(self) -> str:
+        """Of every suite file and module; SQL checks stand in the project file."""
+        files = [*sorted(self.folder.glob("*.json")), *self._module_files()]
+        texts = [(p.name, p.read_text(encoding="utf-8")) for p in files if p.is_file()]
+        return fingerprint(texts, self.modules)
+
+    def _module_files(self) -> list[Path]:
+        return [self.base / f"{name.replace('.', '/')}.py" for name in self.modules]
 
     def _lag(self, table: str, sides: Sides, gates_of: Callable[[str], Gates]) -> Iterator[Check]:
         merge = self.suite(table, sides.metadata, sides.training[table], gates_of(table))

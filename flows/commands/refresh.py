@@ -21,7 +21,9 @@ from prefect_synth.flows.terminal import showing_progress
 _MOST_FAILURES = 20
 
 
-def refresh_now(project: Path, quiet: bool, verbose: bool, reuse_models: bool = False) -> Answer:
+def refresh_now(
+    project: Path, quiet: bool, verbose: bool, reuse_models: bool = False, force: bool = False
+) -> Answer:
     """Run the flow in this process.
 
     Args:
@@ -29,20 +31,21 @@ def refresh_now(project: Path, quiet: bool, verbose: bool, reuse_models: bool = 
         quiet: Whether to draw no bars.
         verbose: Whether to show Prefect's own log.
         reuse_models: Whether to draw with the models of the last published snapshot.
+        force: Whether to publish a snapshot even where nothing has changed.
     """
     name = load_project(project).project  # before Prefect starts: what is wrong is said at once
     surround_prefect(verbose)
     console = Console(highlight=False, quiet=quiet)
     console.print(f"Refreshing [bold]{name}[/]")
-    outcome = _run(project_file(project), console, reuse_models)
+    outcome = _run(project_file(project), console, reuse_models, force)
     return Answer(
         outcome.model_dump(mode="json"),
         lambda console: _show(console, outcome, project),
-        0 if outcome.published else GATE_FAILED,
+        0 if outcome.published or outcome.unchanged else GATE_FAILED,
     )
 
 
-def _run(project: Path, console: Console, reuse_models: bool) -> Outcome:
+def _run(project: Path, console: Console, reuse_models: bool, force: bool) -> Outcome:
     with ExitStack() as running:
         with console.status("Starting Prefect"):
             from prefect_synth.flows.refresh import refresh
@@ -50,11 +53,14 @@ def _run(project: Path, console: Console, reuse_models: bool) -> Outcome:
 
             running.enter_context(prefect_api())
         with showing_progress(console):
-            state = refresh(str(project), reuse_models=reuse_models, return_state=True)
+            state = refresh(str(project), reuse_models=reuse_models, force=force, return_state=True)
     return cast(Outcome, state.result(raise_on_failure=state.name != "Rejected"))
 
 
 def _show(console: Console, outcome: Outcome, project: Path) -> None:
+    if outcome.unchanged:
+        _show_unchanged(console, outcome, project)
+        return
     console.print(_gates(outcome))
     scores = "  ".join(f"{name.replace('_', ' ')} {v:.3f}" for name, v in outcome.scores.items())
     console.print(f"[dim]{scores}[/]\n", soft_wrap=True)
@@ -100,6 +106,13 @@ def _show_published(console: Console, outcome: Outcome) -> None:
     console.print(f"           {escape(str(outcome.url))}", soft_wrap=True)
     for trouble in outcome.troubles:
         console.print(f"[yellow]note[/]       {escape(trouble)}", soft_wrap=True)
+
+
+def _show_unchanged(console: Console, outcome: Outcome, project: Path) -> None:
+    console.print(f"[green]unchanged[/]  {outcome.message}", soft_wrap=True)
+    console.print(f"           {escape(str(outcome.url))}", soft_wrap=True)
+    forced = typed("refresh --force", project)
+    console.print(f"\nTo publish all the same: {escape(forced)}", soft_wrap=True)
 
 
 def _show_resumed(console: Console) -> None:

@@ -126,8 +126,13 @@ class SnapshotStore:
         """
         return Catalogue(self.backend).manifest(checked_name("Snapshot", snapshot_id))
 
-    def verify(self, snapshot_id: str) -> Names:
+    def verify(self, snapshot_id: str, contents: bool = True) -> Names:
         """Return one sentence for each file that is not as it should be; none is good.
+
+        Args:
+            snapshot_id: Name of the snapshot.
+            contents: Whether every file is read; without, they are counted and measured only,
+                which costs a listing.
 
         Raises:
             SnapshotNotFoundError: If there is no such committed snapshot.
@@ -135,9 +140,10 @@ class SnapshotStore:
         Catalogue(self.backend).record(checked_name("Snapshot", snapshot_id))
         pointer = PointerFile(self.backend).read()
         if pointer and snapshot_id in pointer.retired:
-            return differences(self.backend, self.show(snapshot_id))  # refused where half deleted
+            # refused where half deleted
+            return differences(self.backend, self.show(snapshot_id), contents)
         return damages(self.backend, snapshot_id) or differences(
-            self.backend, self.show(snapshot_id)
+            self.backend, self.show(snapshot_id), contents
         )
 
     def rollback(self, snapshot_id: str) -> SnapshotRef:

@@ -92,18 +92,19 @@ class Shop:
             f"sandbox: {{url: sandbox}}\n{more}"
         )
 
-    def refresh(self, reuse_models: bool = False) -> tuple[str, Any]:
+    def refresh(self, reuse_models: bool = False, force: bool = False) -> tuple[str, Any]:
         """Run the flow in this process: the name of its final state, and the outcome.
 
         Args:
             reuse_models: Draw with the models of the last published snapshot.
+            force: Publish even where nothing has changed.
 
         Raises:
             Exception: Whatever ended the flow, if it did not come to its end.
         """
         from prefect_synth.flows.refresh import refresh
 
-        state = refresh(str(self.file), reuse_models=reuse_models, return_state=True)
+        state = refresh(str(self.file), reuse_models=reuse_models, force=force, return_state=True)
         return state.name, state.result(raise_on_failure=state.name != "Rejected")
 
     def latest(self) -> dict[str, Any] | None:
