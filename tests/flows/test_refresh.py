@@ -209,7 +209,7 @@ def test_it_is_told_how_each_table_was_modelled(seen: Seen) -> None:
 
 def test_what_did_not_change_is_not_trained_again(shop: Any, published: Any, wait: Any) -> None:
     """The same rows and settings give a new snapshot from the same models."""
-    name, again = shop.refresh()
+    name, again = shop.refresh(force=True)
     assert (name, set(trained(again, wait).values())) == ("Published", {"Cached"})
     assert table(again, "orders").equals(table(published, "orders"))
 
@@ -230,7 +230,7 @@ def test_models_that_were_deleted_are_trained_again(shop: Any, published: Any) -
 
 def test_staged_rows_of_older_runs_are_deleted(shop: Any, published: Any) -> None:
     """Only the last run keeps its real rows."""
-    shop.refresh()
+    shop.refresh(force=True)
     assert len(list(shop.staging.glob("runs/*/real"))) == 1
 
 

@@ -75,7 +75,7 @@ def test_equal_data_give_equal_files(shop: Any, monkeypatch: pytest.MonkeyPatch)
     nights = []
     for workers, reuse in ((1, False), (2, False), (4, True)):
         shop.configure(f"run: {{workers: {workers}}}\n")
-        nights.append(refresh(shop, reuse_models=reuse))
+        nights.append(refresh(shop, reuse_models=reuse, force=True))
     found = [hashes(night) for night in nights]
     assert len(found[0]["orders"]) > 1
     assert found[0] == found[1] == found[2]
