@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from prefect_synth.flows.cli_drift import drift
 from prefect_synth.flows.cli_options import (
     HERE,
     EndpointOption,
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(snapshots, name="snapshots")
+app.add_typer(drift, name="drift")
 suites = typer.Typer(help="What must hold of each table, as files.", no_args_is_help=True)
 app.add_typer(suites, name="suites")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.tasks.drift.changes import Drift
+from prefect_synth.tasks.drift.since import with_since
 from prefect_synth.tasks.warehouses.warehouse import Warehouse
 
 
@@ -22,4 +23,4 @@ def project_drift(setup: Setup, warehouse: Warehouse, data: bool = False) -> Dri
         LockError: `synth.lock` cannot be read.
         WarehouseError: The subclass says what is wrong with the warehouse.
     """
-    return setup.drift(warehouse)
+    return with_since(setup.drift(warehouse), setup.staging.drift)

@@ -44,6 +44,7 @@ EXIT_CODES = {
     "tasks.databases.errors.TargetPermissionError": CONNECTION,
     "tasks.databases.errors.TargetSchemaError": CONFIGURATION,
     "tasks.databases.errors.TargetUrlError": CONFIGURATION,
+    "tasks.drift.accepting.DriftRequestError": CONFIGURATION,
     "tasks.drift.changes.DriftBlockedError": DRIFT,
     "tasks.drift.lock.LockError": CONFIGURATION,
     "tasks.family.PurgeError": CONFIGURATION,

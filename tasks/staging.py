@@ -151,6 +151,11 @@ class Staging:
         return self.root / CATALOGUE
 
     @property
+    def drift(self) -> Path:
+        """Since when each change of the warehouse is there: names and times."""
+        return self.root / "drift.json"
+
+    @property
     def last_profiles(self) -> Path:
         """Folder of what is remembered of the real tables at the last published snapshot."""
         return self.root / "published" / "profiles"

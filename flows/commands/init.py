@@ -22,8 +22,11 @@ from prefect_synth.flows.scaffold import scaffold
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.pii.review import Review, review, with_findings
 from prefect_synth.tasks.connections import open_project_warehouse
+from prefect_synth.tasks.drift.facts import SchemaFacts, schema_facts
+from prefect_synth.tasks.drift.lock import Lock, lock_file, write_lock
 from prefect_synth.tasks.review import sample_rows
 from prefect_synth.tasks.settings import WarehouseSettings
+from prefect_synth.tasks.warehouses.choice import choose_tables
 from prefect_synth.tasks.warehouses.url import redact
 
 URL_VARIABLE = "SYNTH_WAREHOUSE_URL"
@@ -72,22 +75,25 @@ def _new_file(project: Path) -> Path:
 
 
 def _write(file: Path, url: str, shown: str, project: str) -> Mapping[str, int]:
-    metadata, rows, found = _look(url, file.parent)
+    metadata, rows, found, facts = _look(url, file.parent)
     file.parent.mkdir(parents=True, exist_ok=True)
     text = scaffold(project, shown, "sandbox", metadata, rows, found)
     file.write_text(text, encoding="utf-8")
+    write_lock(lock_file(file), Lock(tables=dict(facts)))
     return rows
 
 
-def _look(url: str, base: Path) -> tuple[Metadata, Mapping[str, int], Review]:
-    """The catalogue, the sizes of the tables, and what a few rows of each tell of people."""
+def _look(url: str, base: Path) -> tuple[Metadata, Mapping[str, int], Review, SchemaFacts]:
+    """The catalogue, the tables' sizes, what a few rows tell of people, and what is locked."""
     settings = WarehouseSettings(url=SecretStr(url))
     with closing(open_project_warehouse(settings, base)) as warehouse:
         metadata = warehouse.reflect()
         with warehouse.snapshot() as snapshot:
             counts = {table: snapshot.count(table) for table in metadata.tables}
             found = review(metadata, sample_rows(warehouse, snapshot, metadata, counts))
-    return with_findings(metadata, found), counts, found
+        catalogue = warehouse.catalogue()
+        facts = schema_facts(catalogue, choose_tables(catalogue))
+    return with_findings(metadata, found), counts, found, facts
 
 
 def _name(url: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from prefect_synth.tasks.drift.changes import Change, Effect
@@ -11,6 +11,7 @@ from prefect_synth.tasks.drift.policies import DriftPolicies
 from prefect_synth.tasks.warehouses.catalogue import CatalogueTable
 
 _TYPES = frozenset({"type_widened", "type_narrowed", "type_changed"})
+_AWAY = frozenset({"held", "left out"})
 _KEYS = frozenset({"primary_key_changed", "unique_key_changed", "foreign_key_changed"})
 
 
@@ -33,7 +34,32 @@ class Weighing:
     def weigh(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Give every change its policy and its effect."""
         weighed = tuple(self._weighed(change) for change in changes)
-        return _keys_of_what_is_held(_no_table_without_columns(weighed, self.now))
+        weighed = _no_table_without_columns(weighed, self.now)
+        away = {
+            name: {c.column for c in weighed if c.table == name and c.effect in _AWAY}
+            for name in self.now
+        }
+        waiting = {change.table for change in weighed if change.effect == "waits"}
+        return tuple(
+            change.model_copy(update={"effect": "kept"})
+            if change.effect == "followed" and self._waits(change, away, waiting)
+            else change
+            for change in weighed
+        )
+
+    def _waits(
+        self, change: Change, away: Mapping[str, set[str | None]], waiting: Collection[str]
+    ) -> bool:
+        """Whether a new key is over what is not there yet, so that it waits with it."""
+        if change.kind not in _KEYS or change.new is None:
+            return False
+        table, mine = self.now[change.table], away[change.table]
+        if change.kind == "foreign_key_changed":
+            [key] = [key for key in table.foreign_keys if str(key) == change.new]
+            gone = any(key.refers_to(n) and away[n] & set(key.referred) for n in away)
+            return bool(mine & set(key.columns) or gone or any(map(key.refers_to, waiting)))
+        keys = [*table.unique, table.primary_key]
+        return any(mine & set(key) for key in keys if ", ".join(key) == change.new)
 
     def _weighed(self, change: Change) -> Change:
         policy = self.policies.of(change.kind)
@@ -78,7 +104,7 @@ class Weighing:
 
     def _referred(self, change: Change, name: str) -> bool:
         return any(
-            key.table == self.chosen[change.table].name and name in key.referred
+            key.refers_to(change.table) and name in key.referred
             for table in self.before.values()
             for key in table.foreign_keys
         )
@@ -93,28 +119,6 @@ def _no_table_without_columns(changes: tuple[Change, ...], now: SchemaFacts) -> 
     return tuple(
         change.model_copy(update={"effect": "blocks"})
         if change.effect == "left out" and not left[change.table]
-        else change
-        for change in changes
-    )
-
-
-def _keys_of_what_is_held(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    """A new key over a column that is not there yet waits with it."""
-    away = {c.table: set[str]() for c in changes}
-    for change in changes:
-        if change.effect in ("held", "left out") and change.column:
-            away[change.table].add(change.column)
-    waiting = {change.table for change in changes if change.effect == "waits"}
-
-    def waits(change: Change) -> bool:
-        columns, _, target = (change.new or "").partition(" -> ")
-        parent, _, referred = target.partition(".")
-        gone = away.get(parent, set()) & set(referred.split(", "))
-        return bool(away[change.table] & set(columns.split(", ")) or parent in waiting or gone)
-
-    return tuple(
-        change.model_copy(update={"effect": "kept"})
-        if change.kind in _KEYS and change.effect == "followed" and change.new and waits(change)
         else change
         for change in changes
     )

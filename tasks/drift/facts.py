@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -58,6 +57,10 @@ class ForeignKeyFacts(Facts):
     table: str
     referred: tuple[str, ...]
 
+    def refers_to(self, name: str) -> bool:
+        """Whether it refers to the table that metadata calls `name`, as far as names tell."""
+        return name == self.table or name.endswith(f".{self.table}")
+
     def __str__(self) -> str:
         return f"{', '.join(self.columns)} -> {self.table}.{', '.join(self.referred)}"
 
@@ -87,7 +90,7 @@ class TableFacts(Facts):
             raise ValueError(f"has the column '{twice}' twice")
         return self
 
-    @cached_property
+    @property  # not cached: a copy with other columns would take the cache along
     def by_name(self) -> Mapping[str, ColumnFacts]:
         """Column by name, in order."""
         return {column.name: column for column in self.columns}

@@ -9,7 +9,7 @@ from typing import Literal
 TypeKind = Literal["type_widened", "type_narrowed", "type_changed"]
 
 _FORM = re.compile(
-    r"^(?P<name>[^()\[]+?)\s*(\((?P<sizes>[\d\s,]+)\))?(?P<rest>[^()\[]*)(?P<of>(\[\d*\])*)$"
+    r"^(?P<name>[^()\[]+)(\((?P<sizes>[\d\s,]+)\))?(?P<rest>[^()\[]*)(?P<of>(\[\d*\])*)$"
 )
 _INTEGERS: dict[str, tuple[int, bool]] = {  # bits, signed
     "tinyint": (8, True), "smallint": (16, True), "int2": (16, True),
@@ -84,7 +84,7 @@ def _read(text: str) -> _Type:
     found = _FORM.match(text.strip().lower())
     if found is None:
         return _Type(text, (), "")
-    name = re.sub(r"\s+", " ", f"{found['name']} {found['rest'].strip()}".strip())
+    name = re.sub(r"\s+", " ", f"{found['name'].strip()} {found['rest']}".strip())
     name = {"decimal": "numeric"}.get(name, name)
     sizes = tuple(int(size) for size in (found["sizes"] or "").split(",") if size.strip())
     return _Type(name, sizes, found["of"])
