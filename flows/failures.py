@@ -22,6 +22,8 @@ EXIT_CODES = {
     "expectations.suite_files.SuiteFileError": CONFIGURATION,
     "flows.demo.DemoDataMissingError": CONFIGURATION,
     "flows.server_errors.ServerError": CONNECTION,
+    "flows.stepwise.SnapshotRefusedError": GATE_FAILED,
+    "flows.stepwise_run.RunOverError": CONFIGURATION,
     "flows.yaml_document.ProjectError": CONFIGURATION,
     "synth.errors.ContractError": CONFIGURATION,
     "synth.errors.MissingTorchError": CONFIGURATION,

@@ -110,15 +110,22 @@ def _refresh(setup: Setup, reason: Reason, reuse: bool, force: bool) -> State[Ou
         user_checks(setup).read_files()
         with workers as runners, timed_steps() as seconds, ExitStack() as end:
             end.enter_context(showing_progress_in_prefect(setup.project.project, flow_run.id))
-            staged = _stage(setup, runners, end, force)
+            staged = stage(setup, runners, end, force)
             if isinstance(staged, Unchanged):
                 return leave_it(setup, staged, seconds)
             log_pulled(staged)
             return _publish_or_refuse(Work(setup, runners, staged, reuse), seconds)
 
 
-def _stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged | Unchanged:
-    """Pull, or go on with what an interrupted run has pulled; from here on a run has its end."""
+def stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged | Unchanged:
+    """Pull, or go on with what an interrupted run has pulled; from here on a run has its end.
+
+    Args:
+        setup: The project and its places.
+        runners: Run the tasks.
+        end: Closes the run.
+        force: Whether a snapshot is due even where nothing has changed.
+    """
     setup.staging.settle(lambda: {info.run_id for info in setup.sandbox.list()})
     with warehouse_turn(setup), opened(setup) as source:
         run = setup.staging.begin(setup.plan(source.metadata))
@@ -162,11 +169,15 @@ def _to_its_end(setup: Setup, run: StagedRun) -> Iterator[None]:
             run.update(outcome="failed")
         raise
     finally:
-        _clean(setup)
+        clean(setup)
 
 
-def _clean(setup: Setup) -> None:
-    """Delete by policy; a folder that resists takes nothing from what the run came to."""
+def clean(setup: Setup) -> None:
+    """Delete by policy; a folder that resists takes nothing from what the run came to.
+
+    Args:
+        setup: The project and its places.
+    """
     try:
         setup.staging.clean(setup.project.staging.keep_runs)
     except OSError as error:

@@ -34,6 +34,8 @@ from prefect_synth.tasks.synthesis import read_metadata
 from prefect_synth.tasks.warehouses.selection import Selection, plan_selection
 from prefect_synth.tasks.warehouses.warehouse import Warehouse, WarehouseSnapshot
 
+_METADATA = "metadata.json"
+
 
 @dataclass(frozen=True)
 class Staged:
@@ -168,16 +170,26 @@ def stage_tables(setup: Setup, runner: TaskRunner[Any], source: Source, pulled: 
     Raises:
         ContractError: A scenario or a balanced table asks for a column that is personal.
     """
-    run, file = pulled.run, pulled.run.folder / "metadata.json"
+    run = pulled.run
     if not pulled.resumed:
         refined = _refined(setup, source.metadata, pulled.tables)
         check_meanings(setup.project, refined)  # values may show a column to be personal
-        write_atomically(file, json.dumps(refined.to_dict(), indent=1))
+        write_atomically(run.folder / _METADATA, json.dumps(refined.to_dict(), indent=1))
         write_facts(run.catalogue, source.catalogue)
         _hold_out(setup, runner, run, refined, pulled.tables)
-    state = run.state
+    return staged_tables(run, pulled.resumed)
+
+
+def staged_tables(run: StagedRun, resumed: bool) -> Staged:
+    """What a run has staged.
+
+    Args:
+        run: A run that has pulled all tables.
+        resumed: Whether an interrupted run had staged them.
+    """
+    state, file = run.state, run.folder / _METADATA
     return Staged(
-        run, read_metadata(file), file, state.pulled, state.held_out, state.units, pulled.resumed
+        run, read_metadata(file), file, state.pulled, state.held_out, state.units, resumed
     )
 
 

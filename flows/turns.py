@@ -35,6 +35,7 @@ from prefect_synth.flows.server_errors import ServerError
 from prefect_synth.flows.slots import refresh_slot, warehouse_slot
 from prefect_synth.tasks.connections import warehouse_url
 from prefect_synth.tasks.staging import RefreshRunningError, Staging
+from prefect_synth.tasks.telling import in_a_run
 
 _LEASE_SECONDS = 120  # a killed run's slot is free again after so long
 _SECONDS_BETWEEN_TRIES = 5
@@ -71,7 +72,7 @@ def warehouse_turn(setup: Setup) -> Iterator[None]:
         ServerError: Prefect's server gives no answer.
     """
     places = setup.project.warehouse.concurrency
-    if places is None or runs_alone():
+    if places is None or runs_alone() or not in_a_run():
         yield
         return
     name = warehouse_slot(warehouse_url(setup.project.warehouse, setup.base))

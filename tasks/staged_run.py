@@ -110,6 +110,12 @@ class StagedRun:
         """Folder of a sampled table's parts."""
         return self.folder / "synthetic" / folder_name(table)
 
+    def step(self, name: str) -> Path:
+        """File of what a step came to, for the next one in another process."""
+        folder = self.folder / "steps"
+        folder.mkdir(exist_ok=True)
+        return folder / f"{name}.json"
+
     @property
     def plan(self) -> Path:
         """Folder of the plan by which the tables are sampled."""
@@ -137,7 +143,7 @@ class StagedRun:
 
     def forget_real_rows(self) -> None:
         """Delete what came out of the warehouse or quotes it, and the sample; the report stays."""
-        for part in ("real", "synthetic", "profiles", "errors"):
+        for part in ("real", "synthetic", "profiles", "errors", "steps"):
             shutil.rmtree(self.folder / part, ignore_errors=True)
 
 

@@ -98,6 +98,10 @@ class Staging:
         folders = (self.root / "runs").iterdir()
         return sorted((StagedRun(f) for f in folders if f.is_dir()), key=lambda r: r.state.started)
 
+    def run(self, run_id: str) -> StagedRun:
+        """A run by its name; one that is not here has staged nothing."""
+        return StagedRun(self.root / "runs" / quote(run_id, safe=""))
+
     def begin(self, plan: str) -> StagedRun:
         """Go on with the interrupted run where its staged rows are whole, or begin a new one.
 

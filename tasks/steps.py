@@ -35,9 +35,14 @@ def keyed_by(argument: str) -> CachePolicy:
     """Cache a task's result by one of its arguments, which is a fingerprint."""
 
     def key(context: TaskRunContext, arguments: dict[str, Any]) -> str:
-        return f"{context.task.name}-{arguments[argument]}"
+        return cache_key(context.task.name, arguments[argument])
 
     return CacheKeyFnPolicy(cache_key_fn=key)
+
+
+def cache_key(task: str, fingerprint: str) -> str:
+    """Under which name the result of a task is kept."""
+    return f"{task}-{fingerprint}"
 
 
 def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:

@@ -1,0 +1,169 @@
+"""The steps of a refresh, one call each, for other orchestrators than Prefect, such as Airflow.
+
+`pull`, `train`, `sample`, `validate` and `publish` do what the flow `refresh` does, by the same
+functions, and may each run in a process of its own on one machine, or on several that share the
+folder of private staging. From step to step goes the name of the run; all else stays in staging.
+No Prefect server is needed. A step that is called again goes on where it was.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from prefect_synth.flows.judged import ready
+from prefect_synth.flows.refresh import clean, stage
+from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
+from prefect_synth.flows.refresh_end import follow_up, judge, refuse
+from prefect_synth.flows.refresh_end import publish as publish_ready
+from prefect_synth.flows.refresh_outcome import outcome_of
+from prefect_synth.flows.refresh_sample import sample_tables
+from prefect_synth.flows.refresh_setup import open_setup
+from prefect_synth.flows.refresh_unchanged import Unchanged, leave_it
+from prefect_synth.flows.stepwise_run import (
+    Drawn,
+    Passed,
+    Pulled,
+    Trained,
+    holding,
+    keep,
+    read,
+    said,
+    told,
+    working,
+)
+from prefect_synth.flows.user_checks import user_checks
+
+
+class SnapshotRefusedError(RuntimeError):
+    """A gate refused the snapshot; the message says which check failed, on which table."""
+
+
+def pull(project: str, force: bool = False) -> dict[str, Any]:
+    """Stage every table, from one state of the warehouse.
+
+    Args:
+        project: The project file, or its folder.
+        force: Whether a snapshot is due even where nothing has changed.
+
+    Returns:
+        `run_id`, which the other steps are called with; tables, rows and seconds; and `unchanged`,
+        where the snapshot would be the one that readers see: then the run is over.
+
+    Raises:
+        ProjectError: Something is wrong in the project file.
+        WarehouseError: The subclass says what is wrong with the warehouse.
+        SandboxError: The sandbox cannot be written.
+    """
+    setup = open_setup(project)
+    with holding(setup) as going, ExitStack() as end:
+        setup.sandbox.check_writable()
+        user_checks(setup).read_files()
+        staged = stage(setup, going.runners, end, force)
+        if isinstance(staged, Unchanged):
+            leave_it(setup, staged, going.seconds)
+            run, rows = staged.pulled.run, {ref.table: ref.rows for ref in staged.pulled.tables}
+        else:
+            run, rows = staged.run, staged.rows
+            keep(run, "pull", Pulled(project=said(setup)))
+    return {
+        **told(going, run.state.run_id, rows),
+        "unchanged": isinstance(staged, Unchanged),
+    }
+
+
+def train(project: str, run_id: str, reuse_models: bool = False) -> dict[str, Any]:
+    """Train every table's part of the model, as far as it has changed.
+
+    Args:
+        project: The project file, or its folder.
+        run_id: What `pull` gave.
+        reuse_models: Draw with the models of the last published snapshot, where that can be.
+    """
+    with working(project, run_id, reuse_models) as (work, going):
+        extensions = work.extend()
+        models = work.train(extensions)
+        keep(work.staged.run, "train", Trained(extensions=extensions, models=models))
+    return told("train", going, run_id, extensions.rows)
+
+
+def sample(project: str, run_id: str, reuse_models: bool = False) -> dict[str, Any]:
+    """Draw the synthetic tables, pinned rows and balanced tables among them.
+
+    Args:
+        project: The project file, or its folder.
+        run_id: What `pull` gave.
+        reuse_models: What `train` was given.
+    """
+    with working(project, run_id, reuse_models) as (work, going):
+        trained = read(work.staged.run, "train", Trained)
+        drawn = sample_tables(work, trained.extensions, trained.models)
+        synthetic = add_pins(work, trained.models, drawn)
+        balanced = balanced_tables(work, trained.models, synthetic)
+        keep(work.staged.run, "sample", Drawn(synthetic=synthetic, balanced=balanced))
+    rows = {name: ref.rows for name, ref in {**synthetic, **balanced}.items()}
+    return told("sample", going, run_id, rows)
+
+
+def validate(project: str, run_id: str, reuse_models: bool = False) -> dict[str, Any]:
+    """Judge the synthetic tables by every gate.
+
+    Args:
+        project: The project file, or its folder.
+        run_id: What `pull` gave.
+        reuse_models: What `train` was given.
+
+    Returns:
+        As the other steps, and the scores.
+
+    Raises:
+        SnapshotRefusedError: A gate failed; what readers see has not changed.
+    """
+    with working(project, run_id, reuse_models) as (work, going):
+        trained = read(work.staged.run, "train", Trained)
+        drawn = read(work.staged.run, "sample", Drawn)
+        models = trained.models
+        judged = judge(work, trained.extensions, drawn.synthetic, models, drawn.balanced)
+        if not judged.judgement.verdict.passed:
+            outcome = outcome_of(judged, None, going.seconds, quarantine=refuse(judged))
+            clean(work.setup)
+            raise SnapshotRefusedError(
+                f"Snapshot {run_id} was refused: {outcome.message} "
+                f"The report is in private staging: {outcome.report}."
+            )
+        outcome = outcome_of(judged, None, going.seconds)
+        keep(work.staged.run, "validate", Passed(ready=ready(judged, models), outcome=outcome))
+    rows = {name: table.synthetic for name, table in outcome.tables.items()} | outcome.balanced
+    return {**told("validate", going, run_id, rows), "scores": outcome.scores}
+
+
+def publish(project: str, run_id: str, reuse_models: bool = False) -> dict[str, Any]:
+    """Make the snapshot visible, whole or not at all.
+
+    Args:
+        project: The project file, or its folder.
+        run_id: What `pull` gave.
+        reuse_models: What `train` was given.
+
+    Returns:
+        As the other steps, and the snapshot's id, url, generation and the rows of each table; and
+        a sentence for each thing that failed after it was visible.
+    """
+    with working(project, run_id, reuse_models, "published") as (work, going):
+        passed = read(work.staged.run, "validate", Passed)
+        trained = read(work.staged.run, "train", Trained)
+        if not work.staged.run.state.finished:
+            work.remember(trained.extensions, trained.models)
+        snapshot = publish_ready(work, passed.ready)  # a second time it finds the first one's
+        troubles = follow_up(work, passed.ready, snapshot)
+        clean(work.setup)
+    outcome = passed.outcome
+    rows = {name: table.synthetic for name, table in outcome.tables.items()} | outcome.balanced
+    return {
+        **told("publish", going, run_id, rows),
+        "snapshot_id": snapshot.snapshot_id,
+        "url": snapshot.url,
+        "generation": snapshot.generation,
+        "rows_by_table": rows,
+        "troubles": list(troubles),
+    }
