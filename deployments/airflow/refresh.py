@@ -1,0 +1,127 @@
+"""The nightly refresh as an Airflow DAG: pull, train, sample, validate, publish.
+
+For Airflow 3. Copy this file into your DAGs folder; docs/airflow.md says how to set it up. One DAG
+is made for each project file named in SYNTH_PROJECTS (paths with `:` between them). Its schedule
+is the project file's.
+
+Airflow and prefect-synth want different versions of the same libraries, so the steps run in the
+environment of prefect-synth, whose interpreter SYNTH_PYTHON names. No Prefect server is needed.
+From task to task goes a small dictionary: the name of the run and counts. Rows, models and secrets
+do not pass through Airflow: rows and models stay in the project's private staging, and `${NAME}`
+in the project file is looked up in the environment of Airflow's worker.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pendulum
+import yaml
+from airflow.sdk import DAG, Asset, AssetAlias, dag, task
+
+PYTHON = os.environ.get("SYNTH_PYTHON", "/opt/prefect-synth/bin/python")
+PROJECTS = os.environ.get("SYNTH_PROJECTS", "/etc/prefect-synth/synth.yaml")
+
+# the project file's defaults, which it need not state
+SCHEDULE, TIMEZONE = "30 2 * * *", "UTC"
+
+# what talks to warehouse and sandbox may have met a lost connection; what works on files alone,
+# or was refused by a gate, would end the same way again
+PATIENT: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay": timedelta(minutes=1),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=15),
+}
+ELSEWHERE: dict[str, Any] = {"python": PYTHON, "expect_airflow": False}
+
+
+@task.external_python(**ELSEWHERE, **PATIENT)
+def pull(project):
+    """Stage every table of the warehouse's one state."""
+    from prefect_synth.flows import stepwise
+
+    return stepwise.pull(project)
+
+
+@task.external_python(**ELSEWHERE)
+def train(project, run):
+    """Train the parts of the model that changed."""
+    from prefect_synth.flows import stepwise
+
+    return stepwise.train(project, run["run_id"])
+
+
+@task.external_python(**ELSEWHERE)
+def sample(project, run):
+    """Draw the synthetic tables."""
+    from prefect_synth.flows import stepwise
+
+    return stepwise.sample(project, run["run_id"])
+
+
+@task.external_python(**ELSEWHERE)
+def validate(project, run):
+    """Judge them; a refused snapshot ends the DAG run here, and the last good one stays."""
+    from prefect_synth.flows import stepwise
+
+    return stepwise.validate(project, run["run_id"])
+
+
+@task.external_python(**ELSEWHERE, **PATIENT)
+def publish(project, run):
+    """Make the snapshot visible, whole or not at all."""
+    from prefect_synth.flows import stepwise
+
+    return stepwise.publish(project, run["run_id"])
+
+
+def refresh(file: Path) -> DAG:
+    """Make the DAG of one project.
+
+    Args:
+        file: Its project file.
+    """
+    said = yaml.safe_load(file.read_text(encoding="utf-8"))
+    run, name = said.get("run") or {}, said["project"]
+    snapshot = Asset(f"prefect-synth://{name}")
+    tables = AssetAlias(f"prefect-synth://{name}/*")
+
+    # which tables there are is known once they are published: the warehouse decides
+    @task(outlets=[snapshot, tables])
+    def announce(published: dict[str, Any], *, outlet_events: Any) -> None:
+        """Update the assets: the snapshot as a whole, and each of its tables."""
+        facts = {key: published[key] for key in ("snapshot_id", "url", "generation")}
+        outlet_events[snapshot].extra = facts
+        for table, rows in published["rows_by_table"].items():
+            asset = Asset(f"prefect-synth://{name}/{quote(table, safe='')}")
+            outlet_events[tables].add(asset, extra={**facts, "rows": rows})
+
+    @dag(
+        dag_id=f"refresh-{name}",
+        description=f"Publishes a synthetic copy of {name}'s production tables.",
+        schedule=run.get("schedule", SCHEDULE),
+        start_date=pendulum.datetime(2025, 1, 1, tz=run.get("timezone", TIMEZONE)),
+        catchup=False,
+        max_active_runs=1,
+        tags=["prefect-synth", name],
+        doc_md=__doc__,
+    )
+    def steps() -> None:
+        project = str(file)
+        pulled = pull(project)
+        trained = train(project, pulled)
+        sampled = sample(project, trained)
+        validated = validate(project, sampled)
+        announce(publish(project, validated))
+
+    return steps()
+
+
+for project in PROJECTS.split(os.pathsep):
+    made = refresh(Path(project))
+    globals()[made.dag_id.replace("-", "_")] = made
