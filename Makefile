@@ -3,12 +3,13 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+AIRFLOW ?= .venv-airflow
 DEMO ?= demo
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full test test-slow crash lint bench judgement constraints browser mariadb sshd clean
+.PHONY: help demo demo-full test test-slow crash airflow airflow-constraints lint bench judgement constraints browser mariadb sshd clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,6 +30,15 @@ test-slow: $(VENV)/.tested ## The tests that take minutes: every data set, every
 
 crash: $(VENV)/.tested ## Kill publishers 200 times and the S3 server too, and count torn reads (five minutes)
 	$(BIN)/python -m pytest -m slow -s -k "kill or trouble" tests/tasks/snapshots
+
+airflow: $(VENV)/.tested $(AIRFLOW)/.installed ## Run the DAG in a real Airflow, in an environment of its own (minutes)
+	SYNTH_AIRFLOW=$(abspath $(AIRFLOW)/bin/airflow) $(BIN)/python -m pytest -m "slow or not slow" tests/flows/test_airflow.py
+
+airflow-constraints: $(AIRFLOW)/.installed ## Write deployments/airflow/constraints.txt from the environment
+	@echo "# Airflow in an environment of its own, in exact versions that were tried together with the DAG." > constraints.new
+	@echo "# Made by 'make airflow-constraints'." >> constraints.new
+	@$(AIRFLOW)/bin/python -m pip freeze | grep -viE '^(pip|setuptools|wheel)\b' | sort -fu >> constraints.new
+	@mv constraints.new deployments/airflow/constraints.txt
 
 lint: $(VENV)/.tested ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
@@ -59,7 +69,13 @@ constraints: $(VENV)/.tested ## Write constraints.txt from the environment
 	@mv constraints.new constraints.txt
 
 clean: ## Remove the environment and the demo
-	rm -rf $(VENV) $(DEMO) $(DEMO)-full build *.egg-info
+	rm -rf $(VENV) $(AIRFLOW) $(DEMO) $(DEMO)-full build *.egg-info
+
+$(AIRFLOW)/.installed: deployments/airflow/constraints.txt
+	@echo "Creating the environment of Airflow in $(AIRFLOW)"
+	@test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
+	@$(AIRFLOW)/bin/python -m pip install -qq --disable-pip-version-check --constraint $< apache-airflow apache-airflow-providers-standard
+	@touch $@
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "Creating the environment in $(VENV) (a minute or two the first time)"

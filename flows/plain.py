@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any, Self, TypeVar
 
+from prefect.client.schemas.objects import State
 from prefect.filesystems import LocalFileSystem
 from prefect.futures import PrefectFuture
 from prefect.results import ResultStore, resolve_serializer
+from prefect.states import Completed, Failed, Running
 from prefect.task_runners import TaskRunner
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
@@ -25,11 +27,20 @@ class PlainFuture(PrefectFuture[R]):
     """The result of a plain call in another thread.
 
     Args:
-        future: The thread's.
+        future: The thread's: what the call returned, and whether it was kept from before.
     """
 
-    def __init__(self, future: Future[R]) -> None:
+    def __init__(self, future: Future[tuple[R, bool]]) -> None:
         self._future = future
+
+    @property
+    def state(self) -> State[R]:
+        """What became of the call, in Prefect's words."""
+        if not self._future.done():
+            return Running()
+        if self._future.exception():
+            return Failed()
+        return Completed(name="Cached" if self._future.result()[1] else "Completed")
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until the call is over, however it ended."""
@@ -37,7 +48,7 @@ class PlainFuture(PrefectFuture[R]):
 
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
         """What the call returned; the error that ended it is raised."""
-        return self._future.result(timeout)
+        return self._future.result(timeout)[0]
 
     def add_done_callback(self, fn: Callable[[PrefectFuture[R]], None]) -> None:
         """Call `fn` with this future at the end."""
@@ -96,15 +107,18 @@ class PlainTaskRunner(TaskRunner[PlainFuture[Any]]):
         return PlainFuture(self._pool.submit(copy_context().run, called, task, arguments))
 
 
-def called(task: Task[..., R], arguments: dict[str, Any]) -> R:
+def called(task: Task[..., R], arguments: dict[str, Any]) -> tuple[R, bool]:
     """Call a task's function, or take what it returned before, where it is cached.
 
     Args:
         task: The task.
         arguments: Its arguments.
+
+    Returns:
+        What the function returned, and whether that was kept from before.
     """
     if not task.persist_result:
-        return task.fn(**arguments)
+        return task.fn(**arguments), False
     # as Prefect's engine would, which asks a server first
     results = ResultStore(
         result_storage=LocalFileSystem(basepath=str(task.result_storage)),
@@ -112,11 +126,10 @@ def called(task: Task[..., R], arguments: dict[str, Any]) -> R:
     )
     key = cache_key(task.name, arguments["fingerprint"])
     if not task.refresh_cache and results.exists(key):
-        kept: R = results.read(key).result
-        return kept
+        return results.read(key).result, True
     made = task.fn(**arguments)
     results.write(made, key=key)
-    return made
+    return made, False
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def train(project: str, run_id: str, reuse_models: bool = False) -> dict[str, An
         extensions = work.extend()
         models = work.train(extensions)
         keep(work.staged.run, "train", Trained(extensions=extensions, models=models))
-    return told("train", going, run_id, extensions.rows)
+    return told(going, run_id, extensions.rows)
 
 
 def sample(project: str, run_id: str, reuse_models: bool = False) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def sample(project: str, run_id: str, reuse_models: bool = False) -> dict[str, A
         balanced = balanced_tables(work, trained.models, synthetic)
         keep(work.staged.run, "sample", Drawn(synthetic=synthetic, balanced=balanced))
     rows = {name: ref.rows for name, ref in {**synthetic, **balanced}.items()}
-    return told("sample", going, run_id, rows)
+    return told(going, run_id, rows)
 
 
 def validate(project: str, run_id: str, reuse_models: bool = False) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def validate(project: str, run_id: str, reuse_models: bool = False) -> dict[str,
         outcome = outcome_of(judged, None, going.seconds)
         keep(work.staged.run, "validate", Passed(ready=ready(judged, models), outcome=outcome))
     rows = {name: table.synthetic for name, table in outcome.tables.items()} | outcome.balanced
-    return {**told("validate", going, run_id, rows), "scores": outcome.scores}
+    return {**told(going, run_id, rows), "scores": outcome.scores}
 
 
 def publish(project: str, run_id: str, reuse_models: bool = False) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def publish(project: str, run_id: str, reuse_models: bool = False) -> dict[str, 
     outcome = passed.outcome
     rows = {name: table.synthetic for name, table in outcome.tables.items()} | outcome.balanced
     return {
-        **told("publish", going, run_id, rows),
+        **told(going, run_id, rows),
         "snapshot_id": snapshot.snapshot_id,
         "url": snapshot.url,
         "generation": snapshot.generation,

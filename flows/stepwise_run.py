@@ -22,7 +22,6 @@ from prefect_synth.tasks.progress import timed_steps
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fingerprint
 from prefect_synth.tasks.staged_run import StagedRun
 from prefect_synth.tasks.steps import guard, private_errors
-from prefect_synth.tasks.telling import run_log
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -190,23 +189,20 @@ def read(run: StagedRun, step: str, kind: type[M]) -> M:
         ) from None
 
 
-def told(step: str, going: Going, run_id: str, rows: dict[str, int]) -> dict[str, Any]:
+def told(going: Going, run_id: str, rows: dict[str, int]) -> dict[str, Any]:
     """What a step came to: small, without a real value, for logs and for the next step.
 
     Args:
-        step: The step's name.
         going: The step.
         run_id: The run.
         rows: Rows of each table.
     """
     seconds = round(sum(going.seconds.values()), 2)
-    total = sum(rows.values())
-    run_log().info("%s: %d tables, %s rows, %.1f s", step, len(rows), f"{total:,}", seconds)
     return {
         "project": going.project,
         "run_id": run_id,
         "tables": len(rows),
-        "rows": total,
+        "rows": sum(rows.values()),
         "seconds": seconds,
     }
 

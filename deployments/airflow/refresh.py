@@ -37,11 +37,15 @@ PATIENT: dict[str, Any] = {
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=15),
 }
-ELSEWHERE: dict[str, Any] = {"python": PYTHON, "expect_airflow": False}
+ELSEWHERE: dict[str, Any] = {
+    "python": PYTHON,
+    "expect_airflow": False,
+    "multiple_outputs": False,  # one XCom a task, not one for each key
+}
 
 
 @task.external_python(**ELSEWHERE, **PATIENT)
-def pull(project):
+def pull(project: str) -> dict:
     """Stage every table of the warehouse's one state."""
     from prefect_synth.flows import stepwise
 
@@ -49,7 +53,7 @@ def pull(project):
 
 
 @task.external_python(**ELSEWHERE)
-def train(project, run):
+def train(project: str, run: dict) -> dict:
     """Train the parts of the model that changed."""
     from prefect_synth.flows import stepwise
 
@@ -57,7 +61,7 @@ def train(project, run):
 
 
 @task.external_python(**ELSEWHERE)
-def sample(project, run):
+def sample(project: str, run: dict) -> dict:
     """Draw the synthetic tables."""
     from prefect_synth.flows import stepwise
 
@@ -65,7 +69,7 @@ def sample(project, run):
 
 
 @task.external_python(**ELSEWHERE)
-def validate(project, run):
+def validate(project: str, run: dict) -> dict:
     """Judge them; a refused snapshot ends the DAG run here, and the last good one stays."""
     from prefect_synth.flows import stepwise
 
@@ -73,7 +77,7 @@ def validate(project, run):
 
 
 @task.external_python(**ELSEWHERE, **PATIENT)
-def publish(project, run):
+def publish(project: str, run: dict) -> dict:
     """Make the snapshot visible, whole or not at all."""
     from prefect_synth.flows import stepwise
 

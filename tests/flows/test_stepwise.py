@@ -81,9 +81,11 @@ def test_a_refused_snapshot_ends_the_steps(stepped: Any) -> None:
         run = stepwise.pull(str(shop.folder))["run_id"]
         stepwise.train(str(shop.folder), run)
         stepwise.sample(str(shop.folder), run)
-        with pytest.raises(stepwise.SnapshotRefusedError, match="refused: .* nothing was publi"):
+        with pytest.raises(
+            stepwise.SnapshotRefusedError, match="nothing was published: Tables together"
+        ):
             stepwise.validate(str(shop.folder), run)
-        with pytest.raises(RunOverError, match="is over: rejected. Start again from `pull`"):
+        with pytest.raises(RunOverError, match="is over: rejected"):
             stepwise.publish(str(shop.folder), run)
     assert shop.latest() == before
 
