@@ -128,7 +128,7 @@ def validate(project: str, run_id: str, reuse_models: bool = False) -> dict[str,
             outcome = outcome_of(judged, None, going.seconds, quarantine=refuse(judged))
             clean(work.setup)
             raise SnapshotRefusedError(
-                f"Snapshot {run_id} was refused: {outcome.message} "
+                f"Snapshot {run_id} was refused: {outcome.message}. "
                 f"The report is in private staging: {outcome.report}."
             )
         outcome = outcome_of(judged, None, going.seconds)

@@ -82,7 +82,8 @@ def test_a_refused_snapshot_ends_the_steps(stepped: Any) -> None:
         stepwise.train(str(shop.folder), run)
         stepwise.sample(str(shop.folder), run)
         with pytest.raises(
-            stepwise.SnapshotRefusedError, match="nothing was published: Tables together"
+            stepwise.SnapshotRefusedError,
+            match="nothing was published: snapshot: quality failed: 0.875",
         ):
             stepwise.validate(str(shop.folder), run)
         with pytest.raises(RunOverError, match="is over: rejected"):
