@@ -52,6 +52,12 @@ def pull(project: str) -> dict:
     return stepwise.pull(project)
 
 
+@task.short_circuit
+def changed(pulled: dict[str, Any]) -> dict[str, Any]:
+    """End here, with all other steps skipped, where the snapshot would be the last one again."""
+    return {} if pulled["unchanged"] else pulled
+
+
 @task.external_python(**ELSEWHERE)
 def train(project: str, run: dict) -> dict:
     """Train the parts of the model that changed."""
@@ -118,7 +124,7 @@ def refresh(file: Path) -> DAG:
     def steps() -> None:
         project = str(file)
         pulled = pull(project)
-        trained = train(project, pulled)
+        trained = train(project, changed(pulled))
         sampled = sample(project, trained)
         validated = validate(project, sampled)
         announce(publish(project, validated))

@@ -126,13 +126,13 @@ def airflow(shop: Any) -> Airflow:
 
 
 @pytest.mark.slow
-def test_airflow_publishes_a_snapshot_and_keeps_it_when_the_next_is_refused(
+def test_airflow_publishes_and_keeps_the_snapshot_while_nothing_better_comes(
     airflow: Airflow, shop: Any
 ) -> None:
-    """The steps are tasks; assets move with what is published alone; no real value is stored."""
+    """Published, unchanged, refused: assets move with the first; no real value is stored."""
     assert "No data found" in airflow.run("dags", "list-import-errors")
     told = airflow.run("dags", "test", "refresh-shop")
-    tasks = dict.fromkeys([*STEPS, "announce"], "success")
+    tasks = dict.fromkeys(["changed", *STEPS, "announce"], "success")
     assert airflow.states() == ("success", tasks), told[-3000:]
     [latest] = shop.published()
     published = {f"prefect-synth://shop/{table}": 1 for table in
@@ -141,6 +141,12 @@ def test_airflow_publishes_a_snapshot_and_keeps_it_when_the_next_is_refused(
     assert airflow.ask("SELECT target_dag_id FROM asset_dag_run_queue") == [("tests_of_orders",)]
     assert airflow.ask("SELECT timetable_summary, max_active_runs FROM dag "
                        "WHERE dag_id = 'refresh-shop'") == [("15 3 * * *", 1)]  # fmt: skip
+
+    told = airflow.run("dags", "test", "refresh-shop")
+    done = {"pull", "changed"}
+    skipped = {name: "success" if name in done else "skipped" for name in tasks}
+    assert airflow.states() == ("success", skipped), told[-3000:]
+    assert airflow.updates() == published
 
     shop.file.write_text(f"{shop.file.read_text()}gates: {{quality: {{min: 1.0}}}}\n")
     told = airflow.run("dags", "test", "refresh-shop")

@@ -65,11 +65,22 @@ def test_the_flow_does_the_same_and_repeats_nothing(stepped: Any) -> None:
     shop, results = stepped
     trained = {file: file.stat().st_mtime_ns for file in shop.staging.glob("results/train-*")}
     assert len(trained) == 4
-    name, outcome = shop.refresh()
+    name, outcome = shop.refresh(force=True)
     assert (name, outcome.published) == ("Published", True)
     assert {file: file.stat().st_mtime_ns for file in trained} == trained
     assert len(list(shop.staging.glob("results/train-*"))) == 4
     assert rows_on_disk(Path(outcome.url)) == rows_on_disk(Path(results[-1]["url"]))
+
+
+def test_an_unchanged_warehouse_ends_with_the_first_step(stepped: Any) -> None:
+    """There is nothing to publish, and the run is over."""
+    shop, _ = stepped
+    before = shop.latest()
+    with without_prefect():
+        pulled = stepwise.pull(str(shop.folder))
+        with pytest.raises(RunOverError, match="is over: unchanged"):
+            stepwise.train(str(shop.folder), pulled["run_id"])
+    assert (pulled["unchanged"], shop.latest()) == (True, before)
 
 
 def test_a_refused_snapshot_ends_the_steps(stepped: Any) -> None:
@@ -83,7 +94,7 @@ def test_a_refused_snapshot_ends_the_steps(stepped: Any) -> None:
         stepwise.sample(str(shop.folder), run)
         with pytest.raises(
             stepwise.SnapshotRefusedError,
-            match="nothing was published: snapshot: quality failed: 0.875",
+            match=r"nothing was published: snapshot: quality failed: 0\.875",
         ):
             stepwise.validate(str(shop.folder), run)
         with pytest.raises(RunOverError, match="is over: rejected"):
