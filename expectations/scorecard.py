@@ -20,6 +20,7 @@ def scorecard_markdown(
     title: str = "Scorecard",
     kept: Collection[str] = (),
     scores: Sequence[Score] = (),
+    history: str = "",
 ) -> str:
     """Write the scorecard. It holds aggregates only.
 
@@ -30,6 +31,7 @@ def scorecard_markdown(
         title: The heading.
         kept: Tables published as they are.
         scores: All figures, of which those of the whole snapshot are shown.
+        history: What `history_markdown` wrote of the last runs.
 
     Returns:
         Markdown that Prefect's UI renders.
@@ -40,6 +42,8 @@ def scorecard_markdown(
     whole = [score for score in scores if score.table is None]
     if whole:
         parts.append(_figures(whole))
+    if history:
+        parts.append(history)
     if rows:
         parts.append(_tables(verdict, quality, rows))
     if kept:

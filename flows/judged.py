@@ -17,6 +17,7 @@ from prefect_synth.expectations.verdict import Verdict
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.synth.scenarios.balance import Balance, with_balanced
 from prefect_synth.tasks.comparison import Comparison
+from prefect_synth.tasks.progress import seconds_so_far
 from prefect_synth.tasks.references import ModelRef
 from prefect_synth.tasks.validate import Reports
 
@@ -98,7 +99,14 @@ def manifest(judged: Judged, models: Sequence[ModelRef]) -> dict[str, Any]:
         "quality": told.quality(quality).to_dict() if quality else None,
         "scores": [told.score(score).to_dict() for score in judged.judgement.scores],
         "verdict": judged.verdict.to_dict(),
+        **_seconds(),
     }
+
+
+def _seconds() -> dict[str, Any]:
+    """Seconds of each step up to the verdict, where they were taken."""
+    seconds = seconds_so_far()
+    return {"seconds": seconds} if seconds else {}
 
 
 def _scenarios(judged: Judged) -> list[dict[str, Any]]:

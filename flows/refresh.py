@@ -28,6 +28,7 @@ from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.runners import Runners, started_runners
 from prefect_synth.flows.turns import is_deployed, turn, warehouse_turn
 from prefect_synth.flows.user_checks import user_checks
+from prefect_synth.tasks.artifacts import draw_schema
 from prefect_synth.tasks.progress import timed_steps
 from prefect_synth.tasks.progress_artifacts import showing_progress_in_prefect
 from prefect_synth.tasks.snapshots.errors import SandboxError
@@ -132,7 +133,11 @@ def stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged
         end.enter_context(_to_its_end(setup, run))
         pulled = pull_tables(setup, runners.here, run, source)
     same = None if pulled.resumed else look_for_changes(setup, source, pulled, force)
-    return same or stage_tables(setup, runners.here, source, pulled)
+    if same:
+        return same
+    staged = stage_tables(setup, runners.here, source, pulled)
+    draw_schema(setup.project.project, staged.metadata, source.drift)
+    return staged
 
 
 def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcome]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from prefect.tasks import exponential_backoff
 
 from prefect_synth import __version__
-from prefect_synth.expectations.disclosure import Disclosure
 from prefect_synth.expectations.gate import Judgement
 from prefect_synth.expectations.settings import TableGates
 from prefect_synth.flows.judged import Judged, Ready
+from prefect_synth.flows.refresh_artifacts import leave_artifacts
 from prefect_synth.flows.refresh_comparison import compare
 from prefect_synth.flows.refresh_log import (
     log_deleted,
@@ -22,7 +22,7 @@ from prefect_synth.flows.refresh_log import (
 )
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.user_checks import user_checks
-from prefect_synth.tasks.artifacts import announce_place, draw_schema, keep_models, keep_scorecard
+from prefect_synth.tasks.artifacts import announce_place, link_report
 from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
@@ -115,8 +115,9 @@ def follow_up(work: Work, ready: Ready, snapshot: SnapshotRef) -> tuple[str, ...
     troubles: list[str] = []
     with _tried("what moved until the next one cannot be told", later, troubles):
         work.setup.staging.remember(work.staged.run)
-    with _tried("the artifact that names its place was not made", later, troubles):
+    with _tried("the artifacts that name its place were not made", later, troubles):
         announce_place(project.project, snapshot)
+        link_report(project.project, snapshot, project.sandbox)
     with _tried(
         "the event 'snapshot.published' was not sent", "Start by hand what waits for it.", troubles
     ):
@@ -161,10 +162,7 @@ def _what_is_judged(work: Work, table: str, synthetic: Mapping[str, TableRef]) -
 
 def _write_down(work: Work, comparison: Comparison, judgement: Judgement) -> Reports:
     state, project = work.staged.run.state, work.setup.project
-    draw_schema(project.project, work.staged.metadata)
-    told = Disclosure(work.staged.metadata)
-    keep_models(project.project, comparison.models, told)
-    keep_scorecard(project.project, judgement, comparison.rows, comparison.kept, told)
+    leave_artifacts(work, comparison, judgement)
     return work.do(
         report_judgement,
         reports=Reports(private=work.staged.run.report, public=work.staged.run.public_report),

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from prefect_synth.synth.metadata import Column, Metadata, Relationship
 
 
-def to_mermaid(metadata: Metadata) -> str:
+def to_mermaid(metadata: Metadata, notes: Mapping[tuple[str, str], str] | None = None) -> str:
     """The schema as a Mermaid entity-relationship diagram.
 
     Key columns come first in each table. Names that Mermaid does not take are written with
     underscores; a relation is labelled with its foreign key.
+
+    Args:
+        metadata: The schema.
+        notes: What to say of a column, by table and column.
     """
+    said = notes or {}
     lines = ["erDiagram"]
     for name, table in metadata.tables.items():
         lines.append(f"    {_word(name)} {{")
-        lines += [f"        {_attribute(metadata, name, c)}" for c in table.columns.values()]
+        lines += [
+            f"        {_attribute(metadata, name, c, said.get((name, c.name)))}"
+            for c in table.columns.values()
+        ]
         lines.append("    }")
     lines += [f"    {_edge(metadata, r)}" for r in metadata.relationships]
     return "\n".join(lines) + "\n"
@@ -27,7 +36,7 @@ def _word(name: str) -> str:
     return word if word[:1].isalpha() else f"_{word}"
 
 
-def _attribute(metadata: Metadata, table: str, column: Column) -> str:
+def _attribute(metadata: Metadata, table: str, column: Column, note: str | None) -> str:
     marks = []
     if column.name in metadata.tables[table].primary_key:
         marks.append("PK")
@@ -35,7 +44,10 @@ def _attribute(metadata: Metadata, table: str, column: Column) -> str:
         marks.append("FK")
     if (column.name,) in metadata.tables[table].unique:
         marks.append("UK")
-    return f"{_word(column.sdtype)} {_word(column.name)} {', '.join(marks)}".rstrip()
+    said = "" if note is None else f'"{note}"'.replace("\n", " ")
+    return " ".join(
+        part for part in (_word(column.sdtype), _word(column.name), ", ".join(marks), said) if part
+    )
 
 
 def _edge(metadata: Metadata, relationship: Relationship) -> str:

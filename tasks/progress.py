@@ -100,6 +100,11 @@ def timed_steps() -> Iterator[dict[str, float]]:
         _SECONDS.reset(token)
 
 
+def seconds_so_far() -> dict[str, float]:
+    """Seconds of the steps that are done, by name; empty where nobody asked for times."""
+    return {name: round(spent, 2) for name, spent in (_SECONDS.get() or {}).items()}
+
+
 def took(name: str) -> str:
     """` in 3.1 s`, once a step is done; empty where nobody asked for times (`timed_steps`)."""
     seconds = (_SECONDS.get() or {}).get(name)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from prefect_synth.expectations.history import RunFigures, run_figures
 from prefect_synth.expectations.report_content import PastScores
 from prefect_synth.expectations.scores import Score
+from prefect_synth.expectations.verdict import Verdict
 from prefect_synth.tasks.snapshots.errors import SandboxError
 from prefect_synth.tasks.snapshots.store import SnapshotStore
 
@@ -21,6 +25,7 @@ class PublishedSnapshot(BaseModel):
         name: Its name.
         created: When its real rows were read.
         figures: Its figures by their keys.
+        run: What the run came to that made it; None where its manifest tells too little.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,6 +33,7 @@ class PublishedSnapshot(BaseModel):
     name: str
     created: datetime
     figures: dict[str, float] = {}
+    run: RunFigures | None = None
 
 
 class PublishedSnapshots(BaseModel):
@@ -42,6 +48,11 @@ class PublishedSnapshots(BaseModel):
 
     snapshots: tuple[PublishedSnapshot, ...] = ()
     latest: PublishedSnapshot | None = None
+
+    @property
+    def runs(self) -> tuple[RunFigures, ...]:
+        """What the runs came to that made them, as far as their manifests tell."""
+        return tuple(snapshot.run for snapshot in self.snapshots if snapshot.run)
 
     def past(self) -> tuple[PastScores, ...]:
         """The figures of whole snapshots, as the report draws them."""
@@ -81,12 +92,29 @@ def _places(sandbox: SnapshotStore) -> list[tuple[str, str]]:
 
 
 def _read(sandbox: SnapshotStore, name: str, created: str) -> PublishedSnapshot:
+    started = datetime.fromisoformat(created)
     try:
-        scores = [Score.from_dict(score) for score in sandbox.show(name).get("scores", ())]
+        manifest = sandbox.show(name)
+        scores = [Score.from_dict(score) for score in manifest.get("scores", ())]
     except (SandboxError, TypeError):  # its files are gone, or another version wrote it
-        scores = []
-    return PublishedSnapshot(
-        name=name,
-        created=datetime.fromisoformat(created),
-        figures={score.key: score.found for score in scores},
-    )
+        return PublishedSnapshot(name=name, created=started)
+    figures = {score.key: score.found for score in scores}
+    run = _run(manifest, started, figures)
+    return PublishedSnapshot(name=name, created=started, figures=figures, run=run)
+
+
+def _run(
+    manifest: Mapping[str, Any], started: datetime, figures: Mapping[str, float]
+) -> RunFigures | None:
+    """What a run came to, as its manifest tells."""
+    try:
+        return run_figures(
+            manifest["run_id"],
+            started,
+            figures,
+            Verdict.from_dict(manifest["verdict"]),
+            rows=sum(table["rows"] for table in manifest["tables"].values()),
+            seconds=sum(manifest["seconds"].values()) if "seconds" in manifest else None,
+        )
+    except (KeyError, TypeError):  # another version wrote it
+        return None

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
+from prefect_synth.expectations.history import RunFigures
 from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.references import TableRef
@@ -36,6 +37,7 @@ class RunState(BaseModel):
         units: The tables whose rows are the root entities of what is held out.
         models: Folders under staging that the run used.
         outcome: `published`, `unchanged`, `rejected` or `failed`, once the run is over.
+        figures: What the verdict came to, once there is one; aggregates only.
     """
 
     run_id: str
@@ -46,6 +48,7 @@ class RunState(BaseModel):
     units: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     outcome: str | None = None
+    figures: RunFigures | None = None
 
     @property
     def finished(self) -> bool:

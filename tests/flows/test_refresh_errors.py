@@ -104,7 +104,7 @@ def quote_a_row(*_: Any) -> None:
     [
         ("refresh_setup.apply_settings", "errors"),
         ("refresh_pull.refine_metadata", "runs/*/errors"),
-        ("refresh_end.draw_schema", "runs/*/errors"),
+        ("refresh_end.leave_artifacts", "runs/*/errors"),
     ],
 )
 def test_no_real_value_of_a_failure_is_in_what_prefect_keeps(
