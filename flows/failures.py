@@ -49,6 +49,7 @@ EXIT_CODES = {
     "tasks.drift.accepting.DriftRequestError": CONFIGURATION,
     "tasks.drift.changes.DriftBlockedError": DRIFT,
     "tasks.drift.lock.LockError": CONFIGURATION,
+    "tasks.events.EventNotDeliveredError": CONNECTION,
     "tasks.family.PurgeError": CONFIGURATION,
     "tasks.snapshots.errors.FixtureFolderError": CONFIGURATION,
     "tasks.snapshots.errors.SandboxConflictError": CONNECTION,

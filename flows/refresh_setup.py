@@ -39,7 +39,15 @@ from prefect_synth.tasks.warehouses.warehouse import Warehouse
 _NO_ROW_DEPENDS_ON: Mapping[str, IncEx | bool] = {
     "feeds": True,
     "notify": True,
-    "run": {"schedule", "timezone", "work_pool", "watch_minutes", "gc_schedule", "promise_hours"},
+    "run": {
+        "schedule",
+        "timezone",
+        "work_pool",
+        "watch_minutes",
+        "watch_data_hours",
+        "gc_schedule",
+        "promise_hours",
+    },
     "warehouse": {"concurrency"},
 }
 

@@ -54,6 +54,11 @@ class RunSettings(Settings):
         le=1440,
         description="How often `watch` looks whether the warehouse's schema has changed.",
     )
+    watch_data_hours: float = Field(
+        default=24,
+        gt=0,
+        description="How often it compares a sample of the rows as well.",
+    )
     gc_schedule: str = Field(
         default="30 5 * * *",
         description="Cron line by which the sandbox is cleaned of what nobody needs.",

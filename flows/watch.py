@@ -1,0 +1,55 @@
+"""The flow `watch`: look whether the warehouse moved, and tell Prefect if it did."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed
+from pydantic import Field
+
+from prefect_synth.flows.look import Data, Sight, look, tell_prefect
+from prefect_synth.flows.project import ProjectError, load_project
+from prefect_synth.flows.refresh_setup import open_setup
+from prefect_synth.tasks.steps import guard, private_errors
+
+
+def _run_name() -> str:
+    """`shop · watch · 2026-11-21 14:05`."""
+    arguments = flow_run.parameters
+    try:
+        name = load_project(arguments["project"]).project
+    except ProjectError:
+        name = str(arguments["project"])  # the run itself will say what is wrong
+    return f"{name} · watch · {flow_run.scheduled_start_time:%Y-%m-%d %H:%M}"
+
+
+@flow(name="watch", flow_run_name=_run_name, persist_result=False)
+def watch(
+    project: Annotated[str, Field(description="The project file, or its folder.")] = "synth.yaml",
+    data: Annotated[
+        Data, Field(description="Whether rows are compared too: when due, always or never.")
+    ] = "due",
+) -> State[Sight]:
+    """
+    Look whether the warehouse moved since it was accepted, and tell of it once.
+
+    What is new is delivered as the event `warehouse.schema.changed`, or `warehouse.data.changed`
+    where the rows alone moved. Nothing is changed, neither here nor there.
+
+    Args:
+        project: The project file, or its folder.
+        data: Whether rows are compared too: as often as `run.watch_data_hours` says, always or
+            never.
+    """
+    with guard():
+        setup = open_setup(project)
+        with private_errors(setup.staging.errors), guard():
+            sight = look(setup, data, tell_prefect(setup.project.project))
+    log = get_run_logger()
+    for change in sight.news:
+        log.warning("%s", change)
+    name = "Changed" if sight.news else "Unchanged"
+    return Completed(name=name, message=sight.message, data=sight)
