@@ -364,6 +364,42 @@ def purge(
 
 
 @app.command()
+def watch(
+    data: Annotated[
+        Literal["due", "always", "never"],
+        typer.Option(help="Compare rows too: as often as synth.yaml says, now, or never."),
+    ] = "due",
+    keep_listening: Annotated[
+        bool,
+        typer.Option("--listen", help="Until SIGTERM: at once when PostgreSQL notifies a change."),
+    ] = False,
+    every: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="With --listen: minutes after which to look anyway."),
+    ] = None,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Print the SQL that makes PostgreSQL notify; run nothing.")
+    ] = False,
+    project: ProjectOption = HERE,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show Prefect's own log.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look whether the warehouse moved, and tell Prefect once; exit 5 where a change blocks."""
+    if (sql and keep_listening) or (every is not None and not keep_listening):
+        raise typer.BadParameter("--sql and --listen exclude each other; --every needs --listen.")
+    from prefect_synth.flows.commands import watch as commands
+
+    if sql:
+        respond(as_json, commands.trigger_sql)
+    if keep_listening:
+        # it answers by a line for each thing that happens, and there is nothing to add at the end
+        respond(False, lambda: commands.watch_and_listen(project, data, every, as_json))
+    respond(as_json, lambda: commands.watch_once(project, data, verbose))
+
+
+@app.command()
 def serve(
     project: ProjectOption = HERE,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 4200,

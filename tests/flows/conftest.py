@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,39 @@ INSERT INTO orders SELECT i, dice(i, 4, 120), ['open', 'paid', 'sent'][1 + dice(
 INSERT INTO order_items SELECT i, line, 'SKU-' || lpad(dice(i, line, 40)::VARCHAR, 4, '0'),
     CASE WHEN dice(i, line + 7, 11) = 0 THEN NULL ELSE 1 + dice(i, line + 20, 5) END
     FROM range(500) o(i), range(1, 4) l(line) WHERE line <= 1 + dice(i, 9, 3);
+"""
+
+
+POSTGRES_SHOP = """
+CREATE TYPE status AS ENUM ('open', 'paid', 'sent');
+CREATE TABLE customers (
+    customer_id int PRIMARY KEY, email text NOT NULL UNIQUE, city text,
+    credit numeric(10, 2) NOT NULL, since date NOT NULL
+);
+CREATE TABLE products (sku text PRIMARY KEY, weight double precision, price numeric(8, 2) NOT NULL);
+CREATE TABLE orders (
+    order_id bigint PRIMARY KEY, customer_id int NOT NULL REFERENCES customers,
+    status status NOT NULL, ordered_at timestamp NOT NULL
+);
+CREATE TABLE order_items (
+    order_id bigint NOT NULL REFERENCES orders, line_no smallint NOT NULL,
+    sku text NOT NULL REFERENCES products, quantity smallint, PRIMARY KEY (order_id, line_no)
+);
+CREATE FUNCTION dice(a int, b int, sides int) RETURNS int IMMUTABLE LANGUAGE sql
+    AS $$ SELECT abs(hashint8(a * 1000 + b)::bigint % sides)::int $$;
+INSERT INTO customers SELECT i, 'person' || i || '@example.com',
+    CASE WHEN i % 7 > 0 THEN (ARRAY['Ulm', 'Bonn', 'Kiel'])[1 + i % 3] END,
+    dice(i, 0, 100000) / 100.0, date '2020-01-01' + dice(i, 1, 900) FROM generate_series(0, 119) i;
+INSERT INTO products SELECT 'SKU-' || lpad(i::text, 4, '0'), dice(i, 2, 5000) / 100.0,
+    1 + dice(i, 3, 9000) / 100.0 FROM generate_series(0, 39) i;
+INSERT INTO orders SELECT i, dice(i, 4, 120),
+    (ARRAY['open', 'paid', 'sent'])[1 + dice(i, 5, 3)]::status,
+    timestamp '2024-01-01' + dice(i, 6, 400000) * interval '1 minute'
+    FROM generate_series(0, 499) i;
+INSERT INTO order_items SELECT i, line, 'SKU-' || lpad(dice(i, line, 40)::text, 4, '0'),
+    CASE WHEN dice(i, line + 7, 11) > 0 THEN 1 + dice(i, line + 20, 5) END
+    FROM generate_series(0, 499) i, generate_series(1, 3) line WHERE line <= 1 + dice(i, 9, 3);
+DROP FUNCTION dice;
 """
 
 
@@ -116,6 +149,15 @@ class Shop:
         """The committed snapshots."""
         return [info.snapshot_id for info in open_store(str(self.sandbox)).list()]
 
+    def accept(self) -> None:
+        """Accept the warehouse as it is, in `synth.lock`."""
+        from prefect_synth.flows.refresh_setup import open_setup
+        from prefect_synth.tasks.drift.lock import Lock, write_lock
+
+        setup = open_setup(self.file)
+        with closing(setup.open_warehouse()) as warehouse:
+            write_lock(setup.lock_file, Lock(tables=dict(setup.facts(warehouse))))
+
     def execute(self, sql: str) -> None:
         """Change the warehouse."""
         with duckdb.connect(str(self.warehouse)) as warehouse:
@@ -139,6 +181,42 @@ def shop_factory() -> Callable[[Path], Shop]:
 def shop(tmp_path: Path, shop_factory: Callable[[Path], Shop]) -> Shop:
     """A small shop, ready to be refreshed."""
     return shop_factory(tmp_path)
+
+
+@dataclass(frozen=True)
+class PostgresShop(Shop):
+    """The same shop in a PostgreSQL of its own; `owner` may change it, `reader` may only read."""
+
+    owner: str
+    reader: str
+
+    def configure(self, more: str = "") -> None:
+        """Write the project file, with `more` keys at its end."""
+        self.file.write_text(
+            f"project: shop\nwarehouse: {{url: '{self.reader}'}}\nsandbox: {{url: sandbox}}\n{more}"
+        )
+
+    def execute(self, sql: str) -> None:
+        """Change the warehouse."""
+        import psycopg
+
+        with closing(psycopg.connect(self.owner, autocommit=True)) as warehouse:
+            warehouse.execute(sql)
+
+
+@pytest.fixture
+def postgres_shop(tmp_path: Path, postgres_database: str) -> PostgresShop:
+    """A small shop in PostgreSQL, and a role that can only read it."""
+    role = f"reader_{postgres_database.split('/')[3].split('?')[0]}"
+    reader = postgres_database.replace("postgres:", f"{role}:")
+    reader = reader.replace("postgres@", f"{role}:reads-only@")
+    made = PostgresShop(tmp_path, postgres_database, reader)
+    made.execute(POSTGRES_SHOP)
+    made.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'reads-only'")
+    made.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    made.execute(f"ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {role}")
+    made.configure()
+    return made
 
 
 @pytest.fixture(scope="session")
