@@ -79,12 +79,20 @@ def _table(before: TableProfile, now: TableProfile) -> Iterator[DriftLine]:
         if name not in now.columns:
             yield DriftLine(now.table, name, "column gone")
         else:
-            yield from _column(now.table, name, before.columns[name], now.columns[name])
+            yield from column_lines(now.table, name, before.columns[name], now.columns[name])
 
 
-def _column(
+def column_lines(
     table: str, name: str, before: ColumnProfile, now: ColumnProfile
 ) -> Iterator[DriftLine]:
+    """Say what moved in one column, as far as it is more than chance explains.
+
+    Args:
+        table: The table's name.
+        name: The column's name.
+        before: What was remembered of its real values.
+        now: What is remembered of them today; of a sample as well as of all.
+    """
     if before.kind != now.kind:
         yield DriftLine(table, name, "type changed")
         return
@@ -142,7 +150,7 @@ def _categories(
     table: str, name: str, before: ColumnProfile, now: ColumnProfile
 ) -> Iterator[DriftLine]:
     for what, side, other in (("new categories", now, before), ("categories gone", before, now)):
-        share = sum(side.shares[key] for key in _missing(side, other))
+        share = sum(side.shares[key] for key in missing_categories(side, other))
         if share:
             yield DriftLine(table, name, what, share, rows=round(share * side.rows))
     # what is rare in a small sample need not be in a large one: both take together the same
@@ -156,8 +164,8 @@ def _categories(
         yield DriftLine(table, name, "distribution moved", distance, rows=decided)
 
 
-def _missing(side: ColumnProfile, other: ColumnProfile) -> list[str]:
-    """Categories of a side that chance cannot leave out of the other one."""
+def missing_categories(side: ColumnProfile, other: ColumnProfile) -> list[str]:
+    """Hashes of the categories of a side that chance cannot leave out of the other one."""
     counts, rows = side.independent_counts(), (side.independent_rows, other.independent_rows)
     hidden, each = _hidden(other), _ALPHA / max(1, len(counts))
     return [

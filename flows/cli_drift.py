@@ -38,17 +38,20 @@ def drift_accept(
     exclude: Annotated[
         bool, typer.Option("--exclude", help="Leave it out for good instead.")
     ] = False,
+    data: Annotated[
+        bool, typer.Option("--data", help="Accept what moved in its rows as well.")
+    ] = False,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Record in synth.lock that a table or a column is accepted as it is, or left out for good."""
-    if every == bool(places) or (every and exclude):
+    if every == bool(places) or (exclude and (every or data)):
         raise typer.BadParameter(
-            "say either what to accept, as TABLE or TABLE.COLUMN, or --all; --exclude needs names."
+            "say what to accept, as TABLE or TABLE.COLUMN, or --all; --exclude takes names alone."
         )
     from prefect_synth.flows.commands.drift import decide
 
     respond(
         as_json,
-        lambda: decide(project, places or (), every, "excluded" if exclude else "accepted"),
+        lambda: decide(project, places or (), every, "excluded" if exclude else "accepted", data),
     )

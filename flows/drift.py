@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.tasks.drift.changes import Drift
+from prefect_synth.tasks.drift.policies import DATA_KINDS
 from prefect_synth.tasks.drift.since import with_since
 from prefect_synth.tasks.warehouses.warehouse import Warehouse
 
@@ -23,4 +24,10 @@ def project_drift(setup: Setup, warehouse: Warehouse, data: bool = False) -> Dri
         LockError: `synth.lock` cannot be read.
         WarehouseError: The subclass says what is wrong with the warehouse.
     """
-    return with_since(setup.drift(warehouse), setup.staging.drift)
+    drift = setup.drift(warehouse)
+    if data:
+        from prefect_synth.flows.data_drift import warehouse_drift
+
+        moved = (*drift.changes, *warehouse_drift(setup, warehouse))
+        drift = drift.model_copy(update={"changes": moved})
+    return with_since(drift, setup.staging.drift, DATA_KINDS if not data else ())

@@ -18,7 +18,7 @@ from prefect_synth.tasks.drift.accepting import (
 )
 from prefect_synth.tasks.drift.changes import Change, Drift
 from prefect_synth.tasks.drift.facts import SchemaFacts, TableFacts
-from prefect_synth.tasks.drift.lock import Decision, Lock, read_lock, write_lock
+from prefect_synth.tasks.drift.lock import EVERYTHING, Decision, Lock, read_lock, write_lock
 from prefect_synth.tasks.warehouses.warehouse import Warehouse
 
 Verb = Literal["accepted", "excluded"]
@@ -40,7 +40,12 @@ class Recorded:
 
 
 def record(
-    setup: Setup, warehouse: Warehouse, places: Sequence[str], every: bool, verb: Verb
+    setup: Setup,
+    warehouse: Warehouse,
+    places: Sequence[str],
+    every: bool,
+    verb: Verb,
+    data: bool = False,
 ) -> Recorded:
     """Record decisions in the project's lock file.
 
@@ -50,6 +55,7 @@ def record(
         places: Tables and `table.column`s.
         every: All that moved, instead of `places`; with no lock file yet, the whole catalogue.
         verb: Whether it is accepted, or left out for good.
+        data: Whether what moved in the rows is accepted as well.
 
     Raises:
         DriftRequestError: A place does not exist, or nothing was accepted yet.
@@ -66,9 +72,11 @@ def record(
     for text in dict.fromkeys(c.place for c in changes) if every else places:
         place = find_place(text, lock.tables, now)
         new = new if every else _decided(new, now, place, text, verb)
-        decisions.append(_decision(text, verb, _moved(changes, place)))
-    if (new.tables, new.excluded) == (lock.tables, lock.excluded):
+        decisions.append(_decision(text, verb, _moved(changes, place), data))
+    if (new.tables, new.excluded) == (lock.tables, lock.excluded) and not data:
         decisions = []  # nothing moved there
+    if data and every:
+        decisions.append(_decision(EVERYTHING, verb, (), data))
     new = new.model_copy(update={"decisions": (*lock.decisions, *decisions)})
     written = new != lock or not setup.lock_file.exists()
     if written:
@@ -101,13 +109,14 @@ def _moved(changes: Collection[Change], place: Place) -> tuple[Change, ...]:
     return tuple(c for c in changes if c.table == table and column in (c.column, c.old))
 
 
-def _decision(place: str, verb: Verb, moved: Collection[Change]) -> Decision:
+def _decision(place: str, verb: Verb, moved: Collection[Change], data: bool) -> Decision:
     return Decision(
         when=datetime.now(UTC).replace(microsecond=0),
         who=_who(),
         place=place,
         decision=verb,
         changes=tuple(change.what for change in moved),
+        data=data,
     )
 
 

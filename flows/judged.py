@@ -96,6 +96,7 @@ def manifest(judged: Judged, models: Sequence[ModelRef]) -> dict[str, Any]:
         "models": {model.table: model.fingerprint for model in models},
         "metadata": told.metadata.to_dict(),
         "holdout": _held_out(judged),
+        "held": {t: list(c) for t, c in work.staged.run.state.held.items()},
         "quality": told.quality(quality).to_dict() if quality else None,
         "scores": [told.score(score).to_dict() for score in judged.judgement.scores],
         "verdict": judged.verdict.to_dict(),

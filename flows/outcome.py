@@ -61,6 +61,7 @@ class Outcome(BaseModel):
         reused: The run that trained the models, where this one drew with those of an earlier run.
         seconds: Time of each step.
         troubles: A sentence for each thing that failed after the snapshot was published.
+        held: By table, new columns that are published as NULL until they are accepted.
         quarantine: Folder in private staging where the refused tables are kept for inspection.
     """
 
@@ -83,6 +84,7 @@ class Outcome(BaseModel):
     seconds: dict[str, float]
     troubles: tuple[str, ...] = ()
     quarantine: Path | None = None
+    held: dict[str, tuple[str, ...]] = {}
 
     @property
     def size(self) -> str:

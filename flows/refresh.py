@@ -13,6 +13,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 from pydantic import Field
 
+from prefect_synth.flows.data_drift import refuse_data_drift
 from prefect_synth.flows.judged import ready
 from prefect_synth.flows.outcome import Outcome
 from prefect_synth.flows.project import ProjectError, load_project
@@ -29,6 +30,7 @@ from prefect_synth.flows.runners import Runners, started_runners
 from prefect_synth.flows.turns import is_deployed, turn, warehouse_turn
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.artifacts import draw_schema
+from prefect_synth.tasks.drift.baseline import keep_first_facts
 from prefect_synth.tasks.progress import timed_steps
 from prefect_synth.tasks.progress_artifacts import showing_progress_in_prefect
 from prefect_synth.tasks.snapshots.errors import SandboxError
@@ -134,8 +136,10 @@ def stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged
         pulled = pull_tables(setup, runners.here, run, source)
     same = None if pulled.resumed else look_for_changes(setup, source, pulled, force)
     if same:
+        keep_first_facts(setup.staging.first_catalogue, source.catalogue)
         return same
     staged = stage_tables(setup, runners.here, source, pulled)
+    refuse_data_drift(setup, staged.metadata, staged.whole)
     draw_schema(setup.project.project, staged.metadata, source.drift)
     return staged
 

@@ -48,6 +48,7 @@ def outcome_of(
         seconds={name: round(spent, 2) for name, spent in seconds.items()},
         troubles=troubles,
         quarantine=quarantine,
+        held=judged.work.staged.run.state.held,
     )
 
 

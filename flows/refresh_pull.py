@@ -178,6 +178,7 @@ def stage_tables(setup: Setup, runner: TaskRunner[Any], source: Source, pulled: 
         check_meanings(setup.project, refined)  # values may show a column to be personal
         write_atomically(run.folder / _METADATA, json.dumps(refined.to_dict(), indent=1))
         write_facts(run.catalogue, source.catalogue)
+        run.update(held=source.drift.held_columns)
         _hold_out(setup, runner, run, refined, pulled.tables)
     return staged_tables(run, pulled.resumed)
 

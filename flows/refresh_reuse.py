@@ -23,6 +23,7 @@ def depends_on(setup: Setup, staged: Staged, synthesis: Synthesis) -> dict[str, 
     """
     project = setup.project
     source = project.warehouse.model_dump(mode="json", exclude={"url"})
+    held = staged.run.state.held
     copied = [ref.fingerprint for ref in staged.tables if ref.table in synthesis.keep]
     return {
         "the version of prefect-synth": __version__,
@@ -33,6 +34,7 @@ def depends_on(setup: Setup, staged: Staged, synthesis: Synthesis) -> dict[str, 
         ),
         "the holdout": fingerprint(project.privacy.holdout),
         "a table that is published as it is": fingerprint(copied),
+        **({"what is held of the schema": fingerprint(held)} if held else {}),
     }  # fmt: skip
 
 

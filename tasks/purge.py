@@ -16,7 +16,7 @@ from prefect_synth.tasks.oversampled import FOLDER
 from prefect_synth.tasks.references import file_fingerprint
 from prefect_synth.tasks.staged_rows import staged_files, without_rows
 from prefect_synth.tasks.staged_run import CATALOGUE, StagedRun
-from prefect_synth.tasks.staging import Staging
+from prefect_synth.tasks.staging import SKETCHES, Staging
 from prefect_synth.tasks.synthesis import read_metadata
 
 __all__ = ["PurgeError", "Purged", "purge_parts", "purge_subject"]
@@ -24,7 +24,7 @@ __all__ = ["PurgeError", "Purged", "purge_parts", "purge_subject"]
 # without the catalogue the next refresh would take every new column for an accepted one
 _STAYS = frozenset({"lock", ".gitignore", CATALOGUE})
 _PARTS = {
-    "runs": ("runs", "errors", "published", "quarantine", FOLDER),
+    "runs": ("runs", "errors", "published", "quarantine", FOLDER, SKETCHES),
     "models": ("models", "extensions", "results"),
     "pseudonyms": ("pseudonyms.key",),
 }
@@ -102,6 +102,7 @@ def purge_subject(staging: Staging, table: str, key: tuple[str, ...]) -> Purged:
     """
     done = Purged()
     with staging.lock():
+        _delete(staging.root / SKETCHES)  # nobody can tell whether the subject was in a sample
         innocent = {
             run.folder.name
             for run in staging.runs()

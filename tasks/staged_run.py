@@ -36,6 +36,7 @@ class RunState(BaseModel):
         held_out: The rows that no model sees, of the tables that belong to families.
         units: The tables whose rows are the root entities of what is held out.
         models: Folders under staging that the run used.
+        held: By table, the columns that were read as NULL because nobody has accepted them.
         outcome: `published`, `unchanged`, `rejected` or `failed`, once the run is over.
         figures: What the verdict came to, once there is one; aggregates only.
     """
@@ -47,6 +48,7 @@ class RunState(BaseModel):
     held_out: tuple[TableRef, ...] = ()
     units: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    held: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     outcome: str | None = None
     figures: RunFigures | None = None
 

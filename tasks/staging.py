@@ -18,6 +18,8 @@ from prefect_synth.tasks.sources import FILE as SOURCES
 from prefect_synth.tasks.sources import Sources, read_sources
 from prefect_synth.tasks.staged_run import CATALOGUE, UNCHANGED, RunState, StagedRun, new_run_id
 
+SKETCHES = "sketches"
+"""Folder of what samples of the warehouse's tables showed: real data."""
 _PRIVATE = 0o700
 _OTHERS = 0o077
 _KEEP_MODELS = 2
@@ -153,6 +155,11 @@ class Staging:
     def first_catalogue(self) -> Path:
         """What the first published refresh saw of the catalogue: names, types and hashes."""
         return self.root / CATALOGUE
+
+    @property
+    def sketches(self) -> Path:
+        """Folder of what samples of the warehouse's tables showed."""
+        return self.root / SKETCHES
 
     @property
     def drift(self) -> Path:

@@ -47,7 +47,9 @@ def drift_document(drift: Drift) -> dict[str, Any]:
     }
 
 
-def decide(project: Path, places: Sequence[str], every: bool, verb: Verb) -> Answer:
+def decide(
+    project: Path, places: Sequence[str], every: bool, verb: Verb, data: bool = False
+) -> Answer:
     """Record decisions in `synth.lock`.
 
     Args:
@@ -55,10 +57,11 @@ def decide(project: Path, places: Sequence[str], every: bool, verb: Verb) -> Ans
         places: Tables and `table.column`s.
         every: All that moved, instead of `places`.
         verb: Whether it is accepted, or left out for good.
+        data: Whether what moved in the rows is accepted as well.
     """
     setup = open_setup(project)
     with closing(setup.open_warehouse()) as warehouse:
-        recorded = record(setup, warehouse, places, every, verb)
+        recorded = record(setup, warehouse, places, every, verb, data)
     document = {
         "lock": str(setup.lock_file),
         "written": recorded.written,

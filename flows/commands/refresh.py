@@ -104,6 +104,15 @@ def _show_published(console: Console, outcome: Outcome) -> None:
         soft_wrap=True,
     )
     console.print(f"           {escape(str(outcome.url))}", soft_wrap=True)
+    for table, columns in outcome.held.items():
+        for column in columns:
+            place = f"{table}.{column}"
+            accept = typed(f"drift accept {place}")
+            console.print(
+                f"[yellow]held[/]       {escape(place)} is new, and NULL until accepted: "
+                f"{escape(accept)}",
+                soft_wrap=True,
+            )
     for trouble in outcome.troubles:
         console.print(f"[yellow]note[/]       {escape(trouble)}", soft_wrap=True)
 

@@ -40,6 +40,12 @@ def read_facts(file: Path) -> SchemaFacts | None:
         return None
 
 
+def keep_first_facts(file: Path, facts: SchemaFacts) -> None:
+    """Write what the catalogue says, unless an earlier refresh has done so."""
+    if not file.exists():
+        write_facts(file, facts)
+
+
 def write_facts(file: Path, facts: SchemaFacts) -> None:
     """Write what the catalogue says: names, types and hashes."""
     tables = {name: table.model_dump(mode="json") for name, table in sorted(facts.items())}

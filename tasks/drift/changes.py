@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from prefect_synth.tasks.drift.policies import Kind, Policy
+from prefect_synth.tasks.drift.policies import DATA_KINDS, Kind, Policy
 
 __all__ = ["BaselineName", "Change", "Drift", "DriftBlockedError", "Effect", "Kind", "Policy"]
 
@@ -165,11 +165,14 @@ class DriftBlockedError(RuntimeError):
     def __init__(self, changes: Iterable[Change]) -> None:
         self.changes = changes = tuple(changes)
         said = "; ".join(change.what for change in changes)
+        rows = any(change.kind in DATA_KINDS for change in changes)
+        data = " --data" if rows else ""
         places = " ".join(dict.fromkeys(change.place for change in changes))
         kinds = ", ".join(dict.fromkeys(change.kind for change in changes))
         super().__init__(
-            f"The warehouse drifted, and nothing was pulled: {said}. Look at it with "
-            f"`prefect-synth drift`; then accept it with `prefect-synth drift accept {places}` and "
+            f"The warehouse drifted, and nothing was {'published' if rows else 'pulled'}: {said}. "
+            f"Look at it with `prefect-synth drift{data}`; then accept it with "
+            f"`prefect-synth drift accept {places}{data}` and "
             f"commit synth.lock, or choose another policy of on_drift in synth.yaml ({kinds}). "
             "The last good snapshot stays."
         )

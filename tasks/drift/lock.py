@@ -20,6 +20,8 @@ _HEAD = """\
 # What was accepted of the warehouse's schema: names, types, and hashes of defaults and comments.
 # Written by `prefect-synth init` and `prefect-synth drift accept`. Commit it; do not edit it.
 """
+EVERYTHING = "*"
+"""The place of a decision on all tables."""
 _WIDE = 1 << 20
 
 
@@ -36,6 +38,7 @@ class Decision(Facts):
         place: The table, or `table.column`.
         decision: Whether it was accepted, or left out for good.
         changes: What had moved there, a few words for each.
+        data: Whether what moved in the rows is accepted as well, until the next snapshot.
     """
 
     when: datetime
@@ -43,6 +46,7 @@ class Decision(Facts):
     place: str
     decision: Literal["accepted", "excluded"]
     changes: tuple[str, ...] = ()
+    data: bool = False
 
 
 class Lock(Facts):

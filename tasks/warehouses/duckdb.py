@@ -12,11 +12,11 @@ import duckdb
 import pyarrow as pa
 
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.tasks.warehouses.catalogue import Catalogue
+from prefect_synth.tasks.warehouses.catalogue import Catalogue, CatalogueTable
 from prefect_synth.tasks.warehouses.choice import choose_tables
 from prefect_synth.tasks.warehouses.duckdb_reflection import read_catalogue
 from prefect_synth.tasks.warehouses.errors import ConnectionFailed, QueryFailed, without_values
-from prefect_synth.tasks.warehouses.reader import SqlSnapshot
+from prefect_synth.tasks.warehouses.reader import SAMPLE_SEED, SqlSnapshot
 from prefect_synth.tasks.warehouses.selection import Selection
 from prefect_synth.tasks.warehouses.url import duckdb_path
 
@@ -135,6 +135,9 @@ class DuckDBSnapshot(SqlSnapshot):
             raise QueryFailed(f"DuckDB could not read {about}: {reason}") from None
         finally:
             cursor.close()
+
+    def _sampled(self, sql: str, table: CatalogueTable, share: float) -> str:
+        return f"{sql} USING SAMPLE {share * 100:.6f} PERCENT (bernoulli, {SAMPLE_SEED})"
 
     def _spill_to(self, folder: Path) -> None:
         """Keep spilled rows in private staging; DuckDB takes one place per connection."""

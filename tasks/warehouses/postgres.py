@@ -15,13 +15,13 @@ from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.tasks.warehouses.catalogue import Catalogue
+from prefect_synth.tasks.warehouses.catalogue import Catalogue, CatalogueTable
 from prefect_synth.tasks.warehouses.choice import choose_tables
 from prefect_synth.tasks.warehouses.errors import ConnectionFailed
 from prefect_synth.tasks.warehouses.postgres_errors import reading_error
 from prefect_synth.tasks.warehouses.postgres_reflection import read_catalogue
 from prefect_synth.tasks.warehouses.postgres_roles import refuse_writable_role
-from prefect_synth.tasks.warehouses.reader import SqlSnapshot
+from prefect_synth.tasks.warehouses.reader import SAMPLE_SEED, SqlSnapshot
 from prefect_synth.tasks.warehouses.url import postgres_uri, redact, scrub
 
 _READER_SETTINGS = (
@@ -177,6 +177,11 @@ class PostgresSnapshot(SqlSnapshot):
                 yield iter(cursor.fetch_record_batch())
         except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
             raise reading_error(error, about, self._uri, self._is_held) from None
+
+    def _sampled(self, sql: str, table: CatalogueTable, share: float) -> str:
+        if not table.listed:  # a view has no blocks to sample
+            return f"{sql} WHERE random() < {share:.8f}"
+        return f"{sql} TABLESAMPLE BERNOULLI ({share * 100:.6f}) REPEATABLE ({SAMPLE_SEED})"
 
     def _is_held(self) -> bool:
         try:

@@ -6,6 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from prefect_synth.tasks.warehouses.selection import Selection
 from prefect_synth.tasks.warehouses.selection_sql import Chosen, choose_rows
 from prefect_synth.tasks.warehouses.staging_writer import write_staged
 
+SAMPLE_SEED = 7
 Batches = AbstractContextManager[Iterator[pa.RecordBatch]]
 
 
@@ -62,6 +64,28 @@ class SqlSnapshot(ABC):
         return self._number(
             f"SELECT count(*) AS n FROM {self._catalogue.find(table).sql}", f"table '{table}'"
         )
+
+    def sample(self, table: str, schema: pa.Schema, path: Path, rows: int) -> int:
+        """Stream a random sample of a table to a Parquet file; returns the table's own rows."""
+        found, count = self._catalogue.find(table), self.count(table)
+        sql = select_columns(replace(found, primary_key=(), unique=()), schema.names, Chosen())
+        if count > rows:
+            sql = self._sampled(sql, found, rows / count)
+        with self._query(sql, f"a sample of table '{table}'", path.parent) as batches:
+            write_staged(path, schema, cast_batches(batches, schema, table), None)
+        return count
+
+    @abstractmethod
+    def _sampled(self, sql: str, table: CatalogueTable, share: float) -> str:
+        """The query `sql` over a share of the table's rows, the same ones every time."""
+
+    def highest(self, table: str, column: str) -> str | None:
+        """The largest value of a column as a text."""
+        sql = f"SELECT CAST(max({quote(column)}) AS varchar) AS n FROM "
+        sql += self._catalogue.find(table).sql
+        with self._query(sql, f"column '{table}.{column}'") as batches:
+            found = next(batches).column(0)[0].as_py()
+        return None if found is None else str(found)
 
     def orphans(self, relationship: Relationship) -> int:
         """How many child rows refer to no parent (MATCH SIMPLE: nulls refer to nothing)."""

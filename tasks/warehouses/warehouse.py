@@ -48,6 +48,24 @@ class WarehouseSnapshot(Protocol):
         """The number of rows of a table."""
         ...
 
+    def sample(self, table: str, schema: pa.Schema, path: Path, rows: int) -> int:
+        """Stream a random sample of a table to a Parquet file: at most about `rows` of its rows.
+
+        Args:
+            table: Name as the metadata has it.
+            schema: What `Warehouse.schemas` gave.
+            path: The file, which appears only when it is complete.
+            rows: How many; the same ones every time, as long as the table is the same.
+
+        Returns:
+            The number of rows of the whole table.
+        """
+        ...
+
+    def highest(self, table: str, column: str) -> str | None:
+        """The largest value of a column as a text: real data, for private staging only."""
+        ...
+
     def orphans(self, relationship: Relationship) -> int:
         """How many child rows refer to no parent; rows with a null in the key are not counted."""
         ...

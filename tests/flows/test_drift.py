@@ -122,7 +122,8 @@ CREATE TABLE people (
 );
 INSERT INTO teams SELECT i, 'Team ' || i FROM generate_series(1, 30) i;
 INSERT INTO people SELECT i, 1 + i % 30,
-    (CASE WHEN i % 4 = 0 THEN 'senior' ELSE 'junior' END)::rank, 30000 + (i * 7919) % 50000 FROM generate_series(1, 400) i;
+    (CASE WHEN i % 4 = 0 THEN 'senior' ELSE 'junior' END)::rank, 30000 + (i * 7919) % 50000
+    FROM generate_series(1, 400) i;
 """
 
 
@@ -165,3 +166,30 @@ def test_postgres_a_planted_value_of_a_new_column_turns_up_nowhere(
         {"people": ["ssn"]},
         {"people": ["badge"]},
     )
+
+
+NEWS = "INSERT INTO products SELECT 'NEW-' || i, i / 9, 5000 + i FROM range(60) t(i)"
+
+
+def test_rows_that_moved_are_told_from_a_sample_and_can_block(shop: Any) -> None:
+    """Nothing is published until somebody accepts it with `--data`."""
+    shop.refresh()
+    assert run("drift", "--data", folder=shop.folder)[1]["changes"] == []
+    shop.execute(NEWS)
+    code, drift = run("drift", "--data", folder=shop.folder)
+    found = {(change["kind"], change["table"], change["column"]) for change in drift["changes"]}
+    assert code == 0
+    assert found >= {
+        ("volume_jumped", "products", None),
+        ("distribution_moved", "products", "price"),
+    }
+    shop.configure("on_drift: {volume_jumped: block, distribution_moved: quarantine}\n")
+    latest = shop.latest()
+    with pytest.raises(DriftBlockedError, match=r"nothing was published.*accept products.*--data"):
+        shop.refresh()
+    assert shop.latest() == latest
+    assert run("drift", "accept", "--all", folder=shop.folder)[0] == 0
+    assert run("drift", "--data", folder=shop.folder)[0] == DRIFT
+    assert run("drift", "accept", "products", "--data", folder=shop.folder)[0] == 0
+    assert run("drift", "--data", folder=shop.folder)[0] == 0
+    assert shop.refresh()[0] == "Published"
