@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 from scipy.stats import hypergeom
 
+from prefect_synth.expectations.column_profile import ColumnProfile
 from prefect_synth.expectations.columns import MAX_CATEGORIES, OTHER, RARE
 from prefect_synth.expectations.margins import absence, category_margin, two_sample_margin
-from prefect_synth.expectations.profile import ColumnProfile, TableProfile
 from prefect_synth.expectations.report_content import DriftLine
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.shapes import ks_complement
@@ -22,8 +23,24 @@ _ALPHA = 0.001
 _TAIL = 2  # steps of the profile's grid of quantiles: the range is that from 1 % to 99 %
 
 
+class Profiled(Protocol):
+    """A table whose columns are profiled."""
+
+    @property
+    def table(self) -> str:
+        """Its name."""
+
+    @property
+    def rows(self) -> int:
+        """Its number of rows."""
+
+    @property
+    def columns(self) -> Mapping[str, ColumnProfile]:
+        """Profile by column."""
+
+
 def drift_lines(
-    before: Mapping[str, TableProfile], now: Mapping[str, TableProfile]
+    before: Mapping[str, Profiled], now: Mapping[str, Profiled]
 ) -> tuple[DriftLine, ...]:
     """Say what moved, as far as it is more than chance explains.
 
@@ -68,7 +85,7 @@ def _keys(metadata: Metadata, name: str) -> dict[str, Collection[object]]:
     }
 
 
-def _table(before: TableProfile, now: TableProfile) -> Iterator[DriftLine]:
+def _table(before: Profiled, now: Profiled) -> Iterator[DriftLine]:
     change = abs(now.rows - before.rows) / max(before.rows, 1)
     if change > _ROWS:
         yield DriftLine(now.table, None, "rows changed", min(1.0, change))

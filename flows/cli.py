@@ -107,6 +107,9 @@ def refresh(
             help="Draw with the last snapshot's models: its rows stay, new ones are appended.",
         ),
     ] = False,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train all that changed, however little it moved.")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Publish a snapshot even if nothing has changed.")
     ] = False,
@@ -114,7 +117,7 @@ def refresh(
     """Pull, train, sample, validate, publish: the whole way, here and now."""
     from prefect_synth.flows.commands.refresh import refresh_now
 
-    respond(as_json, lambda: refresh_now(project, as_json, verbose, reuse_models, force))
+    respond(as_json, lambda: refresh_now(project, as_json, verbose, reuse_models, retrain, force))
 
 
 @app.command()

@@ -23,6 +23,8 @@ class TableOutcome(BaseModel):
         rules: The rules in force; of one with a constant only the columns that it binds.
         named_rows: Rows with a style of their own, of a reference table.
         train_seconds: Time on the clock that its training took, when it was trained.
+        moved: In what its rows are others than those that the last model learned from, as far as
+            that was asked.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +41,7 @@ class TableOutcome(BaseModel):
     rules: tuple[str, ...]
     named_rows: int
     train_seconds: float
+    moved: tuple[str, ...] = ()
 
 
 class Outcome(BaseModel):
@@ -59,6 +62,7 @@ class Outcome(BaseModel):
         failures: A sentence for each check that refused the snapshot.
         resumed: Whether the run went on with the rows of an interrupted one.
         reused: The run that trained the models, where this one drew with those of an earlier run.
+        why: Why models were trained, or reused, in the words that follow "because".
         seconds: Time of each step.
         troubles: A sentence for each thing that failed after the snapshot was published.
         held: By table, new columns that are published as NULL until they are accepted.
@@ -81,6 +85,7 @@ class Outcome(BaseModel):
     failures: tuple[str, ...]
     resumed: bool
     reused: str | None = None
+    why: str = ""
     seconds: dict[str, float]
     troubles: tuple[str, ...] = ()
     quarantine: Path | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -70,6 +71,9 @@ def refresh(
     reuse_models: Annotated[
         bool, Field(description="Draw with the models of the last published snapshot.")
     ] = False,
+    retrain: Annotated[
+        bool, Field(description="Train all that changed, however little it moved.")
+    ] = False,
     tables: Annotated[
         list[str] | None,
         Field(description="Tables that the run was started for; fingerprints say what to train."),
@@ -89,6 +93,8 @@ def refresh(
         reason: Why this run was started.
         reuse_models: Draw with the models of the last published snapshot, so that its rows stay
             and new ones are appended. Where schema or settings have changed, models are trained.
+        retrain: Train every part whose rows, schema or settings changed. Where neither is asked
+            for, the project file's `run.retrain` decides.
         tables: Tables that the run was started for, as an event names them. They stand in the
             run's name and log; what is trained again is decided by fingerprints alone.
         force: Publish a snapshot even where rows, schema, settings and checks are those of the
@@ -99,25 +105,35 @@ def refresh(
             run_log().info("Started because of %s, for %s.", reason, ", ".join(tables))
         setup = open_setup(project)
         try:
-            return _refresh(setup, reason, reuse_models, force)
+            return _refresh(setup, reason, _Asked(reuse_models, retrain, force))
         except RefreshRunningError as error:
             if not is_deployed():
                 raise
             return Cancelled(name="Skipped", message=f"{error} This run was dropped.")
 
 
-def _refresh(setup: Setup, reason: Reason, reuse: bool, force: bool) -> State[Outcome]:
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked of a run: models of the last snapshot, all trained, a snapshot in any case."""
+
+    reuse: bool
+    retrain: bool
+    force: bool
+
+
+def _refresh(setup: Setup, reason: Reason, asked: _Asked) -> State[Outcome]:
     workers = started_runners(setup.project.run)
     with private_errors(setup.staging.errors), guard(), turn(setup, reason):
         setup.sandbox.check_writable()
         user_checks(setup).read_files()
         with workers as runners, timed_steps() as seconds, ExitStack() as end:
             end.enter_context(showing_progress_in_prefect(setup.project.project, flow_run.id))
-            staged = stage(setup, runners, end, force)
+            staged = stage(setup, runners, end, asked.force)
             if isinstance(staged, Unchanged):
                 return leave_it(setup, staged, seconds)
             log_pulled(staged)
-            return _publish_or_refuse(Work(setup, runners, staged, reuse), seconds)
+            work = Work(setup, runners, staged, asked.reuse, asked.retrain)
+            return _publish_or_refuse(work, seconds)
 
 
 def stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged | Unchanged:
@@ -151,6 +167,8 @@ def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcom
     balanced = balanced_tables(work, models, synthetic)
     judged = judge(work, extensions, synthetic, models, balanced)
     if not judged.judgement.verdict.passed:
+        if work.may_train:
+            return _publish_or_refuse(work.trained_anew(len(judged.verdict.failures)), seconds)
         outcome = outcome_of(judged, None, seconds, quarantine=refuse(judged))
         return Failed(name="Rejected", message=outcome.message, data=outcome)
     work.remember(extensions, models)

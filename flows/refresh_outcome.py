@@ -44,6 +44,7 @@ def outcome_of(
         scores=_scores(quality),
         failures=tuple(str(check) for check in verdict.failures),
         reused=judged.work.reused.run_id if judged.work.reused else None,
+        why=judged.work.decision.reason,
         resumed=judged.work.staged.resumed,
         seconds={name: round(spent, 2) for name, spent in seconds.items()},
         troubles=troubles,
@@ -69,6 +70,7 @@ def _table(judged: Judged, table: str) -> TableOutcome:
         rules=judged.told.model(model.made).rules,
         named_rows=model.made.named_rows,
         train_seconds=model.seconds,
+        moved=judged.work.decision.tables.get(table, ()),
     )
 
 

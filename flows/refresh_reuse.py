@@ -1,16 +1,28 @@
-"""Whether a refresh draws with the models of the last published snapshot."""
+"""Whether a refresh draws with the models of the last published snapshot, and why."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from prefect.utilities.annotations import quote
+
 from prefect_synth import __version__
+from prefect_synth.expectations.rows_profile import RowsProfile, moves
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_setup import Setup
+from prefect_synth.flows.runners import Runners
 from prefect_synth.tasks.connections import warehouse_url
+from prefect_synth.tasks.decision import Decision, Wish, read_decision
+from prefect_synth.tasks.learned import STEP, profile_staged, read_learned, save_learned
+from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.references import fingerprint
 from prefect_synth.tasks.reuse import Trained
 from prefect_synth.tasks.synthesis import Synthesis
 from prefect_synth.tasks.telling import run_log
 from prefect_synth.tasks.warehouses.url import redact
+
+_MOST_TOLD = 4
 
 
 def depends_on(setup: Setup, staged: Staged, synthesis: Synthesis) -> dict[str, str]:
@@ -38,21 +50,106 @@ def depends_on(setup: Setup, staged: Staged, synthesis: Synthesis) -> dict[str, 
     }  # fmt: skip
 
 
-def reusable(setup: Setup, staged: Staged, depends: dict[str, str]) -> Trained | None:
-    """The models of the last published snapshot; None where they have to be trained.
-
-    The log says which of both it is, and why.
+def decide(
+    setup: Setup, runners: Runners, staged: Staged, depends: dict[str, str], wish: Wish
+) -> Decision:
+    """Decide whether to draw with the models of the last snapshot; the log says what and why.
 
     Args:
         setup: The project and its places.
+        runners: Run the comparison of the rows.
         staged: The staged real tables.
         depends: What `depends_on` gave.
+        wish: By what to decide.
     """
-    last, log = setup.staging.last_models, run_log()
+    decision = read_decision(staged.run.folder, wish)
+    if decision is None:
+        decision = _decided(setup, runners, staged, depends, wish)
+        decision.save(staged.run.folder)
+    _log(decision, setup.staging.last_models)
+    return decision
+
+
+def _decided(
+    setup: Setup, runners: Runners, staged: Staged, depends: dict[str, str], wish: Wish
+) -> Decision:
+    """Decide, and keep what the rows are like that the models of this run have learned from."""
+    last, before = setup.staging.last_models, read_learned(setup.staging.last_profiles)
     rows = {ref.table: ref.rows for ref in staged.tables}
-    reason = last.obstacle(depends, rows) if last else "no published snapshot has left any"
-    if last is None or reason:
-        log.warning(f"Models are trained and not reused, because {reason}.")
+    obstacle = last.obstacle(depends, rows) if last else "no published snapshot has left any"
+    if wish == "reuse" and obstacle is None:
+        _keep(staged, before)
+        return Decision(wish=wish, reuse=True, reason="that was asked for")
+    if wish == "changed":  # nobody will compare
+        return Decision(wish=wish, reuse=False, reason="run.retrain is 'changed'")
+    now = _profiles(runners, staged)
+    if wish == "moved":
+        obstacle = obstacle or _outlived(last, setup.project.run.retrain_days)
+        if obstacle is None and before is not None:
+            return _compared(staged, before, now)
+        obstacle = obstacle or "nothing is remembered of the rows that models learned from"
+    _keep(staged, now)
+    return Decision(wish=wish, reuse=False, reason=obstacle or "that was asked for")
+
+
+def _compared(
+    staged: Staged, before: dict[str, RowsProfile], now: dict[str, RowsProfile]
+) -> Decision:
+    moved = {name: said for name in now if (said := moves(before[name], now[name]))}
+    _keep(staged, now if moved else before)
+    why = f"rows moved in {_listed(moved)}" if moved else "rows moved no more than chance explains"
+    return Decision(wish="moved", reuse=not moved, reason=why, tables=moved)
+
+
+def _keep(staged: Staged, learned: dict[str, RowsProfile] | None) -> None:
+    if learned is not None:
+        save_learned(staged.run.folder, learned)
+
+
+def _outlived(last: Trained | None, days: float | None) -> str | None:
+    """Why models are too old to be drawn with."""
+    if last is None or days is None:
         return None
-    log.info(f"Nothing is trained: the models of run {last.run_id} are reused.")
-    return last
+    if last.since is None:
+        return "it is not known when they were trained"
+    age = datetime.now(UTC) - last.since
+    return f"they are older than {days:g} days" if age > timedelta(days=days) else None
+
+
+def _profiles(runners: Runners, staged: Staged) -> dict[str, RowsProfile]:
+    """The distributions of tonight's rows, which stay in this process and in private staging."""
+    tables = list(staged.metadata.tables)
+    with step(STEP, len(tables)):
+        futures = {
+            table: runners.here.submit(
+                profile_staged,
+                {
+                    "table": table,
+                    "metadata": staged.metadata_file,
+                    "whole": quote(staged.whole),
+                    "units": staged.units,
+                },
+            )
+            for table in tables
+        }
+        return {table: future.result() for table, future in futures.items()}
+
+
+def _log(decision: Decision, last: Trained | None) -> None:
+    if decision.reuse and last is not None:
+        run_log().info(
+            f"Nothing is trained: the models of run {last.run_id} are reused, because "
+            f"{decision.reason}."
+        )
+    elif decision.wish == "reuse":
+        run_log().warning(f"Models are trained and not reused, because {decision.reason}.")
+    else:
+        run_log().info(f"What changed is trained, because {decision.reason}.")
+    for table, said in decision.tables.items():
+        run_log().info(f"{table}: {_listed(said)}")
+
+
+def _listed(said: Iterable[str]) -> str:
+    names = list(said)
+    more = len(names) - _MOST_TOLD
+    return ", ".join(names[:_MOST_TOLD]) + (f" and {more} more" if more > 0 else "")

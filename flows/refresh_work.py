@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,14 +16,16 @@ from prefect.utilities.annotations import quote
 
 from prefect_synth.flows.refresh_log import log_extended, log_trained
 from prefect_synth.flows.refresh_pull import Staged
-from prefect_synth.flows.refresh_reuse import depends_on, reusable
+from prefect_synth.flows.refresh_reuse import decide, depends_on
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.runners import Runners
+from prefect_synth.tasks.decision import Decision, Wish
 from prefect_synth.tasks.parquet_form import FileFacts
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef
 from prefect_synth.tasks.reuse import Trained
 from prefect_synth.tasks.synthesis import Synthesis
+from prefect_synth.tasks.telling import run_log
 from prefect_synth.tasks.train import extend_tables, train_table
 
 R = TypeVar("R")
@@ -36,12 +40,17 @@ class Work:
         runners: Run the tasks of a step side by side.
         staged: The staged real tables.
         reuse: Whether to draw with the models of the last published snapshot, where that can be.
+        retrain: Whether to train all that changed, however little; the project file's
+            `run.retrain` decides where neither is asked for.
+        refused: Whether models are trained because a gate refused what reused ones drew.
     """
 
     setup: Setup
     runners: Runners
     staged: Staged
     reuse: bool = False
+    retrain: bool = False
+    refused: bool = False
 
     @cached_property
     def synthesis(self) -> Synthesis:
@@ -83,7 +92,40 @@ class Work:
     @cached_property
     def reused(self) -> Trained | None:
         """The models of the last published snapshot, where this refresh draws with them."""
-        return reusable(self.setup, self.staged, self._depends_on) if self.reuse else None
+        return self.setup.staging.last_models if self.decision.reuse else None
+
+    @cached_property
+    def decision(self) -> Decision:
+        """Whether models are trained or reused, and why."""
+        made = decide(self.setup, self.runners, self.staged, self._depends_on, self.wish)
+        refusal = "what the models of the last snapshot drew was refused by the gates"
+        return made.model_copy(update={"reason": refusal}) if self.refused else made
+
+    @property
+    def may_train(self) -> bool:
+        """Whether models are reused though nobody asked for that: a gate may ask for new ones."""
+        return self.decision.reuse and not self.reuse
+
+    def trained_anew(self, failures: int) -> Work:
+        """The same refresh with models that are trained, after what reused ones drew was refused.
+
+        Args:
+            failures: Checks that refused it.
+        """
+        run_log().warning(
+            "What the reused models drew does not pass the gates (%d of the checks failed): what "
+            "changed is trained.",
+            failures,
+        )
+        shutil.rmtree(self.staged.run.folder / "synthetic")
+        return replace(self, retrain=True, refused=True)
+
+    @property
+    def wish(self) -> Wish:
+        """By what it is decided whether models are trained."""
+        if self.reuse or self.retrain:
+            return "train" if self.retrain else "reuse"
+        return self.setup.project.run.retrain
 
     @cached_property
     def _depends_on(self) -> dict[str, str]:
@@ -99,6 +141,7 @@ class Work:
             extensions=extensions,
             models=tuple(models),
             rows=self._rows_to_train,
+            since=last.since if last and same else datetime.now(UTC),
         )
         trained.sampled(self.scales).save(run.folder)
 

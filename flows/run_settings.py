@@ -92,6 +92,17 @@ class RunSettings(Settings):
         "longer, it takes the copula.",
     )
 
+    retrain: Literal["moved", "changed"] = Field(
+        default="moved",
+        description="When models are trained again: where the rows moved more than chance "
+        "explains, or wherever a row changed.",
+    )
+    retrain_days: float | None = Field(
+        default=30,
+        gt=0,
+        description="With `retrain: moved`, how old models may become; null: any age.",
+    )
+
     @field_validator("memory")
     @classmethod
     def _is_size(cls, memory: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -30,6 +31,7 @@ class Trained(BaseModel):
         models: The parts of the tables.
         rows: Rows staged for training, by table.
         stages: Scales at which they were sampled, the first ones first: what these drew stays.
+        since: When they were trained; None where an older version did not note it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,6 +42,7 @@ class Trained(BaseModel):
     models: tuple[ModelRef, ...]
     rows: dict[str, int]
     stages: tuple[Scales, ...] = ()
+    since: datetime | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:

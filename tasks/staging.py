@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from prefect_synth.tasks.folders import written_whole
+from prefect_synth.tasks.learned import FILE as LEARNED
 from prefect_synth.tasks.reuse import FILE, Trained, read_trained
 from prefect_synth.tasks.settings import StagingSettings
 from prefect_synth.tasks.sources import FILE as SOURCES
@@ -183,7 +184,7 @@ class Staging:
                 shutil.copy2(run.catalogue, self.first_catalogue)
         with written_whole(self.last_profiles) as unfinished:
             shutil.copytree(run.folder / "profiles", unfinished, dirs_exist_ok=True)
-            for name in ("metadata.json", FILE, SOURCES):
+            for name in ("metadata.json", FILE, SOURCES, LEARNED):
                 with suppress(FileNotFoundError):
                     shutil.copy2(run.folder / name, unfinished)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
@@ -22,7 +23,12 @@ _MOST_FAILURES = 20
 
 
 def refresh_now(
-    project: Path, quiet: bool, verbose: bool, reuse_models: bool = False, force: bool = False
+    project: Path,
+    quiet: bool,
+    verbose: bool,
+    reuse_models: bool = False,
+    retrain: bool = False,
+    force: bool = False,
 ) -> Answer:
     """Run the flow in this process.
 
@@ -31,13 +37,18 @@ def refresh_now(
         quiet: Whether to draw no bars.
         verbose: Whether to show Prefect's own log.
         reuse_models: Whether to draw with the models of the last published snapshot.
+        retrain: Whether to train all that changed, however little it moved.
         force: Whether to publish a snapshot even where nothing has changed.
     """
     name = load_project(project).project  # before Prefect starts: what is wrong is said at once
     surround_prefect(verbose)
     console = Console(highlight=False, quiet=quiet)
     console.print(f"Refreshing [bold]{name}[/]")
-    outcome = _run(project_file(project), console, reuse_models, force)
+    outcome = _run(
+        project_file(project),
+        console,
+        {"reuse_models": reuse_models, "retrain": retrain, "force": force},
+    )
     return Answer(
         outcome.model_dump(mode="json"),
         lambda console: _show(console, outcome, project),
@@ -45,7 +56,7 @@ def refresh_now(
     )
 
 
-def _run(project: Path, console: Console, reuse_models: bool, force: bool) -> Outcome:
+def _run(project: Path, console: Console, asked: Mapping[str, bool]) -> Outcome:
     with ExitStack() as running:
         with console.status("Starting Prefect"):
             from prefect_synth.flows.refresh import refresh
@@ -53,7 +64,7 @@ def _run(project: Path, console: Console, reuse_models: bool, force: bool) -> Ou
 
             running.enter_context(prefect_api())
         with showing_progress(console):
-            state = refresh(str(project), reuse_models=reuse_models, force=force, return_state=True)
+            state = refresh(str(project), **asked, return_state=True)
     return cast(Outcome, state.result(raise_on_failure=state.name != "Rejected"))
 
 
@@ -67,7 +78,10 @@ def _show(console: Console, outcome: Outcome, project: Path) -> None:
     if outcome.resumed:
         _show_resumed(console)
     if outcome.reused:
-        console.print(f"[dim]reused     the models that run {outcome.reused} trained[/]")
+        console.print(
+            f"[dim]reused     the models that run {outcome.reused} trained: {outcome.why}[/]",
+            soft_wrap=True,
+        )
     if outcome.published:
         _show_published(console, outcome)
     else:

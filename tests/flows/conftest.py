@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -125,11 +126,14 @@ class Shop:
             f"sandbox: {{url: sandbox}}\n{more}"
         )
 
-    def refresh(self, reuse_models: bool = False, force: bool = False) -> tuple[str, Any]:
+    def refresh(
+        self, reuse_models: bool = False, retrain: bool = False, force: bool = False
+    ) -> tuple[str, Any]:
         """Run the flow in this process: the name of its final state, and the outcome.
 
         Args:
             reuse_models: Draw with the models of the last published snapshot.
+            retrain: Train all that changed, however little it moved.
             force: Publish even where nothing has changed.
 
         Raises:
@@ -137,7 +141,8 @@ class Shop:
         """
         from prefect_synth.flows.refresh import refresh
 
-        state = refresh(str(self.file), reuse_models=reuse_models, force=force, return_state=True)
+        asked = {"reuse_models": reuse_models, "retrain": retrain, "force": force}
+        state = refresh(str(self.file), **asked, return_state=True)
         return state.name, state.result(raise_on_failure=state.name != "Rejected")
 
     def latest(self) -> dict[str, Any] | None:
@@ -217,6 +222,29 @@ def postgres_shop(tmp_path: Path, postgres_database: str) -> PostgresShop:
     made.execute(f"ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {role}")
     made.configure()
     return made
+
+
+@pytest.fixture(scope="module")
+def refreshed(
+    shop_factory: Callable[[Path], Shop],
+    tmp_path_factory: pytest.TempPathFactory,
+    prefect_url: str,
+) -> tuple[Shop, Any]:
+    """A shop that was refreshed once for a module's tests, and what that came to."""
+    shop = shop_factory(tmp_path_factory.mktemp("refreshed"))
+    name, outcome = shop.refresh()
+    assert name == "Published", outcome.failures
+    return shop, outcome
+
+
+@pytest.fixture
+def lent_shop(refreshed: tuple[Shop, Any], tmp_path: Path) -> Iterator[Shop]:
+    """The shop that was refreshed once; what a test does to it is undone."""
+    shop, _ = refreshed
+    kept = shutil.copytree(shop.folder, tmp_path / "kept")
+    yield shop
+    shutil.rmtree(shop.folder)
+    shutil.copytree(kept, shop.folder)
 
 
 @pytest.fixture(scope="session")

@@ -209,7 +209,7 @@ def test_it_is_told_how_each_table_was_modelled(seen: Seen) -> None:
 
 def test_what_did_not_change_is_not_trained_again(shop: Any, published: Any, wait: Any) -> None:
     """The same rows and settings give a new snapshot from the same models."""
-    name, again = shop.refresh(force=True)
+    name, again = shop.refresh(force=True, retrain=True)
     assert (name, set(trained(again, wait).values())) == ("Published", {"Cached"})
     assert table(again, "orders").equals(table(published, "orders"))
 

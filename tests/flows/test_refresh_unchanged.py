@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -23,24 +22,11 @@ SUITE = '{"name": "orders", "expectations": [], "meta": {}}'
 PIN = "sku,weight,price\nSKU-9000,1.0,2.00\n"
 
 
-@pytest.fixture(scope="module")
-def once(
-    shop_factory: Any, tmp_path_factory: pytest.TempPathFactory, prefect_url: str
-) -> tuple[Any, Any]:
-    """A shop that was refreshed once, and what that came to."""
-    shop = shop_factory(tmp_path_factory.mktemp("once"))
-    shop.folder.joinpath("pins.csv").write_text(PIN)
-    return shop, published(shop)
-
-
 @pytest.fixture
-def shop(once: tuple[Any, Any], tmp_path: Path) -> Iterator[Any]:
-    """The shop that was refreshed once; what a test does to it is undone."""
-    shop, _ = once
-    kept = shutil.copytree(shop.folder, tmp_path / "kept")
-    yield shop
-    shutil.rmtree(shop.folder)
-    shutil.copytree(kept, shop.folder)
+def shop(lent_shop: Any) -> Any:
+    """A shop that was refreshed once, with a file of pins that is not yet used."""
+    lent_shop.folder.joinpath("pins.csv").write_text(PIN)
+    return lent_shop
 
 
 def published(shop: Any, **options: Any) -> Any:
@@ -68,10 +54,10 @@ def events(prefect_url: str, run_id: str) -> list[dict[str, Any]]:
 
 
 def test_nothing_is_made_of_the_same_sources(
-    shop: Any, once: tuple[Any, Any], prefect_url: str, wait: Any
+    shop: Any, refreshed: tuple[Any, Any], prefect_url: str, wait: Any
 ) -> None:
     """The state is `Unchanged`; readers, report and staged rows stay, and an event says so."""
-    first, before = once[1], shop.latest()
+    first, before = refreshed[1], shop.latest()
     real = sorted(shop.staging.glob("runs/*/real"))
     name, outcome = shop.refresh()
     assert (name, outcome.unchanged, outcome.published) == ("Unchanged", True, False)
@@ -85,7 +71,7 @@ def test_nothing_is_made_of_the_same_sources(
     assert told[0]["resource"]["prefect.resource.id"] == "prefect-synth.project.shop"
 
 
-def test_many_unchanged_nights_push_nothing_out(shop: Any, once: tuple[Any, Any]) -> None:
+def test_many_unchanged_nights_push_nothing_out(shop: Any, refreshed: tuple[Any, Any]) -> None:
     """The published run's rows, models and report stay while nothing changes."""
     state = json.loads(next(shop.staging.glob("runs/*/run.json")).read_text())
     state |= {"outcome": "unchanged", "pulled": [], "held_out": [], "models": []}
@@ -95,7 +81,7 @@ def test_many_unchanged_nights_push_nothing_out(shop: Any, once: tuple[Any, Any]
         state |= {"run_id": folder.name, "started": f"2030-01-01T00:{minute:02}:00Z"}
         folder.joinpath("run.json").write_text(json.dumps(state))
     assert shop.refresh()[0] == "Unchanged"
-    assert once[1].report.is_file()
+    assert refreshed[1].report.is_file()
     assert len(list(shop.staging.glob("runs/*/real"))) == 1
     assert len(list(shop.staging.glob("runs/*"))) == 31
 
@@ -187,12 +173,12 @@ def test_whatever_a_snapshot_depends_on_makes_one(
     assert said in caplog.messages[-1]
 
 
-def test_after_a_rollback_a_snapshot_is_due(shop: Any, once: tuple[Any, Any]) -> None:
+def test_after_a_rollback_a_snapshot_is_due(shop: Any, refreshed: tuple[Any, Any]) -> None:
     """Readers see an older snapshot than these rows gave, so the next refresh makes a new one."""
     _rows(shop)
     published(shop)
     assert not is_due(shop)
-    open_store(str(shop.sandbox)).rollback(once[1].snapshot_id)
+    open_store(str(shop.sandbox)).rollback(refreshed[1].snapshot_id)
     assert is_due(shop)
 
 

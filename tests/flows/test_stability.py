@@ -75,7 +75,7 @@ def test_equal_data_give_equal_files(shop: Any, monkeypatch: pytest.MonkeyPatch)
     nights = []
     for workers, reuse in ((1, False), (2, False), (4, True)):
         shop.configure(f"run: {{workers: {workers}}}\n")
-        nights.append(refresh(shop, reuse_models=reuse, force=True))
+        nights.append(refresh(shop, reuse_models=reuse, retrain=not reuse, force=True))
     found = [hashes(night) for night in nights]
     assert len(found[0]["orders"]) > 1
     assert found[0] == found[1] == found[2]
@@ -111,11 +111,11 @@ def test_other_settings_train(shop: Any, caplog: pytest.LogCaptureFixture) -> No
 
 
 def test_stable_keys_stay_when_models_are_trained(shop: Any) -> None:
-    """Without the option more rows are learned from: stable keys stay, other columns do not."""
+    """Where more rows are learned from, stable keys stay, and other columns do not."""
     shop.configure("defaults: {keys: stable}\n")
     first = read(refresh(shop))
     shop.execute(MORE)
-    outcome = refresh(shop)
+    outcome = refresh(shop, retrain=True)
     second = read(outcome)
     assert outcome.reused is None
     for name in ("customers", "orders"):

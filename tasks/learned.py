@@ -1,0 +1,60 @@
+"""The step `compare`: are the rows of tonight still those that the models learned from?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from prefect_synth.expectations.rows_profile import RowsProfile, profile_rows
+from prefect_synth.synth.people import unit_codes
+from prefect_synth.tasks.folders import write_atomically
+from prefect_synth.tasks.progress import progress
+from prefect_synth.tasks.steps import guarded
+from prefect_synth.tasks.synthesis import read_metadata
+
+STEP = "compare"
+FILE = "learned.json"
+
+
+@task(name=STEP, task_run_name="compare[{table}]", cache_policy=NO_CACHE, persist_result=False)
+@guarded
+def profile_staged(
+    table: str, metadata: Path, whole: Mapping[str, Path], units: tuple[str, ...]
+) -> RowsProfile:
+    """Profile the staged rows of one table; the profile never leaves this process and staging.
+
+    Args:
+        table: The table's name.
+        metadata: JSON file of the schema.
+        whole: Folder of each staged table.
+        units: The tables whose rows are the root entities of what is held out.
+    """
+    schema = read_metadata(metadata)
+    families = unit_codes(schema, whole, table, units)
+    profile = profile_rows(whole[table], table, schema, families)
+    progress().advance(STEP, 1, table)
+    return profile
+
+
+def save_learned(folder: Path, profiles: Mapping[str, RowsProfile]) -> None:
+    """Keep the profiles of the rows that models are trained on.
+
+    Args:
+        folder: A folder of private staging.
+        profiles: Profile by table.
+    """
+    document = {name: profile.to_dict() for name, profile in profiles.items()}
+    write_atomically(folder / FILE, json.dumps(document))
+
+
+def read_learned(folder: Path) -> dict[str, RowsProfile] | None:
+    """What `save_learned` kept; None where there is nothing, or another version wrote it."""
+    try:
+        document = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return {name: RowsProfile.from_dict(profile) for name, profile in document.items()}
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+        return None
