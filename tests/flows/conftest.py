@@ -291,6 +291,12 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+@pytest.fixture
+def port() -> int:
+    """A port that nobody listens at."""
+    return free_port()
+
+
 @dataclass(frozen=True)
 class Served:
     """A project that is being served."""
