@@ -81,6 +81,7 @@ class Airflow:
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.home / "dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "SYNTH_PROJECTS": str(self.project),
             "SYNTH_PYTHON": sys.executable,
