@@ -245,10 +245,11 @@ def commands(
         (0, ["refresh", "--verbose", "--project", good]),
         (0, ["refresh", "--json", "--project", block]),
         (0, ["drift", "--project", good]),
+        (0, ["watch", "--project", good]),
         (0, ["feed", "--project", good]),
         (3, ["--debug", "refresh", "--verbose", "--project", gone]),
         (3, ["--debug", "refresh", "--json", "--project", lost]),
-        (3, ["--debug", "check", "--project", gone]),
+        (3, ["--debug", "watch", "--project", gone]),
         (3, ["--debug", "feed", "--to", nobody, "--project", good]),
     ]
 
