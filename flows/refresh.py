@@ -20,6 +20,7 @@ from prefect_synth.flows.outcome import Outcome
 from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
 from prefect_synth.flows.refresh_end import follow_up, judge, publish, refuse
+from prefect_synth.flows.refresh_extend import extend_tables
 from prefect_synth.flows.refresh_log import log_pulled
 from prefect_synth.flows.refresh_outcome import outcome_of
 from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables, stage_tables
@@ -161,7 +162,7 @@ def stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged
 
 
 def _publish_or_refuse(work: Work, seconds: Mapping[str, float]) -> State[Outcome]:
-    extensions = work.extend()
+    extensions = extend_tables(work)
     models = work.train(extensions)
     synthetic = add_pins(work, models, sample_tables(work, extensions, models))
     balanced = balanced_tables(work, models, synthetic)

@@ -13,7 +13,7 @@ from prefect_synth.expectations.verdict import Check, Verdict
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.tasks.progress import took
 from prefect_synth.tasks.published import PublishedSnapshots
-from prefect_synth.tasks.references import ExtensionsRef, ModelRef, SampleRef, TableRef
+from prefect_synth.tasks.references import ExtendedRef, ModelRef, SampleRef, TableRef
 from prefect_synth.tasks.snapshots.records import SnapshotRef
 from prefect_synth.tasks.telling import run_log
 
@@ -40,10 +40,9 @@ def log_pulled(staged: Staged) -> None:
     run_log().info(how + unseen)
 
 
-def log_extended(extensions: ExtensionsRef) -> None:
-    """Say how many tables know of their children now."""
-    tables = counted(len(extensions.parts), "table")
-    run_log().info(f"Extended {tables} by what rows know of their children{took('extend')}.")
+def log_extended(futures: Sequence[PrefectFuture[ExtendedRef]]) -> None:
+    """Say how many tables were looked through for what rows know of their children."""
+    run_log().info(_made("Extended", futures, "extend"))
 
 
 def log_trained(futures: Sequence[PrefectFuture[ModelRef]]) -> None:

@@ -14,7 +14,7 @@ from prefect.futures import PrefectFuture
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 
-from prefect_synth.flows.refresh_log import log_extended, log_trained
+from prefect_synth.flows.refresh_log import log_trained
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_reuse import decide, depends_on
 from prefect_synth.flows.refresh_setup import Setup
@@ -26,7 +26,7 @@ from prefect_synth.tasks.references import ExtensionsRef, ModelRef
 from prefect_synth.tasks.reuse import Trained
 from prefect_synth.tasks.synthesis import Synthesis
 from prefect_synth.tasks.telling import run_log
-from prefect_synth.tasks.train import extend_tables, train_table
+from prefect_synth.tasks.train import train_table
 
 R = TypeVar("R")
 
@@ -145,19 +145,6 @@ class Work:
         )
         trained.sampled(self.scales).save(run.folder)
 
-    def extend(self) -> ExtensionsRef:
-        """Learn what parent rows know of their children."""
-        if self.reused:
-            return self.reused.extensions
-        key = self.synthesis.fingerprint()
-        folder = self.setup.staging.extensions(key)
-        with step("extend"):
-            extensions = self.start(
-                extend_tables, [folder], fingerprint=key, synthesis=self.synthesis, folder=folder
-            ).result()
-        log_extended(extensions)
-        return extensions
-
     def train(self, extensions: ExtensionsRef) -> list[ModelRef]:
         """Train every table's part, as many at a time as there are workers."""
         if self.reused:
@@ -184,7 +171,9 @@ class Work:
 
     def _use(self, extensions: ExtensionsRef, models: Sequence[ModelRef]) -> None:
         """Note which folders the run needs."""
-        used, root = (extensions.path, *(m.path for m in models)), self.setup.staging.root
+        shared = () if extensions.shared is None else (extensions.shared,)
+        used = (extensions.path, *extensions.tables.values(), *shared, *(m.path for m in models))
+        root = self.setup.staging.root
         self.staged.run.update(models=tuple(str(path.relative_to(root)) for path in used))
 
     def facts(self, models: list[ModelRef]) -> dict[str, FileFacts]:

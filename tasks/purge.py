@@ -25,7 +25,7 @@ __all__ = ["PurgeError", "Purged", "purge_parts", "purge_subject"]
 _STAYS = frozenset({"lock", ".gitignore", CATALOGUE})
 _PARTS = {
     "runs": ("runs", "errors", "published", "quarantine", FOLDER, SKETCHES),
-    "models": ("models", "extensions", "results"),
+    "models": ("models", "extensions", "links", "shared", "results"),
     "pseudonyms": ("pseudonyms.key",),
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from prefect_synth.synth.hierarchy.extended import Prints
 from prefect_synth.synth.hierarchy.summary import PartSummary
 
 _BLOCK = 1 << 20
@@ -67,20 +68,76 @@ class SampleRef(_Reference):
     rows: dict[str, int]
 
 
+class LinksRef(_Reference):
+    """How the rows of all tables hang together, in private staging.
+
+    Args:
+        path: The folder: the plan of the work, and what each table's step needs of the others.
+        fingerprint: Of all that it was made from.
+        levels: Tables that can be extended at the same time, children before their parents.
+        before: By table, the children that are extended before it.
+        needs: By table, a fingerprint of what its step depends on, but these children.
+        rows: By table, how many rows there are to train on.
+    """
+
+    path: Path
+    fingerprint: str
+    levels: tuple[tuple[str, ...], ...]
+    before: dict[str, tuple[str, ...]]
+    needs: dict[str, str]
+    rows: dict[str, int]
+
+
+class ExtendedRef(_Reference):
+    """One extended table in private staging, and fingerprints of what others learn of it.
+
+    Args:
+        table: The table's name.
+        path: The folder.
+        fingerprint: Of all that it was made from.
+        prints: What others learn of it.
+        personal: Sdtype of each personal column, and whether its values are unique.
+        one_to_one: Relations in which a parent has at most one of its rows.
+    """
+
+    table: str
+    path: Path
+    fingerprint: str
+    prints: Prints
+    personal: dict[str, tuple[str, bool]]
+    one_to_one: tuple[str, ...]
+
+
+class SharedRef(_Reference):
+    """Whose values personal columns have, in private staging: ways, no values.
+
+    Args:
+        path: The folder.
+        prints: By table, a fingerprint of the ways of its columns.
+    """
+
+    path: Path
+    prints: dict[str, str]
+
+
 class ExtensionsRef(_Reference):
     """What parent rows know of their children, in private staging.
 
     Args:
-        path: The folder.
+        path: The folder of the plan.
         fingerprint: Of all that the extensions were made from.
         parts: By table, the fingerprint of all that its part of the model is trained from.
         rows: By table, how many rows there are to train on.
+        tables: By table, the folder of what training it needs.
+        shared: Folder of the ways to the values that personal columns share, if any do.
     """
 
     path: Path
     fingerprint: str
     parts: dict[str, str]
     rows: dict[str, int]
+    tables: dict[str, Path] = {}
+    shared: Path | None = None
 
 
 def part_file(folder: Path, shard: int) -> Path:

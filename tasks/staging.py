@@ -24,6 +24,8 @@ SKETCHES = "sketches"
 _PRIVATE = 0o700
 _OTHERS = 0o077
 _KEEP_MODELS = 2
+_LEARNED = ("models/*/*", "extensions/*/*", "links/*", "shared/*")
+"""Folders under staging of what was learned from real rows, each named by a fingerprint."""
 _KEEP_REPORTS = 30
 _KEEP_QUARANTINED = 3
 
@@ -71,9 +73,17 @@ class Staging:
         """Folder of a table's trained part."""
         return self.root / "models" / quote(table, safe="") / fingerprint
 
-    def extensions(self, fingerprint: str) -> Path:
-        """Folder of what parent rows know of their children."""
-        return self.root / "extensions" / fingerprint
+    def links(self, fingerprint: str) -> Path:
+        """Folder of how the rows of all tables hang together."""
+        return self.root / "links" / fingerprint
+
+    def extended(self, table: str, fingerprint: str) -> Path:
+        """Folder of what a table's rows know of their children."""
+        return self.root / "extensions" / quote(table, safe="") / fingerprint
+
+    def shared(self, fingerprint: str) -> Path:
+        """Folder of the ways to the values that personal columns share."""
+        return self.root / "shared" / fingerprint
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -245,9 +255,9 @@ class Staging:
         kept = [*last, *(state for state in users if not state.finished)]
         used = {self.root / path for state in kept for path in state.models}
         used |= set(self.last_models.paths if self.last_models else ())
-        for folder in (*self.root.glob("models/*/*"), *self.root.glob("extensions/*")):
-            if folder not in used:
-                shutil.rmtree(folder)
+        for folder in (found for pattern in _LEARNED for found in self.root.glob(pattern)):
+            if folder not in used and folder.parent not in used:
+                shutil.rmtree(folder, ignore_errors=True)
         if kept:
             self._forget_results({path.name for path in used}, min(state.started for state in kept))
 

@@ -63,11 +63,11 @@ class Synthesis(BaseModel):
         """The staged real tables by name."""
         return {ref.table: ref.path for ref in self.tables}
 
-    def synthesizer(self, table: str | None = None) -> HMASynthesizer:
-        """An unfitted synthesizer, with the row model of `table`."""
+    def synthesizer(self, table: str | None = None, model: str | None = None) -> HMASynthesizer:
+        """An unfitted synthesizer, with the row model of `table`, or with `model`."""
         return HMASynthesizer(
             self.read_metadata(),
-            row_model=self.models.get(table or "", self.model),
+            row_model=model or self.models.get(table or "", self.model),
             seed=self.seed,
             keep=self.keep,
             on_orphan=self.on_orphan,

@@ -1,4 +1,4 @@
-"""The steps `extend` and `train`: what parent rows know of their children, then table by table."""
+"""The step `train`: each table's part of the model."""
 
 from __future__ import annotations
 
@@ -7,52 +7,18 @@ from time import perf_counter
 
 from prefect import task
 
-from prefect_synth import __version__
 from prefect_synth.expectations.scorecard import counted
 from prefect_synth.synth.hierarchy.extensions import Extensions
 from prefect_synth.synth.hierarchy.summary import summarize
+from prefect_synth.synth.storage import load_state
 from prefect_synth.tasks.folders import written_whole
 from prefect_synth.tasks.progress import progress
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef
-from prefect_synth.tasks.references import fingerprint as fingerprint_of
 from prefect_synth.tasks.steps import guarded, keyed_by
 from prefect_synth.tasks.synthesis import Synthesis
 from prefect_synth.tasks.telling import run_log
 
 STEP = "train"
-
-
-@task(
-    name="extend",
-    task_run_name="extend",
-    cache_policy=keyed_by("fingerprint"),
-    persist_result=True,
-    result_serializer="json",
-)
-@guarded
-def extend_tables(fingerprint: str, synthesis: Synthesis, folder: Path) -> ExtensionsRef:
-    """Extend every table by what its rows know of their children, bottom-up.
-
-    Args:
-        fingerprint: Of all that the extensions depend on.
-        synthesis: Schema, settings and rows.
-        folder: Where to keep the extensions, in private staging.
-
-    Returns:
-        Where they are, and a fingerprint for each table's part.
-    """
-    extensions = synthesis.synthesizer().extend(synthesis.paths())
-    with written_whole(folder) as unfinished:
-        extensions.save(unfinished)
-    parts = {table: _part(synthesis, extensions, table) for table in extensions.plan.order}
-    rows = {table: extended.rows for table, extended in extensions.tables.items()}
-    return ExtensionsRef(path=folder, fingerprint=fingerprint, parts=parts, rows=rows)
-
-
-def _part(synthesis: Synthesis, extensions: Extensions, table: str) -> str:
-    model = synthesis.synthesizer(table)
-    changes = extensions.fingerprint(model.metadata, table, model.settings)
-    return fingerprint_of(__version__, table, changes)
 
 
 @task(
@@ -80,7 +46,10 @@ def train_table(
     """
     progress().advance(STEP, 0, table)
     model, started = synthesis.synthesizer(table), perf_counter()
-    needed = Extensions.load(extensions.path, model.metadata, table)
+    plan = load_state(extensions.path, "plan")
+    needed = Extensions.gather(plan, extensions.tables, model.metadata, table)
+    if extensions.shared is not None:
+        needed = needed.sharing(load_state(extensions.shared, "shared"))
     part = model.fit_part(table, needed)
     with written_whole(folder) as unfinished:
         part.save(unfinished)

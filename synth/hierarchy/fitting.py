@@ -10,7 +10,8 @@ import numpy as np
 from prefect_synth.synth.encoding.layout import Encoded, Ints
 from prefect_synth.synth.hierarchy.context import inherit, parent_context
 from prefect_synth.synth.hierarchy.encoders import fit_numbers, fit_traits
-from prefect_synth.synth.hierarchy.extensions import Extended, Extensions
+from prefect_synth.synth.hierarchy.extended import Extended
+from prefect_synth.synth.hierarchy.extensions import Extensions
 from prefect_synth.synth.hierarchy.families import family_rows
 from prefect_synth.synth.hierarchy.part import KeptRows, StructureModel, StyleModel, TablePart
 from prefect_synth.synth.hierarchy.sequences import fit_rows

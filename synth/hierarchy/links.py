@@ -106,7 +106,7 @@ def _any_null(columns: Sequence[pa.ChunkedArray]) -> np.ndarray:
 
 def link_tables(
     metadata: Metadata, tables: Mapping[str, pa.Table], order: Sequence[str], on_orphan: OnOrphan
-) -> tuple[Mapping[str, pa.Table], dict[str, Ints]]:
+) -> tuple[dict[str, Ints], dict[str, Ints]]:
     """Resolve every foreign key, dealing with orphans as asked.
 
     Args:
@@ -116,13 +116,14 @@ def link_tables(
         on_orphan: `error`, or `null` the key, or `drop` the row (and, in turn, its children).
 
     Returns:
-        The tables (fewer rows where orphans were dropped) and the parents' row numbers by
-        relationship name.
+        The parents' row numbers by relationship name; and of tables whose orphans were dropped
+        the numbers of the rows that stay.
 
     Raises:
         OrphanError: A key has orphans and they are errors, or may not be null.
     """
     dropped: dict[str, pa.Table] = {}
+    left: dict[str, Ints] = {}
     tables = Overlaid(tables, dropped)
     links: dict[str, Ints] = {}
     unsettled = True
@@ -133,11 +134,12 @@ def link_tables(
                 rows = parent_rows(tables[name], tables[relationship.parent], relationship)
                 lost = rows == ORPHAN
                 if lost.any() and on_orphan == "drop":
+                    left[name] = left.get(name, np.arange(len(lost)))[~lost]
                     dropped[name] = tables[name].filter(pa.array(~lost))
                     unsettled = True
                     break
                 links[relationship.name] = _settled(metadata, relationship, rows, on_orphan)
-    return tables, links
+    return links, left
 
 
 def _settled(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.inference import as_table
 from prefect_synth.synth.metadata import Metadata
@@ -22,15 +23,19 @@ class LoadedTables(Mapping[str, pa.Table]):
     Args:
         metadata: The schema.
         sources: Arrow tables, frames, or paths of Parquet files, by name.
-
-    Raises:
-        SynthesisError: A table or column is missing, or not in the metadata.
     """
 
     def __init__(self, metadata: Metadata, sources: Mapping[str, pa.Table | Path]) -> None:
         self._metadata, self._sources = metadata, sources
         self._held: OrderedDict[str, pa.Table] = OrderedDict()
-        for name in metadata.tables:
+
+    def check(self) -> None:
+        """Look whether tables and metadata fit.
+
+        Raises:
+            SynthesisError: A table or column is missing, or not in the metadata.
+        """
+        for name in self._metadata.tables:
             self._check(name)
 
     def __getitem__(self, name: str) -> pa.Table:
@@ -89,6 +94,32 @@ class Overlaid(Mapping[str, pa.Table]):
 
     def __getitem__(self, name: str) -> pa.Table:
         return self._changed[name] if name in self._changed else self._tables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+
+class Without(Mapping[str, pa.Table]):
+    """The same tables without the rows that were dropped.
+
+    Args:
+        tables: The tables.
+        left: Numbers of the rows that stay, of the tables that lost some.
+    """
+
+    def __init__(self, tables: Mapping[str, pa.Table], left: Mapping[str, Ints]) -> None:
+        self._tables, self._left = tables, left
+        self._held: dict[str, pa.Table] = {}
+
+    def __getitem__(self, name: str) -> pa.Table:
+        if name not in self._left:
+            return self._tables[name]
+        if name not in self._held:
+            self._held[name] = self._tables[name].take(pa.array(self._left[name]))
+        return self._held[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)

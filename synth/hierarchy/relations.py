@@ -26,7 +26,7 @@ from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.randomness import stream
 
 if TYPE_CHECKING:
-    from prefect_synth.synth.hierarchy.extensions import Extended
+    from prefect_synth.synth.hierarchy.extended import Extended
 
 NAMED = "rows"
 """Where the styles of a table whose rows have a style each are kept; no relation is called so."""

@@ -20,7 +20,7 @@ from prefect_synth.synth.rules.increasing import starts
 from prefect_synth.synth.storage import stored
 
 if TYPE_CHECKING:
-    from prefect_synth.synth.hierarchy.extensions import Extended
+    from prefect_synth.synth.hierarchy.extended import Extended
     from prefect_synth.synth.hierarchy.part import TablePart
     from prefect_synth.synth.hierarchy.settings import HierarchySettings
 

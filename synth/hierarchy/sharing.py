@@ -51,11 +51,26 @@ class _Seen:
     one_to_one: Mapping[str, tuple[str, ...]]
 
 
+Personal = Mapping[str, tuple[str, bool]]
+"""Sdtype of each personal column of a table, and whether its values are unique."""
+
+
+def personal_columns(codec: TableCodec) -> dict[str, tuple[str, bool]]:
+    """The columns of a table whose values are made up as a person's."""
+    found = {}
+    for column, encoder in codec.encoders.items():
+        generator = personal_of(encoder)
+        if generator is None or column not in codec.columns:  # a leaf of a column
+            continue
+        found[column] = (generator.sdtype, generator.unique)
+    return found
+
+
 def find_shared(
     metadata: Metadata,
     plan: Plan,
     tables: Mapping[str, pa.Table],
-    codecs: Mapping[str, TableCodec],
+    personal: Mapping[str, Personal],
     links: Mapping[str, Ints],
     one_to_one: Mapping[str, tuple[str, ...]],
 ) -> dict[str, dict[str, Shared]]:
@@ -65,14 +80,18 @@ def find_shared(
         metadata: The schema.
         plan: The order of the tables, and their primary and assigned parents.
         tables: The real rows.
-        codecs: Fitted encoders by table, of tables that are not published as they are.
+        personal: Personal columns by table, of tables that are not published as they are.
         links: Parent row of each row, by relation, negative for none.
         one_to_one: By table, the relations in which a parent has one row at most.
 
     Returns:
         By table and column; columns that share nothing are left out.
     """
-    seen = _look(metadata, plan, tables, codecs, links, one_to_one)
+    places = {(n, c): kind for n in plan.order for c, kind in personal.get(n, {}).items()}
+    sdtypes = {place: sdtype for place, (sdtype, _) in places.items()}
+    unique = {place: alone for place, (_, alone) in places.items()}
+    columns = _Texts(tables, tuple(places))
+    seen = _Seen(metadata, plan, columns, sdtypes, unique, links, one_to_one)
     found: dict[Place, Shared] = {}
     for place in seen.columns:
         way = _along_relations(seen, place)
@@ -83,27 +102,6 @@ def find_shared(
         name: {column: way for (table, column), way in found.items() if table == name}
         for name in plan.order
     }
-
-
-def _look(
-    metadata: Metadata,
-    plan: Plan,
-    tables: Mapping[str, pa.Table],
-    codecs: Mapping[str, TableCodec],
-    links: Mapping[str, Ints],
-    one_to_one: Mapping[str, tuple[str, ...]],
-) -> _Seen:
-    sdtypes: dict[Place, str] = {}
-    unique: dict[Place, bool] = {}
-    for name in plan.order:
-        encoders = codecs[name].encoders if name in codecs else {}
-        for column, encoder in encoders.items():
-            generator = personal_of(encoder)
-            if generator is None or column not in codecs[name].columns:  # a leaf of a column
-                continue
-            sdtypes[name, column], unique[name, column] = generator.sdtype, generator.unique
-    columns = _Texts(tables, tuple(sdtypes))
-    return _Seen(metadata, plan, columns, sdtypes, unique, links, one_to_one)
 
 
 class _Texts(Mapping[Place, pa.Array]):

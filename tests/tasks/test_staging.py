@@ -292,7 +292,7 @@ def test_models_of_the_last_runs_stay(staging: Staging) -> None:
 
 def test_models_of_the_last_snapshot_stay(staging: Staging) -> None:
     """Refused runs with models of their own do not cost those that can be drawn with again."""
-    extensions, published = staging.extensions("e"), staging.model("orders", "published")
+    extensions, published = staging.links("e"), staging.model("orders", "published")
     for folder in (extensions, published, staging.last_profiles):
         folder.mkdir(parents=True)
     made = PartSummary("orders", "trees", "", (), 0)
