@@ -16,6 +16,7 @@ from prefect_synth.flows.refresh import clean, stage
 from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
 from prefect_synth.flows.refresh_end import follow_up, judge, refuse
 from prefect_synth.flows.refresh_end import publish as publish_ready
+from prefect_synth.flows.refresh_extend import extend_tables
 from prefect_synth.flows.refresh_outcome import outcome_of
 from prefect_synth.flows.refresh_sample import sample_tables
 from prefect_synth.flows.refresh_setup import open_setup
@@ -81,7 +82,7 @@ def train(project: str, run_id: str, reuse_models: bool = False) -> dict[str, An
         reuse_models: Draw with the models of the last published snapshot, where that can be.
     """
     with working(project, run_id, reuse_models) as (work, going):
-        extensions = work.extend()
+        extensions = extend_tables(work)
         models = work.train(extensions)
         keep(work.staged.run, "train", Trained(extensions=extensions, models=models))
     return told(going, run_id, extensions.rows)
