@@ -417,6 +417,32 @@ def serve(
     respond(False, lambda: serve_project(project, port, now, cron))
 
 
+@app.command()
+def deploy(
+    pool: Annotated[
+        str | None, typer.Option(help="Name of the work pool; by default the project file's.")
+    ] = None,
+    kind: Annotated[
+        Literal["process", "docker", "kubernetes"] | None,
+        typer.Option("--type", help="Type of the work pool, if it is not there yet."),
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Image of the containers that run the flows.")
+    ] = None,
+    project_at: Annotated[
+        str | None, typer.Option(help="Where workers find the project file, if elsewhere.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Create or update deployments, automations and the work pool on a Prefect server."""
+    from prefect_synth.flows.commands.deploy import Wanted, deploy_project
+
+    wanted = Wanted(pool, kind, image, project_at)
+    respond(as_json, lambda: deploy_project(project, wanted, dry_run, quiet=as_json))
+
+
 @suites.command("generate")
 def suites_generate(
     check: Annotated[

@@ -21,6 +21,8 @@ EXIT_CODES = {
     "flows.commands.answer.InterruptedCommand": INTERRUPTED,
     "expectations.suite_files.SuiteFileError": CONFIGURATION,
     "flows.demo.DemoDataMissingError": CONFIGURATION,
+    "flows.deploying.errors.DeployError": CONFIGURATION,
+    "flows.server_errors.NoServerError": CONFIGURATION,
     "flows.server_errors.ServerError": CONNECTION,
     "flows.stepwise.SnapshotRefusedError": GATE_FAILED,
     "flows.stepwise_run.RunOverError": CONFIGURATION,

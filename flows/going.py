@@ -73,3 +73,14 @@ def _refreshes(state: FlowRunFilterState, project: str | None) -> list[FlowRun]:
 def _is_named(run: FlowRun, project: str) -> bool:
     """Whether a run that the command line started is the project's, by its name."""
     return run.deployment_id is None and (run.name or "").startswith(f"{project} · ")
+
+
+def shown(run: FlowRun, project: str) -> str:
+    """A run as people may find it; one that is just starting has no telling name yet.
+
+    Args:
+        run: The run.
+        project: The project that it refreshes.
+    """
+    name = run.name or str(run.id)
+    return f"'{name}'" if name.startswith(f"{project} · ") else f"one that is starting ('{name}')"

@@ -28,7 +28,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.runtime import deployment, flow_run
 from prefect.states import Running
 
-from prefect_synth.flows.going import WAITING, going_refreshes, waiting_refreshes
+from prefect_synth.flows.going import WAITING, going_refreshes, shown, waiting_refreshes
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.server import runs_alone
 from prefect_synth.flows.server_errors import ServerError
@@ -135,14 +135,15 @@ def _take_or_refuse(held: ExitStack, name: str, project: str) -> None:
         if is_deployed() and (waiting := waiting_refreshes(project)):
             _free_if_orphaned(name, lambda: len(going_refreshes(project)))
             raise RefreshRunningError(
-                f"'{waiting[0].name}' waits for its turn to refresh {project}, and goes first."
+                f"A refresh of {project} waits for its turn, and goes first: "
+                f"{shown(waiting[0], project)}."
             )
         if _taken(held, name):
             return
         if going := going_refreshes(project):
             since = going[0].start_time
             raise RefreshRunningError(
-                f"A refresh of {project} is going: '{going[0].name}'"
+                f"A refresh of {project} is going: {shown(going[0], project)}"
                 + (f", since {since:%H:%M} UTC" if since else "")
                 + ". Wait until it is done, or cancel it, and try again."
             )

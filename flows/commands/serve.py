@@ -48,27 +48,35 @@ def _serve(
 ) -> None:
     with ExitStack() as running:
         with console.status("Starting Prefect"):
+            from prefect_synth.flows.schedules import schedule_of
             from prefect_synth.flows.server import pages_of, prefect_api
-            from prefect_synth.flows.serving import Service, deployment_of, feeding_of
+            from prefect_synth.flows.serving import Service
 
-            deployment = deployment_of(settings, file, cron)
+            schedule_of(settings.run, cron)  # what is wrong with it is told before anything starts
             api = running.enter_context(prefect_api(port, ui=True))
-            fed = [name for name, settings in settings.feeds.items() if settings.automatic]
-            service = Service(deployment, feeding_of(settings, file) if fed else None)
+            service = Service(settings, file, cron)
             run = service.start_now() if now else None
+        _say_what(console, settings, cron)
         pages = pages_of(api)
-        console.print(f"[green]serving[/]   {settings.project}")
         console.print(
-            f"schedule  {cron or settings.run.schedule}  {escape(settings.run.timezone)}"
-            "   one refresh at a time"
-        )
-        if fed:
-            console.print(f"feeds     {', '.join(fed)}   after each published snapshot")
-        console.print(
-            f"pages     {pages}/runs  and  {pages}/deployments/deployment/{service.deployment_id}",
+            f"pages     {pages}/runs  and  {pages}/deployments/deployment/{service.refresh_id}",
             soft_wrap=True,
         )
         if run:
             console.print(f"run       {pages}/runs/flow-run/{run}", soft_wrap=True)
         console.print("[dim]Ctrl-C ends it.[/]")
         service.run()
+
+
+def _say_what(console: Console, settings: Project, cron: str | None) -> None:
+    run = settings.run
+    console.print(f"[green]serving[/]   {settings.project}")
+    console.print(
+        f"schedule  {cron or run.schedule}  {escape(run.timezone)}   one refresh at a time"
+    )
+    console.print(f"watch     every {run.watch_minutes} minutes; a changed schema starts a refresh")
+    fed = [name for name, settings in settings.feeds.items() if settings.automatic]
+    if fed:
+        console.print(f"feeds     {', '.join(fed)}   after each published snapshot")
+    told = ", ".join(settings.notify) or "nobody; name notification blocks under notify"
+    console.print(f"troubles  are told to {told}", soft_wrap=True)

@@ -265,6 +265,20 @@ def prefect_url(prefect_home: Path) -> Iterator[str]:
 
 
 @pytest.fixture
+def deployable(prefect_url: str) -> Iterator[str]:
+    """The tests' Prefect server for a test that deploys: nothing is left for the tests to come."""
+
+    def clear() -> None:
+        for kind in ("deployments", "automations"):
+            for found in httpx.post(f"{prefect_url}/{kind}/filter", json={}).json():
+                httpx.delete(f"{prefect_url}/{kind}/{found['id']}")
+
+    clear()
+    yield prefect_url
+    clear()
+
+
+@pytest.fixture
 def prefect_environment(prefect_url: str) -> dict[str, str]:
     """The environment of a child process that uses the tests' Prefect server."""
     return {**os.environ, "PREFECT_API_URL": prefect_url}

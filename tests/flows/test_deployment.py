@@ -13,8 +13,8 @@ import httpx
 import pytest
 from prefect.flows import load_flow_from_entrypoint
 
+from prefect_synth.flows.deploying.deployments import planned_deployments
 from prefect_synth.flows.project import ProjectError, load_project
-from prefect_synth.flows.serving import deployment_of
 from prefect_synth.tasks.events import deliver_event
 
 REPOSITORY = Path(__file__).parents[2]
@@ -119,4 +119,4 @@ def test_a_wrong_schedule_is_refused(shop: Any) -> None:
     """Five fields are not yet a cron line."""
     shop.configure("run: {schedule: '99 2 * * *'}\n")
     with pytest.raises(ProjectError, match="'99 2 \\* \\* \\*' is not a cron line"):
-        deployment_of(load_project(shop.file), shop.file)
+        planned_deployments(load_project(shop.file), shop.file)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from prefect_synth.flows.cli import app
 from prefect_synth.flows.project import load_project
-from prefect_synth.flows.serving import Service, deployment_of, feeding_of
+from prefect_synth.flows.serving import Service
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
 from prefect_synth.tasks.snapshots.store import open_store
 
@@ -186,18 +186,17 @@ def test_two_ways_to_name_a_database_are_refused(published: Any) -> None:
         assert (result.exit_code, "either TARGET" in result.output) == (2, True)
 
 
-def test_serving_again_leaves_one_trigger_and_then_none(published: Any, prefect_url: str) -> None:
-    """The automation is replaced, and goes with the last database that is fed."""
+def test_serving_again_leaves_one_trigger_and_then_none(published: Any, deployable: str) -> None:
+    """The automation stays the same one, and goes with the last database that is fed."""
 
-    def automations() -> int:
-        found = httpx.post(f"{prefect_url}/automations/filter", json={}).json()
-        return sum(a["trigger"].get("match") == wanted for a in found)
+    def automations() -> list[str]:
+        found = httpx.post(f"{deployable}/automations/filter", json={}).json()
+        return [a["id"] for a in found if a["name"] == "shop: feed what was published"]
 
-    wanted = {"prefect.resource.id": "prefect-synth.project.shop"}
-    others = automations()  # of another test's deployment
-    project, file = load_project(published.file), published.file
-    for _ in range(2):
-        Service(deployment_of(project, file), feeding_of(project, file))
-        assert automations() == others + 1
-    Service(deployment_of(project, file))
-    assert automations() == others
+    Service(load_project(published.file), published.file)
+    [first] = automations()
+    Service(load_project(published.file), published.file)
+    assert automations() == [first]
+    published.configure()
+    Service(load_project(published.file), published.file)
+    assert automations() == []

@@ -59,21 +59,33 @@ def test_parameters_hold_names_only(served: Any, wait: Any) -> None:
     assert keys <= {"project", "reason", "targets", "snapshot", "mode", "tables"}
 
 
+def deployment(served: Any, name: str) -> Any:
+    """One of the shop's deployments of `refresh`, as Prefect's server has it."""
+    found = served.ask("deployments/filter", flows={"name": {"any_": ["refresh"]}})
+    return {one["name"]: one for one in found}[name]
+
+
 def test_a_wrong_parameter_is_refused(served: Any) -> None:
     """The server checks parameters before it creates a run."""
-    [deployment] = served.ask("deployments/filter", flows={"name": {"any_": ["refresh"]}})
     answer = httpx.post(
-        f"{served.url}/api/deployments/{deployment['id']}/create_flow_run",
+        f"{served.url}/api/deployments/{deployment(served, 'shop')['id']}/create_flow_run",
         json={"parameters": {"reason": "because"}},
     )
     assert answer.status_code == httpx.codes.CONFLICT
 
 
-def test_one_run_at_a_time(served: Any) -> None:
-    """A run is dropped while another is going."""
-    [deployment] = served.ask("deployments/filter", flows={"name": {"any_": ["refresh"]}})
-    assert deployment["global_concurrency_limit"]["limit"] == 1
-    assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+def test_one_run_at_a_time(served: Any, wait: Any) -> None:
+    """A nightly run that finds another one going is dropped, and says so."""
+    skipped = wait(lambda: served.runs(state={"name": {"any_": ["Skipped"]}}))[0]
+    assert skipped["state_type"] == "CANCELLED"
+    assert "refresh of shop" in skipped["state"]["message"]
+
+
+def test_a_run_that_an_event_starts_waits_for_its_turn(served: Any) -> None:
+    """The server keeps it until the slot that all refreshes of the project share is free."""
+    found = deployment(served, "shop-on-change")
+    assert found["global_concurrency_limit"]["name"] == "synth-refresh-shop"
+    assert found["concurrency_options"]["collision_strategy"] == "ENQUEUE"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

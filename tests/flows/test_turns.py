@@ -25,7 +25,7 @@ SLOT = refresh_slot("shop")
 
 
 @pytest.fixture
-def client(prefect_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[SyncPrefectClient]:
+def client(deployable: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[SyncPrefectClient]:
     """The tests' server, as one that others use too."""
     monkeypatch.setattr(turns, "_SECONDS_BETWEEN_TRIES", 0.2)
     token = server._ALONE.set(False)
