@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic.main import IncEx
 
+from prefect_synth.flows.held import check_held
 from prefect_synth.flows.project import Project, load_project, project_file
 from prefect_synth.flows.schema_settings import (
     apply_settings,
@@ -117,6 +118,7 @@ class Setup:
         From here on the warehouse goes by it: a column that is held is read as NULL.
         """
         drift, before = self.drift(warehouse), self.baseline.tables or {}
+        check_held(self.project, drift)
         tables = self.tables(warehouse)
         warehouse.go_by(accepted_catalogue(warehouse.catalogue(), tables, before, drift))
         wanted = self.project.warehouse

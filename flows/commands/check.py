@@ -27,7 +27,7 @@ def check_project(project: Path) -> Answer:
         "project": setup.project.project,
         "warehouse": {
             "url": shown_warehouse_url(setup.project.warehouse),
-            "tables": _tables(setup),
+            **_warehouse(setup),
         },
         "unit": setup.project.privacy.unit,
         "copied": list(setup.project.copied()),
@@ -46,13 +46,14 @@ def _check_schedule(setup: Setup) -> None:
     schedule_of(setup.project.run)
 
 
-def _tables(setup: Setup) -> dict[str, Any]:
+def _warehouse(setup: Setup) -> dict[str, Any]:
     with closing(setup.open_warehouse()) as warehouse:
         warehouse.check_read_only()
+        drift = setup.drift(warehouse)
         metadata = setup.reflect_and_guess(warehouse)
         check_contracts(setup, metadata, warehouse.schemas(metadata))
         with warehouse.snapshot() as snapshot:
-            return {
+            tables = {
                 name: {
                     "rows": snapshot.count(name),
                     "columns": len(table.columns),
@@ -61,6 +62,7 @@ def _tables(setup: Setup) -> dict[str, Any]:
                 }
                 for name, table in metadata.tables.items()
             }
+    return {"tables": tables, "drift": [str(change) for change in drift.changes]}
 
 
 def _writable_sandbox(setup: Setup) -> str:
@@ -87,6 +89,8 @@ def _show(console: Console, document: dict[str, Any], project: Path) -> None:
         )
     else:
         console.print(f"[green]✓[/] people     {escape(document['unit'])}")
+    for change in document["warehouse"]["drift"]:
+        console.print(f"[yellow]![/] drift      {escape(change)}", soft_wrap=True)
     for name in document["copied"]:
         console.print(f"[yellow]![/] {escape(name)}: its real rows are published as they are")
     console.print(f"\nAll is there. Next: [bold]{escape(typed('refresh', project))}[/]")

@@ -193,3 +193,25 @@ def test_rows_that_moved_are_told_from_a_sample_and_can_block(shop: Any) -> None
     assert run("drift", "accept", "products", "--data", folder=shop.folder)[0] == 0
     assert run("drift", "--data", folder=shop.folder)[0] == 0
     assert shop.refresh()[0] == "Published"
+
+
+def test_settings_that_need_what_is_not_accepted_are_refused(shop: Any) -> None:
+    """Exit code 2, and the message says how to accept it."""
+    run("drift", "accept", "--all", folder=shop.folder)
+    shop.execute("ALTER TABLE order_items ADD COLUMN gift INTEGER; CREATE TABLE coupons (id INT)")
+    for more, place in (
+        ("relations: [order_items.gift -> customers.customer_id]\n", "order_items.gift"),
+        ("tables: {coupons: {model: copy}}\n", "coupons"),
+    ):
+        shop.configure(more)
+        code, answer = run("schema", folder=shop.folder)
+        assert (code, f"drift accept {place}`" in answer["error"]["message"]) == (2, True)
+
+
+def test_check_tells_of_drift(shop: Any) -> None:
+    """A sentence for each change."""
+    run("drift", "accept", "--all", folder=shop.folder)
+    shop.execute("ALTER TABLE order_items ADD COLUMN gift INTEGER")
+    code, answer = run("check", folder=shop.folder)
+    said = "Column 'order_items.gift' is new (INTEGER): it is published as NULL until accepted."
+    assert (code, answer["warehouse"]["drift"]) == (0, [said])
