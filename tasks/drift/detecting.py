@@ -104,9 +104,7 @@ def _still_read(
     tables: SchemaFacts, catalogue: Catalogue, chosen: Mapping[str, CatalogueTable]
 ) -> SchemaFacts:
     """The accepted tables, but those that the project file does not read any more."""
-    there = {name for t in catalogue.tables if t.readable for name in (t.path, _bare(t, catalogue))}
+    schemas = {catalogue.default_schema, *(table.schema for table in chosen.values())}
+    there = {table.path for table in catalogue.tables if table.readable}
+    there |= {t.name for t in catalogue.tables if t.readable and t.schema in schemas}
     return {n: facts for n, facts in tables.items() if n in chosen or n not in there}
-
-
-def _bare(table: CatalogueTable, catalogue: Catalogue) -> str:
-    return table.name if table.schema == catalogue.default_schema else table.path

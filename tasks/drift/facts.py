@@ -59,7 +59,8 @@ class ForeignKeyFacts(Facts):
 
     def refers_to(self, name: str) -> bool:
         """Whether it refers to the table that metadata calls `name`, as far as names tell."""
-        return name == self.table or name.endswith(f".{self.table}")
+        same = name == self.table
+        return same or name.endswith(f".{self.table}") or self.table.endswith(f".{name}")
 
     def __str__(self) -> str:
         return f"{', '.join(self.columns)} -> {self.table}.{', '.join(self.referred)}"

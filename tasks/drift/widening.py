@@ -64,8 +64,8 @@ def compare_types(old: str, new: str) -> TypeKind:
         new: The type as it is.
 
     Returns:
-        Widened where every value of the old one fits into the new one, narrowed the other way
-        round; else changed.
+        Widened where every value of the old one fits into the new one, as in another name of the
+        same type; narrowed the other way round; else changed.
 
     Example:
         >>> compare_types("integer", "bigint"), compare_types("numeric(10,2)", "numeric(8,2)")
@@ -75,7 +75,7 @@ def compare_types(old: str, new: str) -> TypeKind:
     """
     before, now = _read(old), _read(new)
     if _fits(before, now):
-        return "type_changed" if _fits(now, before) else "type_widened"
+        return "type_widened"
     return "type_narrowed" if _fits(now, before) else "type_changed"
 
 

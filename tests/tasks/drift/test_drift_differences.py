@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -210,7 +211,7 @@ def test_defaults_and_comments_are_never_told() -> None:
         ("character varying(20)", "character varying(40)", "type_widened"),
         ("character varying(40)", "character varying(20)", "type_narrowed"),
         ("character varying(40)", "text", "type_widened"),
-        ("text", "character varying", "type_changed"),
+        ("text", "character varying", "type_widened"),
         ("character(3)", "text", "type_widened"),
         ("date", "timestamp without time zone", "type_widened"),
         ("timestamp without time zone", "date", "type_narrowed"),
@@ -251,3 +252,17 @@ def test_a_change_has_a_sentence() -> None:
     """People read it in logs and events."""
     [change] = differences(facts(BEFORE), facts(CASES["column_added"][0]))
     assert str(change) == "Column 'people.ssn' is new (text): it is followed."
+
+
+def test_tables_of_one_schema_that_is_not_the_default_are_told_apart_from_gone_ones() -> None:
+    """They go by their bare names, and refer to each other with their schema."""
+    key = ForeignKey(("person",), "sales", "people", ("code",))
+    code = column("code", nullable=False)
+    people = replace(table("people", code, unique=(("code",),)), schema="sales")
+    notes = replace(table("notes", column("person"), foreign_keys=(key,)), schema="sales")
+    before = Catalogue((people, notes), "main")
+    known = schema_facts(before, {"people": people, "notes": notes})
+    changed = replace(people, columns={"code": replace(code, source_type="integer")})
+    now = Catalogue((changed, notes), "main")
+    found = schema_drift(Baseline("synth.lock", known), now, {"people": changed}, DriftPolicies())
+    assert [(c.kind, c.effect) for c in found.changes] == [("type_changed", "blocks")]
