@@ -13,11 +13,11 @@ from prefect_synth.expectations.rows_profile import RowsProfile, profile_rows
 from prefect_synth.synth.people import unit_codes
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.progress import progress
+from prefect_synth.tasks.staged_run import LEARNED as FILE
 from prefect_synth.tasks.steps import guarded
 from prefect_synth.tasks.synthesis import read_metadata
 
 STEP = "compare"
-FILE = "learned.json"
 
 
 @task(name=STEP, task_run_name="compare[{table}]", cache_policy=NO_CACHE, persist_result=False)

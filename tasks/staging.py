@@ -12,12 +12,18 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from prefect_synth.tasks.folders import written_whole
-from prefect_synth.tasks.learned import FILE as LEARNED
 from prefect_synth.tasks.reuse import FILE, Trained, read_trained
 from prefect_synth.tasks.settings import StagingSettings
 from prefect_synth.tasks.sources import FILE as SOURCES
 from prefect_synth.tasks.sources import Sources, read_sources
-from prefect_synth.tasks.staged_run import CATALOGUE, UNCHANGED, RunState, StagedRun, new_run_id
+from prefect_synth.tasks.staged_run import (
+    CATALOGUE,
+    LEARNED,
+    UNCHANGED,
+    RunState,
+    StagedRun,
+    new_run_id,
+)
 
 SKETCHES = "sketches"
 """Folder of what samples of the warehouse's tables showed: real data."""

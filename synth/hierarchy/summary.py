@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prefect_synth.synth.hierarchy.part import TablePart
-from prefect_synth.synth.hierarchy.styles import ENOUGH_CHILDREN
+if TYPE_CHECKING:  # whoever only reads what a part is made of does without what it is made with
+    from prefect_synth.synth.hierarchy.part import TablePart
 
 COPY = "copy"
 _COPIED = "The real rows are published as they are, by request."
@@ -48,6 +49,8 @@ def summarize(part: TablePart) -> PartSummary:
 
 
 def _named_rows(part: TablePart) -> int:
+    from prefect_synth.synth.hierarchy.styles import ENOUGH_CHILDREN
+
     codecs = [style.codec for style in part.styles.values() if style.codec.named]
     counted = [np.max(list(codec.children.values()), axis=0) for codec in codecs]
     return max((int((most >= ENOUGH_CHILDREN).sum()) for most in counted), default=0)

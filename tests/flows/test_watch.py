@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner
 
 from prefect_synth.flows.cli import app
-from prefect_synth.flows.look import SCHEMA_CHANGED
+from prefect_synth.flows.look import DATA_CHANGED, SCHEMA_CHANGED
 from prefect_synth.flows.watch import watch
 from prefect_synth.tasks.events import EventNotDeliveredError
 
@@ -172,3 +172,18 @@ def test_the_sql_is_printed_and_its_removal_commented() -> None:
     assert "\n-- DROP FUNCTION IF EXISTS prefect_synth.schema_changed();" in printed
     as_json = json.loads(CliRunner().invoke(app, ["watch", "--sql", "--json"]).stdout)
     assert as_json.keys() == {"install", "remove"}
+
+
+def test_what_the_rows_show_is_an_event_of_its_own(shop: Any, prefect_url: str, wait: Any) -> None:
+    """They are compared when that is due, and start no refresh by the name of the schema."""
+    assert shop.refresh()[0] == "Published"
+    shop.execute(
+        "INSERT INTO orders SELECT order_id + 1000 * i, customer_id, status, ordered_at "
+        "FROM orders, range(1, 9) t(i)"
+    )
+    told, before = len(events(prefect_url)), len(events(prefect_url, DATA_CHANGED))
+    assert [state_of(shop), state_of(shop)] == ["Changed", "Unchanged"]
+    wait(lambda: len(events(prefect_url, DATA_CHANGED)) > before, 20)
+    payload = events(prefect_url, DATA_CHANGED)[0]["payload"]
+    assert ("volume_jumped", "orders") in {(c["kind"], c["table"]) for c in payload["changes"]}
+    assert len(events(prefect_url)) == told
