@@ -108,5 +108,6 @@ class Outcome(BaseModel):
                 "settings and checks are the same"
             )
         return (
-            f"{len(self.failures)} of the checks failed, nothing was published: {self.failures[0]}"
+            f"Nothing was published, readers see what they saw before: {len(self.failures)} failed "
+            f"of the checks, first {self.failures[0]}"
         )
