@@ -108,6 +108,6 @@ class Outcome(BaseModel):
                 "settings and checks are the same"
             )
         return (
-            f"Nothing was published, readers see what they saw before: {len(self.failures)} failed "
-            f"of the checks, first {self.failures[0]}"
+            "Nothing was published, readers see what they saw before. Failed checks: "
+            f"{len(self.failures)}, the first: {self.failures[0]}"
         )
