@@ -21,7 +21,7 @@ from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
 from prefect_synth.flows.refresh_end import follow_up, judge, publish, refuse
 from prefect_synth.flows.refresh_extend import extend_tables
-from prefect_synth.flows.refresh_log import log_pulled
+from prefect_synth.flows.refresh_log import failure_in_plain_words, log_pulled
 from prefect_synth.flows.refresh_outcome import outcome_of
 from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables, stage_tables
 from prefect_synth.flows.refresh_sample import sample_tables
@@ -101,7 +101,7 @@ def refresh(
         force: Publish a snapshot even where rows, schema, settings and checks are those of the
             one that readers see; otherwise such a run ends as `Unchanged`.
     """
-    with guard():
+    with failure_in_plain_words(), guard():
         if tables:
             run_log().info("Started because of %s, for %s.", reason, ", ".join(tables))
         setup = open_setup(project)

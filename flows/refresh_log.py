@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from prefect.futures import PrefectFuture
 
 from prefect_synth.expectations.scorecard import counted
 from prefect_synth.expectations.verdict import Check, Verdict
+from prefect_synth.flows.failures import explain, is_ours
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.tasks.progress import took
 from prefect_synth.tasks.published import PublishedSnapshots
@@ -118,6 +120,17 @@ def log_refused(last: PublishedSnapshots, quarantine: Path, project: Path) -> No
         f"'{quarantine}', mend the source, or set other thresholds under `gates` in "
         f"{project.name}; then refresh again."
     )
+
+
+@contextmanager
+def failure_in_plain_words() -> Iterator[None]:
+    """Log what ended a run in one sentence; Prefect's own line is buried in a traceback."""
+    try:
+        yield
+    except Exception as error:
+        if is_ours(error):
+            run_log().error(explain(error))
+        raise
 
 
 def log_deleted(snapshots: Sequence[str]) -> None:

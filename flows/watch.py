@@ -13,6 +13,7 @@ from pydantic import Field
 from prefect_synth.flows.look import Data, Sight, look, tell_prefect
 from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.flows.refresh_setup import open_setup
+from prefect_synth.tasks.artifacts import keep_drift
 from prefect_synth.tasks.steps import guard, private_errors
 
 
@@ -48,6 +49,8 @@ def watch(
         setup = open_setup(project)
         with private_errors(setup.staging.errors), guard():
             sight = look(setup, data, tell_prefect(setup.project.project))
+    if sight.news:
+        keep_drift(setup.project.project, sight.drift)
     log = get_run_logger()
     for change in sight.news:
         log.warning("%s", change)

@@ -41,6 +41,11 @@ class Page:
         self.wait(lambda: self.browser.find_elements(By.XPATH, tab), 60)
         self.browser.find_element(By.XPATH, tab).click()
 
+    def scroll_to(self, heading: str) -> None:
+        """Bring a heading to the top, as for a picture."""
+        found = self.browser.find_element(By.XPATH, f"//h2[contains(., '{heading}')]")
+        self.browser.execute_script("arguments[0].scrollIntoView()", found)
+
     def choose(self, box: str, option: str) -> None:
         """Choose from a drop-down box, by the words that it shows."""
         for role, words in (("combobox", box), ("option", option)):
@@ -191,6 +196,7 @@ def test_the_scorecard_shows_how_the_figures_moved(served: Any, nights: Nights, 
     """The last runs stand in a table, the refused one among them."""
     page.open(artifact(served, nights.drifted, "shop-scorecard"), "Against the last runs")
     page.shows("Rejected", "Published", "failed checks")
+    page.scroll_to("Against the last runs")
     page.keep("prefect-history")
 
 
