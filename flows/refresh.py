@@ -39,7 +39,7 @@ from prefect_synth.tasks.snapshots.errors import SandboxError
 from prefect_synth.tasks.staged_run import StagedRun
 from prefect_synth.tasks.staging import RefreshRunningError
 from prefect_synth.tasks.steps import guard, private_errors
-from prefect_synth.tasks.telling import run_log
+from prefect_synth.tasks.telling import run_log, tag_run
 
 Reason = Literal["manual", "nightly", "schema-change", "event"]
 
@@ -105,6 +105,7 @@ def refresh(
         if tables:
             run_log().info("Started because of %s, for %s.", reason, ", ".join(tables))
         setup = open_setup(project)
+        tag_run(setup.project.project)
         try:
             return _refresh(setup, reason, _Asked(reuse_models, retrain, force))
         except RefreshRunningError as error:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from uuid import UUID
 
 import prefect.artifacts
 import prefect.events
 from prefect import get_run_logger
+from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext, TaskRunContext
+from prefect.runtime import flow_run
 
 _Log = logging.Logger | logging.LoggerAdapter[Any]
 
@@ -32,6 +35,13 @@ def emit_event(event: str, resource: dict[str, str], payload: dict[str, Any]) ->
     """Emit a Prefect event, inside a run."""
     if in_a_run():
         prefect.events.emit_event(event, resource=resource, payload=payload)
+
+
+def tag_run(tag: str) -> None:
+    """Give the run one more tag, by which its like are found, inside a flow run."""
+    if FlowRunContext.get() is not None:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(UUID(str(flow_run.id)), tags=[*flow_run.tags, tag])
 
 
 def create_markdown_artifact(markdown: str, key: str, description: str) -> None:

@@ -179,6 +179,7 @@ def test_the_list_tells_the_nights_apart(served: Any, nights: Nights, page: Page
     """Names say why and for which tables a run was started, states what it came to."""
     page.open(f"{served.url}/v2/runs", nights.drifted["name"], "Rejected", "Published")
     assert "shop · schema-change · customers · " in nights.drifted["name"]
+    assert "shop" in nights.drifted["tags"]
     page.keep("prefect-nights")
 
 
@@ -232,3 +233,10 @@ def test_no_value_of_the_new_column_is_on_any_page(served: Any, nights: Nights) 
     told = {kind: str(served.ask(f"{kind}/filter", limit=200)) for kind in kinds}
     assert "customers.ssn" in told["artifacts"]
     assert not [kind for kind, text in told.items() if SECRET in text]
+
+
+def test_the_automations_are_seen(served: Any, run: Run, page: Page) -> None:
+    """What starts what, by names that say so."""
+    page.open(f"{served.url}/v2/automations", "shop: refresh what has changed")
+    page.shows("shop: feed what was published", "shop: give up a run whose process is gone")
+    page.keep("prefect-automations")
