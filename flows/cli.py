@@ -94,6 +94,14 @@ def check(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def plan(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """Tell what the next refresh would do, and take; change nothing."""
+    from prefect_synth.flows.commands.plan import plan_project
+
+    respond(as_json, lambda: plan_project(project))
+
+
+@app.command()
 def refresh(
     project: ProjectOption = HERE,
     as_json: JsonOption = False,

@@ -22,6 +22,7 @@ from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
 from prefect_synth.flows.refresh_end import follow_up, judge, publish, refuse
 from prefect_synth.flows.refresh_extend import extend_tables
 from prefect_synth.flows.refresh_log import failure_in_plain_words, log_pulled
+from prefect_synth.flows.refresh_measure import note_what_it_took
 from prefect_synth.flows.refresh_outcome import outcome_of
 from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables, stage_tables
 from prefect_synth.flows.refresh_sample import sample_tables
@@ -33,6 +34,7 @@ from prefect_synth.flows.turns import is_deployed, turn, warehouse_turn
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.artifacts import draw_schema
 from prefect_synth.tasks.drift.baseline import keep_first_facts
+from prefect_synth.tasks.memory import peak_memory
 from prefect_synth.tasks.progress import timed_steps
 from prefect_synth.tasks.progress_artifacts import showing_progress_in_prefect
 from prefect_synth.tasks.snapshots.errors import SandboxError
@@ -130,12 +132,15 @@ def _refresh(setup: Setup, reason: Reason, asked: _Asked) -> State[Outcome]:
         user_checks(setup).read_files()
         with workers as runners, timed_steps() as seconds, ExitStack() as end:
             end.enter_context(showing_progress_in_prefect(setup.project.project, flow_run.id))
+            memory = end.enter_context(peak_memory())
             staged = stage(setup, runners, end, asked.force)
             if isinstance(staged, Unchanged):
                 return leave_it(setup, staged, seconds)
             log_pulled(staged)
             work = Work(setup, runners, staged, asked.reuse, asked.retrain)
-            return _publish_or_refuse(work, seconds)
+            state = _publish_or_refuse(work, seconds)
+            note_what_it_took(work, seconds, memory)
+            return state
 
 
 def stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged | Unchanged:

@@ -236,7 +236,7 @@ def _pull_all(
     metadata = source.metadata
     _check_orphans(setup, metadata, snapshot)
     counts = {table: snapshot.count(table) for table in metadata.tables}
-    selection = _selection(setup, metadata, counts)
+    selection = selection_of(setup, metadata, counts)
     retries = setup.project.run.retries
     pull = pull_table.with_options(retries=retries, retry_delay_seconds=back_off(retries))
     with step(STEP, None if selection else sum(counts.values())):
@@ -268,7 +268,14 @@ def _check_orphans(setup: Setup, metadata: Metadata, snapshot: WarehouseSnapshot
             raise OrphanError(relationship.name, count, snapshot.count(relationship.child))
 
 
-def _selection(setup: Setup, metadata: Metadata, counts: dict[str, int]) -> Selection | None:
+def selection_of(setup: Setup, metadata: Metadata, counts: dict[str, int]) -> Selection | None:
+    """Which rows are read; None where all are.
+
+    Args:
+        setup: The project and its places.
+        metadata: The schema.
+        counts: Rows of each table.
+    """
     sample = setup.project.warehouse.sample
     if sample is None:
         return None

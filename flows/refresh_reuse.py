@@ -33,21 +33,30 @@ def depends_on(setup: Setup, staged: Staged, synthesis: Synthesis) -> dict[str, 
         staged: The staged real tables.
         synthesis: What models would be trained from.
     """
-    project = setup.project
-    source = project.warehouse.model_dump(mode="json", exclude={"url"})
-    held = staged.run.state.held
     copied = [ref.fingerprint for ref in staged.tables if ref.table in synthesis.keep]
     return {
-        "the version of prefect-synth": __version__,
+        **depends_but_schema(setup, synthesis),
         "the schema, or what its columns mean,": fingerprint(staged.metadata.to_dict()),
-        "settings that models depend on": fingerprint(synthesis.settings()),
-        "the warehouse": fingerprint(
-            redact(warehouse_url(project.warehouse, setup.base)), source
-        ),
-        "the holdout": fingerprint(project.privacy.holdout),
         "a table that is published as it is": fingerprint(copied),
-        **({"what is held of the schema": fingerprint(held)} if held else {}),
-    }  # fmt: skip
+    }
+
+
+def depends_but_schema(setup: Setup, synthesis: Synthesis) -> dict[str, str]:
+    """The same without the schema and tables that are published as they are.
+
+    Args:
+        setup: The project and its places.
+        synthesis: What models would be trained from.
+    """
+    project = setup.project
+    source = project.warehouse.model_dump(mode="json", exclude={"url"})
+    place = redact(warehouse_url(project.warehouse, setup.base))
+    return {
+        "the version of prefect-synth": __version__,
+        "settings that models depend on": fingerprint(synthesis.settings()),
+        "the warehouse": fingerprint(place, source),
+        "the holdout": fingerprint(project.privacy.holdout),
+    }
 
 
 def decide(
@@ -84,7 +93,7 @@ def _decided(
         return Decision(wish=wish, reuse=False, reason="run.retrain is 'changed'")
     now = _profiles(runners, staged)
     if wish == "moved":
-        obstacle = obstacle or _outlived(last, setup.project.run.retrain_days)
+        obstacle = obstacle or outlived(last, setup.project.run.retrain_days)
         if obstacle is None and before is not None:
             return _compared(staged, before, now)
         obstacle = obstacle or "nothing is remembered of the rows that models learned from"
@@ -106,8 +115,13 @@ def _keep(staged: Staged, learned: dict[str, RowsProfile] | None) -> None:
         save_learned(staged.run.folder, learned)
 
 
-def _outlived(last: Trained | None, days: float | None) -> str | None:
-    """Why models are too old to be drawn with."""
+def outlived(last: Trained | None, days: float | None) -> str | None:
+    """Why models are too old to be drawn with; None where they are not.
+
+    Args:
+        last: The models.
+        days: How old they may become; any age where None.
+    """
     if last is None or days is None:
         return None
     if last.since is None:

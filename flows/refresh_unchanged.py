@@ -20,12 +20,13 @@ from prefect_synth.tasks.connections import warehouse_url
 from prefect_synth.tasks.pseudonyms import key_print
 from prefect_synth.tasks.references import file_fingerprint, fingerprint
 from prefect_synth.tasks.snapshots.records import SnapshotRef
-from prefect_synth.tasks.sources import Sources
+from prefect_synth.tasks.sources import ROWS, Sources
 from prefect_synth.tasks.staged_run import UNCHANGED
 from prefect_synth.tasks.telling import emit_event, run_log
 from prefect_synth.tasks.warehouses.url import redact
 
-_ROWS = "the rows of "
+SCHEMA = "the schema"
+"""What the fingerprint of the schema is called."""
 _MOST_TOLD = 8
 _RUN_COUNTS = {"seed", "budget_seconds"}
 OF_NO_ROW: Mapping[str, Any] = {
@@ -126,23 +127,36 @@ def _outcome(setup: Setup, same: Unchanged, seconds: Mapping[str, float]) -> Out
 
 def _sources(setup: Setup, source: Source, pulled: Pulled) -> Sources:
     """Fingerprint all that the snapshot of tonight's rows, and the verdict on it, depend on."""
+    return Sources(
+        run_id=pulled.run.state.run_id,
+        depends_on={
+            **sources_but_rows(setup, source),
+            **{f"{ROWS}{ref.table}": ref.fingerprint for ref in pulled.tables},
+        },
+        rows={ref.table: ref.rows for ref in pulled.tables},
+    )
+
+
+def sources_but_rows(setup: Setup, source: Source) -> dict[str, str]:
+    """Fingerprint all that a snapshot depends on before any row is pulled.
+
+    Args:
+        setup: The project and its places.
+        source: The warehouse and its schema.
+    """
     said = setup.project.model_dump(mode="json", exclude=dict(OF_NO_ROW))
     place = redact(warehouse_url(setup.project.warehouse, setup.base))
     schemas = {name: str(schema) for name, schema in source.schemas.items()}
     pins = {n: (file, file_fingerprint(path)) for n, (file, path) in pinned_files(setup).items()}
-    return Sources(
-        run_id=pulled.run.state.run_id,
-        depends_on={
-            "the version of prefect-synth": __version__,
-            "the warehouse's address": fingerprint(place),
-            "the schema": fingerprint(source.metadata.to_dict(), schemas),
-            "the project file": fingerprint(said),
-            "suite files or modules of expectations": user_checks(setup).whole_fingerprint(),
-            "pinned rows": fingerprint(pins),
-            "the pseudonyms' key": key_print(setup.staging.pseudonyms),
-            **{f"{_ROWS}{ref.table}": ref.fingerprint for ref in pulled.tables},
-        },
-    )  # fmt: skip
+    return {
+        "the version of prefect-synth": __version__,
+        "the warehouse's address": fingerprint(place),
+        SCHEMA: fingerprint(source.metadata.to_dict(), schemas),
+        "the project file": fingerprint(said),
+        "suite files or modules of expectations": user_checks(setup).whole_fingerprint(),
+        "pinned rows": fingerprint(pins),
+        "the pseudonyms' key": key_print(setup.staging.pseudonyms),
+    }
 
 
 def _still_published(setup: Setup, sources: Sources) -> SnapshotRef | None:
@@ -156,15 +170,21 @@ def _still_published(setup: Setup, sources: Sources) -> SnapshotRef | None:
         log.info(f"A snapshot is made: since run {before.run_id} changed {_listed(changed)}.")
         return None
     latest = setup.sandbox.latest()
-    obstacle = _obstacle(setup, before, latest)
+    obstacle = why_not_published(setup, before, latest)
     if obstacle is not None:
         log.info(f"Nothing changed since run {before.run_id}; a snapshot is made, for {obstacle}.")
         return None
     return latest
 
 
-def _obstacle(setup: Setup, before: Sources, latest: SnapshotRef | None) -> str | None:
-    """Why a snapshot is made of rows that are the same; None where there need be none."""
+def why_not_published(setup: Setup, before: Sources, latest: SnapshotRef | None) -> str | None:
+    """Why a snapshot is made of rows that are the same; None where there need be none.
+
+    Args:
+        setup: The project and its places.
+        before: What the last published snapshot was made from.
+        latest: The snapshot that readers see.
+    """
     if latest is None or latest.run_id != before.run_id:
         named = "no snapshot" if latest is None else f"'{latest.snapshot_id}'"
         return f"readers see another one: 'latest' names {named}"

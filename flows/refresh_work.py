@@ -18,12 +18,14 @@ from prefect_synth.flows.refresh_log import log_trained
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_reuse import decide, depends_on
 from prefect_synth.flows.refresh_setup import Setup
+from prefect_synth.flows.refresh_synthesis import synthesis_of
 from prefect_synth.flows.runners import Runners
 from prefect_synth.tasks.decision import Decision, Wish
 from prefect_synth.tasks.parquet_form import FileFacts
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef
 from prefect_synth.tasks.reuse import Trained
+from prefect_synth.tasks.sources import read_sources
 from prefect_synth.tasks.synthesis import Synthesis
 from prefect_synth.tasks.telling import run_log
 from prefect_synth.tasks.train import train_table
@@ -55,25 +57,7 @@ class Work:
     @cached_property
     def synthesis(self) -> Synthesis:
         """What the models are trained from."""
-        project = self.setup.project
-        models = {name: table.model for name, table in project.tables.items() if table.model}
-        return Synthesis(
-            metadata=self.staged.metadata_file,
-            tables=self.staged.tables,
-            model=project.defaults.model,
-            models={name: model for name, model in models.items() if model != "copy"},
-            seed=project.run.seed,
-            keep=project.copied(),
-            on_orphan=project.defaults.on_orphan,
-            locale=project.defaults.locale,
-            marginals=project.marginals(),
-            rules=project.rules(),
-            infer_rules=project.defaults.rules == "infer",
-            keys=project.defaults.keys,
-            unit=project.privacy.unit,
-            budget_seconds=project.run.budget_seconds,
-            memory=project.run.memory,
-        )
+        return synthesis_of(self.setup.project, self.staged.metadata_file, self.staged.tables)
 
     @cached_property
     def scales(self) -> dict[str, float]:
@@ -134,6 +118,7 @@ class Work:
     def remember(self, extensions: ExtensionsRef, models: Sequence[ModelRef]) -> None:
         """Note with which models the snapshot was drawn, for later refreshes to reuse them."""
         run, last = self.staged.run, self.setup.staging.last_models
+        sources = read_sources(run.folder)
         same = last is not None and last.models == tuple(models)
         trained = self.reused or Trained(
             run_id=last.run_id if last and same else run.state.run_id,
@@ -142,6 +127,7 @@ class Work:
             models=tuple(models),
             rows=self._rows_to_train,
             since=last.since if last and same else datetime.now(UTC),
+            pulled=sources.of_rows() if sources else {},
         )
         trained.sampled(self.scales).save(run.folder)
 

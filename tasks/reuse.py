@@ -32,6 +32,7 @@ class Trained(BaseModel):
         rows: Rows staged for training, by table.
         stages: Scales at which they were sampled, the first ones first: what these drew stays.
         since: When they were trained; None where an older version did not note it.
+        pulled: Fingerprints of the pulled rows that they were trained from, by table.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +44,7 @@ class Trained(BaseModel):
     rows: dict[str, int]
     stages: tuple[Scales, ...] = ()
     since: datetime | None = None
+    pulled: dict[str, str] = {}
 
     @property
     def paths(self) -> tuple[Path, ...]:

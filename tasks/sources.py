@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from prefect_synth.tasks.folders import write_atomically
 
 FILE = "sources.json"
+ROWS = "the rows of "
+"""What fingerprints of rows are called, before the table's name."""
 
 
 class Sources(BaseModel):
@@ -17,12 +19,23 @@ class Sources(BaseModel):
     Args:
         run_id: The run that read them.
         depends_on: Fingerprints by what they are of, in the words that follow "changed:".
+        rows: Rows of each table that was pulled.
     """
 
     model_config = ConfigDict(frozen=True)
 
     run_id: str
     depends_on: dict[str, str]
+    rows: dict[str, int] = {}
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that were pulled."""
+        return tuple(self.rows)
+
+    def of_rows(self) -> dict[str, str]:
+        """Fingerprints of the pulled rows, by table."""
+        return {t: self.depends_on[ROWS + t] for t in self.rows if ROWS + t in self.depends_on}
 
     def changed_since(self, before: Sources) -> tuple[str, ...]:
         """What is not as it was, in words; nothing where all is the same.
