@@ -1,17 +1,23 @@
 """What a refresh costs when little, or nothing, has changed, beside a full one.
 
 python tests/benchmarks/partial.py sakila demo
+python tests/benchmarks/partial.py demo --processes    # the command line's whole process instead
 
 All nights run in one process against one Prefect server of their own: a first one, which imports
 libraries and warms up, is not counted; then all of private staging is deleted and a full one runs.
 Seconds are those of the flow: on the clock, and of this process on all cores (not of the server).
+Beside them stands what `prefect-synth plan` expected a moment before. With `--processes` each night
+is `prefect-synth refresh` in a process of its own, which starts a Prefect server of its own too.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -33,6 +39,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId  # noq
 from prefect.client.schemas.objects import State, TaskRun  # noqa: E402
 from prefect.settings import PREFECT_HOME, temporary_settings  # noqa: E402
 
+from prefect_synth.flows.commands.plan import plan_project  # noqa: E402
 from prefect_synth.flows.demo import build_demo_warehouse  # noqa: E402
 from prefect_synth.flows.refresh import refresh  # noqa: E402
 from prefect_synth.flows.server import prefect_api  # noqa: E402
@@ -51,6 +58,9 @@ CHANGES = {
 """By data set, what changes a leaf whose parents know no more of it than before, and a column."""
 
 
+MAIN = "from prefect_synth.flows.cli import main; main()"
+
+
 @dataclass(frozen=True)
 class Night:
     """What one refresh took."""
@@ -62,6 +72,7 @@ class Night:
     trained: tuple[str, ...]
     ran: Counter[str]
     cached: Counter[str]
+    expected: float = 0.0
 
 
 def main() -> None:
@@ -69,7 +80,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", nargs="+", choices=list(CHANGES))
     parser.add_argument("--more", default="", help="more lines of the project file")
+    parser.add_argument("--processes", action="store_true", help="measure the command line")
     chosen = parser.parse_args()
+    if chosen.processes:
+        for name in chosen.data:
+            with tempfile.TemporaryDirectory() as folder:
+                show(name, processes(name, Path(folder), chosen.more))
+        return
     with (
         tempfile.TemporaryDirectory() as home,
         temporary_settings({PREFECT_HOME: Path(home)}),
@@ -82,12 +99,7 @@ def main() -> None:
 
 def nights(name: str, folder: Path, more: str) -> list[Night]:
     """A full refresh, an unchanged one, one with a changed leaf, and one with a new column."""
-    warehouse, file = folder / "warehouse.duckdb", folder / "synth.yaml"
-    build(name, warehouse)
-    file.write_text(
-        f"project: {name}\nwarehouse: {{url: 'duckdb:///{warehouse.name}'}}\n"
-        f"sandbox: {{url: sandbox}}\n{more}\n"
-    )
+    warehouse, file = project(name, folder, more)
     leaf, column = CHANGES[name]
 
     def change(sql: str) -> None:
@@ -102,9 +114,42 @@ def nights(name: str, folder: Path, more: str) -> list[Night]:
     return [
         night(file, "full", forget),
         night(file, "unchanged", lambda: None),
-        night(file, "one leaf changed", lambda: change(leaf)),
-        night(file, "one column added", lambda: change(column)),
+        night(file, "one leaf changed", lambda: change(leaf), retrain=True),
+        night(file, "one leaf, reused", lambda: change(leaf)),
+        night(file, "one column added", lambda: change(column), retrain=True),
     ]
+
+
+def project(name: str, folder: Path, more: str) -> tuple[Path, Path]:
+    """A warehouse and a project file for it."""
+    warehouse, file = folder / "warehouse.duckdb", folder / "synth.yaml"
+    build(name, warehouse)
+    file.write_text(
+        f"project: {name}\nwarehouse: {{url: 'duckdb:///{warehouse.name}'}}\n"
+        f"sandbox: {{url: sandbox}}\n{more}\n"
+    )
+    return warehouse, file
+
+
+def processes(name: str, folder: Path, more: str) -> list[Night]:
+    """A full refresh and an unchanged one, by the command line: the whole processes."""
+    _, file = project(name, folder, more)
+    environment = {**os.environ, "PREFECT_HOME": str(folder / "prefect")}
+    command = [sys.executable, "-c", MAIN, "refresh", "--json"]
+    found = []
+    for night_name in ("first", "full", "unchanged"):
+        if night_name == "full":
+            for made in (".synth", "sandbox"):
+                shutil.rmtree(folder / made)
+        before, wall = os.times(), time.perf_counter()
+        answer = subprocess.run(
+            [*command, "--project", str(file)], env=environment, check=True, capture_output=True
+        )
+        wall, after = time.perf_counter() - wall, os.times()
+        cpu = sum(after[2:4]) - sum(before[2:4])
+        state = "Unchanged" if json.loads(answer.stdout)["unchanged"] else "Published"
+        found.append(Night(night_name, wall, cpu, state, (), Counter(), Counter()))
+    return found[1:]
 
 
 def build(name: str, warehouse: Path) -> None:
@@ -122,11 +167,12 @@ def build(name: str, warehouse: Path) -> None:
             database.execute(f'INSERT INTO "{table}" SELECT * FROM {rows}')
 
 
-def night(file: Path, name: str, before: Callable[[], None]) -> Night:
-    """Refresh once."""
+def night(file: Path, name: str, before: Callable[[], None], retrain: bool = False) -> Night:
+    """Refresh once, after it was asked what that would take."""
     before()
+    expected = plan_project(file).document["expected"]["seconds"]
     cpu, wall = sum(os.times()[:2]), time.perf_counter()
-    state = refresh(str(file), return_state=True)
+    state = refresh(str(file), retrain=retrain, return_state=True)
     wall, cpu = time.perf_counter() - wall, sum(os.times()[:2]) - cpu
     runs = task_runs(state)
     ended = {
@@ -135,7 +181,7 @@ def night(file: Path, name: str, before: Callable[[], None]) -> Night:
     }
     trained = tuple(sorted(r.name for r in ended["Completed"] if r.name.startswith("train[")))
     ran, cached = (Counter(r.name.partition("[")[0] for r in ended[k]) for k in ended)
-    return Night(name, wall, cpu, state.name or "", trained, ran, cached)
+    return Night(name, wall, cpu, state.name or "", trained, ran, cached, expected)
 
 
 def task_runs(state: State) -> list[TaskRun]:
@@ -158,6 +204,9 @@ def show(name: str, found: list[Night]) -> None:
             f"{name:8} {each.name:18} {each.state:10} wall {each.wall:6.2f} s "
             f"({each.wall / full.wall:4.0%})  cpu {each.cpu:6.2f} s ({each.cpu / full.cpu:4.0%})"
         )
+        if not each.ran:
+            continue
+        print(f"{'':9}plan expected {each.expected:.1f} s")
         print(f"{'':9}ran    {tasks(each.ran)}")
         print(f"{'':9}cached {tasks(each.cached) or 'nothing'}")
         print(f"{'':9}trained {len(each.trained)}: {', '.join(each.trained[:6])}")
