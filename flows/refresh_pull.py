@@ -13,6 +13,7 @@ import pyarrow as pa
 from prefect.task_runners import TaskRunner
 from prefect.utilities.annotations import quote
 
+from prefect_synth.flows.drift import project_drift
 from prefect_synth.flows.drift_told import tell_drift
 from prefect_synth.flows.pinned import check_contracts, check_meanings
 from prefect_synth.flows.project import ProjectError
@@ -127,7 +128,7 @@ def opened(setup: Setup) -> Iterator[Source]:
     """
     with closing(setup.open_warehouse()) as warehouse:
         warehouse.check_read_only()
-        drift = setup.drift(warehouse)
+        drift = project_drift(setup, warehouse)
         tell_drift(setup.project.project, drift)
         drift.refuse_blocked()
         metadata = setup.reflect(warehouse)

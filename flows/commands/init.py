@@ -111,6 +111,8 @@ def _show(console: Console, document: Mapping[str, Any]) -> None:
     if document.get("warehouse"):
         _said(console, "created", document["warehouse"], "real retail data: The Complete Journey")
     _said(console, "kept" if document["kept"] else "created", document["project"])
+    if not document["kept"]:
+        _said(console, "created", str(lock_file(Path(document["project"]))), "what is accepted")
     console.print(f"          {len(tables)} tables, {sum(tables.values()):,} rows")
     for name, rows in tables.items():
         console.print(f"          {escape(name):<24}{rows:>12,}")
