@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 from urllib.parse import quote
-
-from pydantic import SecretStr
 
 from prefect_synth.tasks.databases.address import based_at
 from prefect_synth.tasks.databases.settings import FeedSettings
+from prefect_synth.tasks.saved_blocks import SandboxKeys, database_address, sandbox_keys
 from prefect_synth.tasks.settings import SandboxSettings, WarehouseSettings
 from prefect_synth.tasks.snapshots.store import SnapshotStore, open_store
 from prefect_synth.tasks.warehouses.url import duckdb_path, redact, scheme_of
 from prefect_synth.tasks.warehouses.warehouse import Warehouse, open_warehouse
-
-
-class BlockNotFoundError(RuntimeError):
-    """The project file names a Prefect block that does not exist."""
-
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(
-            f"There is no {kind} block named '{name}' on the Prefect API in use. Save one with "
-            f"`from prefect_synth.tasks.blocks import {kind}; {kind}(url=...).save('{name}')`, or "
-            f"give {kind.lower()}.url instead."
-        )
 
 
 def open_project_warehouse(settings: WarehouseSettings, base: Path) -> Warehouse:
@@ -42,7 +29,7 @@ def open_project_warehouse(settings: WarehouseSettings, base: Path) -> Warehouse
 
 def warehouse_url(settings: WarehouseSettings, base: Path) -> str:
     """The warehouse's whole address, password included: never to be shown."""
-    secret = settings.url or _warehouse_block(str(settings.block))
+    secret = settings.url or database_address("Warehouse", str(settings.block))
     url = secret.get_secret_value()
     if scheme_of(url) != "duckdb":
         return url
@@ -51,7 +38,7 @@ def warehouse_url(settings: WarehouseSettings, base: Path) -> str:
 
 def database_url(settings: FeedSettings, base: Path) -> str:
     """The whole address of a database that is fed, password included: never to be shown."""
-    secret = settings.url or _database_block(str(settings.block))
+    secret = settings.url or database_address("Database", str(settings.block))
     return based_at(secret.get_secret_value(), base)
 
 
@@ -79,48 +66,16 @@ def open_project_sandbox(settings: SandboxSettings, base: Path) -> SnapshotStore
     Returns:
         The store of snapshots.
     """
-    if settings.block is not None:
-        settings = _sandbox_block(settings)
-    url = str(settings.url)
+    keys = sandbox_keys(settings) if settings.block is not None else _given(settings)
     return open_store(
-        url if "://" in url else str(base / Path(url).expanduser()),
-        endpoint_url=settings.endpoint_url,
-        key=settings.key,
-        secret=settings.secret,
-        region=settings.region,
+        keys.url if "://" in keys.url else str(base / Path(keys.url).expanduser()),
+        endpoint_url=settings.endpoint_url or keys.endpoint_url,
+        key=keys.key,
+        secret=keys.secret,
+        token=keys.token,
+        region=settings.region or keys.region,
     )
 
 
-def _warehouse_block(name: str) -> SecretStr:
-    from prefect_synth.tasks.blocks import Warehouse as WarehouseBlock
-
-    try:
-        return cast(WarehouseBlock, WarehouseBlock.load(name)).url
-    except ValueError:
-        raise BlockNotFoundError("Warehouse", name) from None
-
-
-def _database_block(name: str) -> SecretStr:
-    from prefect_synth.tasks.blocks import Database
-
-    try:
-        return cast(Database, Database.load(name)).url
-    except ValueError:
-        raise BlockNotFoundError("Database", name) from None
-
-
-def _sandbox_block(settings: SandboxSettings) -> SandboxSettings:
-    from prefect_synth.tasks.blocks import Sandbox
-
-    try:
-        block = cast(Sandbox, Sandbox.load(str(settings.block)))
-    except ValueError:
-        raise BlockNotFoundError("Sandbox", str(settings.block)) from None
-    return SandboxSettings(
-        url=block.url,
-        endpoint_url=block.endpoint_url,
-        key=block.key,
-        secret=block.secret,
-        region=block.region,
-        retain=settings.retain,
-    )
+def _given(settings: SandboxSettings) -> SandboxKeys:
+    return SandboxKeys(str(settings.url), None, settings.key, settings.secret)

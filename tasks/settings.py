@@ -6,6 +6,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+CREDENTIALS = ("aws-credentials", "minio-credentials")
+"""Types of blocks that hold keys, and no address."""
+
 
 class Settings(BaseModel):
     """A part of the project file: immutable, unknown keys refused, values hidden in errors."""
@@ -45,7 +48,8 @@ class WarehouseSettings(Settings):
     )
     block: str | None = Field(
         default=None,
-        description="Name of a saved Warehouse block that holds the URL, instead of `url`.",
+        description="Name of a saved Warehouse block that holds the URL, or type and name of "
+        "another, such as sqlalchemy-connector/prod; instead of `url`.",
     )
     schemas: tuple[str, ...] | None = Field(
         default=None,
@@ -93,7 +97,8 @@ class SandboxSettings(Settings):
     )
     block: str | None = Field(
         default=None,
-        description="Name of a saved Sandbox block that holds URL and keys, instead of `url`.",
+        description="Name of a saved Sandbox block that holds URL and keys, or s3-bucket/name; "
+        "instead of `url`. aws-credentials/name and minio-credentials/name hold keys for `url`.",
     )
     endpoint_url: str | None = Field(
         default=None,
@@ -114,7 +119,14 @@ class SandboxSettings(Settings):
     def _one_place(self) -> Self:
         if (self.key is None) != (self.secret is None):
             raise ValueError("needs 'key' and 'secret' together, or neither")
+        if (self.block or "").partition("/")[0] in CREDENTIALS:
+            return self._with_url()
         return _exactly_one(self, "url", "block")
+
+    def _with_url(self) -> Self:
+        if self.url is None or self.key is not None:
+            raise ValueError(f"needs 'url' beside '{self.block}', and no 'key'")
+        return self
 
 
 class StagingSettings(Settings):

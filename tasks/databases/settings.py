@@ -25,7 +25,8 @@ class FeedSettings(Settings):
     )
     block: str | None = Field(
         default=None,
-        description="Name of a saved Database block that holds the URL, instead of `url`.",
+        description="Name of a saved Database block that holds the URL, or type and name of "
+        "another, such as sqlalchemy-connector/test; instead of `url`.",
     )
     mode: Mode = Field(
         default="replace",
