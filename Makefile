@@ -40,8 +40,8 @@ airflow-constraints: $(AIRFLOW)/.installed ## Write deployments/airflow/constrai
 	@$(AIRFLOW)/bin/python -m pip freeze | grep -viE '^(pip|setuptools|wheel)\b' | sort -fu >> constraints.new
 	@mv constraints.new deployments/airflow/constraints.txt
 
-nights: $(VENV)/.tested ## Whole nights with a worker: a column appears in production and nobody acts (minutes)
-	$(BIN)/python -m pytest -m slow tests/flows/test_schema_change.py
+nights: $(VENV)/.tested ## Whole nights with a worker: a column appears, a worker is killed, and nobody acts (minutes)
+	$(BIN)/python -m pytest -m slow tests/flows/test_schema_change.py tests/flows/test_nights.py
 
 lint: $(VENV)/.tested ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .

@@ -8,10 +8,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +278,52 @@ def deployable(prefect_url: str) -> Iterator[str]:
     clear()
     yield prefect_url
     clear()
+
+
+@dataclass
+class OnCall:
+    """Somebody who is told: a web server that keeps what a notification block sends."""
+
+    url: str
+    told: list[dict[str, str]]
+
+    @property
+    def subjects(self) -> list[str]:
+        return [message["subject"] for message in self.told]
+
+    def save(self, api: str) -> str:
+        """Save the block on a Prefect server; its name, as the project file has it."""
+        from prefect.blocks.notifications import CustomWebhookNotificationBlock
+        from prefect.settings import PREFECT_API_URL, temporary_settings
+
+        message = {"subject": "{{subject}}", "body": "{{body}}"}
+        with temporary_settings({PREFECT_API_URL: api}):
+            block = CustomWebhookNotificationBlock(name="oncall", url=self.url, json_data=message)
+            block.save("oncall", overwrite=True)
+        return "custom-webhook/oncall"
+
+
+@pytest.fixture
+def oncall() -> Iterator[OnCall]:
+    """Somebody on call, and what they were told."""
+    told: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            told.append(json.loads(self.rfile.read(length)))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *words: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        yield OnCall(f"http://127.0.0.1:{web.server_port}/", told)
+        web.shutdown()
+        thread.join()
 
 
 @pytest.fixture

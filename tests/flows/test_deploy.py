@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.flows import load_flow_from_entrypoint
@@ -38,15 +37,6 @@ def client(deployable: str) -> Iterator[SyncPrefectClient]:
         yield found
 
 
-@pytest.fixture
-def oncall(client: SyncPrefectClient) -> str:
-    """A saved notification block, as the project file names it."""
-    CustomWebhookNotificationBlock(name="oncall", url="http://127.0.0.1:9/").save(
-        "oncall", overwrite=True
-    )
-    return "custom-webhook/oncall"
-
-
 def invoke(shop: Any, *words: str) -> tuple[int, dict[str, Any]]:
     """Deploy the shop: the exit code, and what was said."""
     result = CliRunner().invoke(app, ["deploy", "--project", str(shop.file), "--json", *words])
@@ -60,9 +50,11 @@ def deploy(shop: Any, *words: str) -> dict[str, tuple[str, str | None]]:
     return {step["name"]: (step["action"], step["id"]) for step in said["steps"]}
 
 
-def test_deploying_twice_changes_nothing(shop: Any, client: SyncPrefectClient, oncall: str) -> None:
+def test_deploying_twice_changes_nothing(
+    shop: Any, client: SyncPrefectClient, oncall: Any, deployable: str
+) -> None:
     """All that is there keeps its identifier, and nothing is there twice."""
-    shop.configure(f"{FEEDS}notify: [{oncall}]\n")
+    shop.configure(f"{FEEDS}notify: [{oncall.save(deployable)}]\n")
     first = deploy(shop)
     again = deploy(shop)
     assert {name for name, (done, _) in first.items() if done != "created"} <= {
@@ -99,10 +91,10 @@ def test_one_slot_is_shared_by_all_that_refresh(shop: Any, client: SyncPrefectCl
 
 
 def test_what_the_file_no_longer_asks_for_goes(
-    shop: Any, client: SyncPrefectClient, oncall: str
+    shop: Any, client: SyncPrefectClient, oncall: Any, deployable: str
 ) -> None:
     """Without feeds there is no feeding, and without notify nobody is told."""
-    shop.configure(f"{FEEDS}notify: [{oncall}]\n")
+    shop.configure(f"{FEEDS}notify: [{oncall.save(deployable)}]\n")
     deploy(shop)
     shop.configure()
     done = {name: what for name, (what, _) in deploy(shop).items() if what != "unchanged"}
@@ -220,3 +212,17 @@ def test_gc_cleans_the_sandbox(shop: Any, prefect_url: str, wait: Callable[..., 
     state = gc(str(shop.file), return_state=True)
     assert state.message.startswith("Deleted 1 snapshots, 0 crashed attempts")
     assert len(shop.published()) == 1
+
+
+def test_a_rejected_snapshot_is_told(
+    shop: Any, client: SyncPrefectClient, oncall: Any, deployable: str, wait: Callable[..., Any]
+) -> None:
+    """A real webhook gets the checks that failed; the run itself is not told of as failed too."""
+    name = oncall.save(deployable)
+    shop.configure(f"gates: {{quality: {{min: 1.0}}}}\nnotify: [{name}]\n")
+    deploy(shop)
+    state, outcome = shop.refresh()
+    assert state == "Rejected"
+    [message] = wait(lambda: list(oncall.told), 60)
+    assert message["subject"] == "prefect-synth: shop: a snapshot was rejected"
+    assert outcome.failures[0] in message["body"]

@@ -1,0 +1,209 @@
+"""Nights on a Prefect server of one's own: scheduled, dropped, waiting, killed, and told of.
+
+A real server, `prefect-synth deploy`, and workers that are killed; DuckDB and a folder as the shop.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.slow
+PATIENCE = 420.0
+
+
+@dataclass
+class Nights:
+    """A deployed shop, and the processes that look after it."""
+
+    shop: Any
+    api: str
+    home: Path
+    environment: dict[str, str]
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def ask(self, path: str, **body: Any) -> Any:
+        """Ask Prefect's API."""
+        return self._answer("POST", path, body)
+
+    def read(self, path: str) -> Any:
+        """Read something of Prefect's API."""
+        return self._answer("GET", path, None)
+
+    def _answer(self, method: str, path: str, body: Any) -> Any:
+        """On a busy machine the server's database may be locked for a moment."""
+        for _ in range(30):
+            answer = httpx.request(method, f"{self.api}/{path}", json=body, timeout=60)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(1)
+        return answer.raise_for_status().json()
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start a process of Prefect's."""
+        with (self.home / f"{words[0]}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "prefect", *words],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+            )
+        self.running.append(process)
+        return process
+
+    def work(self) -> subprocess.Popen[bytes]:
+        """Start a worker."""
+        return self.start("worker", "start", "--pool", "synth", "--prefetch-seconds", "1")
+
+    def deploy(self) -> None:
+        """Deploy the shop, by the command line."""
+        main = "from prefect_synth.flows.cli import main; main()"
+        command = [sys.executable, "-c", main, "deploy", "--project", str(self.shop.file)]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True)
+
+    def run(self, name: str, **parameters: Any) -> str:
+        """Start a run of a deployment, as its schedule or an event would."""
+        found = self.read(f"deployments/name/{name}")
+        path = f"deployments/{found['id']}/create_flow_run"
+        return str(self.ask(path, parameters=parameters)["id"])
+
+    def state(self, run: str) -> dict[str, Any]:
+        """The state of a run."""
+        return dict(self.read(f"flow_runs/{run}")["state"])
+
+    def tasks(self, run: str) -> dict[str, str]:
+        """The states of a run's tasks, by their names."""
+        where = {"flow_run_id": {"any_": [run]}}
+        return {t["name"]: t["state_name"] for t in self.ask("task_runs/filter", task_runs=where)}
+
+    def is_healthy(self) -> bool:
+        """Whether the server answers."""
+        try:
+            return httpx.get(f"{self.api}/health", timeout=5).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+
+def descendants(process: int) -> list[int]:
+    """A process and all that it has started."""
+    command = ["ps", "-eo", "pid=,ppid="]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    children = [pid for pid, parent in pairs if parent == process]
+    return [process, *(found for child in children for found in descendants(child))]
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its children as a power cut would."""
+    for pid in reversed(descendants(process.pid)):
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextmanager
+def nights_of(shop: Any, home: Path, port: int, wait: Callable[..., Any]) -> Iterator[Nights]:
+    """A server with workers of a second's patience, and the shop on it."""
+    home.mkdir()
+    api = f"http://127.0.0.1:{port}/api"
+    environment = {
+        **os.environ,
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": api,
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "3",
+    }
+    nights = Nights(shop, api, home, environment)
+    try:
+        nights.start("server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui")
+        wait(nights.is_healthy, PATIENCE)
+        yield nights
+    finally:
+        for process in reversed(nights.running):
+            if process.poll() is None:
+                kill(process)
+
+
+@pytest.fixture
+def nights(shop: Any, tmp_path: Path, port: int, wait: Callable[..., Any]) -> Iterator[Nights]:
+    """A shop whose server is there; what is deployed, the test says."""
+    with ExitStack() as stack:
+        yield stack.enter_context(nights_of(shop, tmp_path / "home", port, wait))
+
+
+def test_a_scheduled_night_is_published_and_a_missing_one_is_told(
+    nights: Nights, oncall: Any, wait: Callable[..., Any]
+) -> None:
+    """The schedule fires and the run finishes; without a worker somebody is told, of both."""
+    oncall.save(nights.api)
+    nights.shop.configure(
+        "run: {schedule: '* * * * *', promise_hours: 0.01}\nnotify: [custom-webhook/oncall]\n"
+    )
+    nights.deploy()
+    worker = nights.work()
+    published = {"state": {"name": {"any_": ["Published"]}}}
+    [run] = wait(lambda: nights.ask("flow_runs/filter", flow_runs=published), PATIENCE)
+    assert run["auto_scheduled"]
+    kill(worker)
+    wait(lambda: "prefect-synth: shop: a run is late" in oncall.subjects, PATIENCE)
+    wait(lambda: "prefect-synth: shop: the last snapshot is old" in oncall.subjects, PATIENCE)
+
+
+def test_a_nightly_run_is_dropped_and_one_of_an_event_outlives_the_worker(
+    nights: Nights, wait: Callable[..., Any]
+) -> None:
+    """What waits is kept by the server: another worker starts it when its turn has come."""
+    nights.deploy()
+    worker = nights.work()
+    first = nights.run("refresh/shop-on-change")
+    wait(lambda: nights.state(first)["name"] == "Running", PATIENCE)
+    waiting = nights.run("refresh/shop-on-change", reason="schema-change", tables=["orders"])
+    wait(lambda: nights.state(waiting)["name"] == "AwaitingConcurrencySlot", PATIENCE)
+    dropped = nights.run("refresh/shop")
+    os.kill(worker.pid, signal.SIGKILL)  # what it started goes on
+    nights.work()
+    wait(lambda: nights.state(dropped)["name"] == "Skipped", PATIENCE)
+    assert "refresh of shop" in nights.state(dropped)["message"]
+    wait(lambda: nights.state(first)["name"] == "Published", PATIENCE)
+    wait(lambda: nights.state(waiting)["type"] == "COMPLETED", PATIENCE)
+
+
+def test_a_killed_night_is_resumed_and_told_of(
+    nights: Nights, oncall: Any, wait: Callable[..., Any]
+) -> None:
+    """The next run waits until the slot is given back, and trains no finished table again."""
+    oncall.save(nights.api)
+    slow = ", ".join(f"{t}: {{model: argn}}" for t in ("orders", "order_items", "products"))
+    nights.shop.configure(
+        f"run: {{workers: 1}}\ntables: {{{slow}}}\nnotify: [custom-webhook/oncall]\n"
+    )
+    nights.deploy()
+    worker = nights.work()
+    killed = nights.run("refresh/shop")
+
+    def some_are_trained() -> list[str]:
+        trained = {k: v for k, v in nights.tasks(killed).items() if k.startswith("train[")}
+        done = [name for name, state in trained.items() if state == "Completed"]
+        return done if len(done) < 4 else []
+
+    done = wait(some_are_trained, PATIENCE)
+    kill(worker)
+    nights.work()
+    resumed = nights.run("refresh/shop-on-change")
+    wait(lambda: nights.state(resumed)["name"] == "Published", PATIENCE)
+    tasks = nights.tasks(resumed)
+    assert {tasks[name] for name in done} == {"Cached"}
+    assert "Completed" in {state for name, state in tasks.items() if name.startswith("train[")}
+    assert not any(name.startswith("pull[") for name in tasks)
+    wait(lambda: nights.state(killed)["name"] == "Crashed", PATIENCE)
+    wait(lambda: "prefect-synth: shop: a run failed" in oncall.subjects, PATIENCE)
