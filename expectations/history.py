@@ -152,7 +152,8 @@ def _moved(change: float, form: str) -> str:
 
 def _trend(figures: Sequence[float | None]) -> str:
     """Bars from the lowest to the highest, the oldest first."""
-    known = [figure for figure in figures if figure is not None]
+    # as they are shown: what is equal there is no trend
+    known = [round(figure, 3) for figure in figures if figure is not None]
     if len(known) < 2:
         return ""
     low, span = min(known), max(known) - min(known)

@@ -56,6 +56,11 @@ def test_the_trend_goes_from_the_oldest_to_the_newest() -> None:
     assert "| trend |  | ▃▁█ |" in history_markdown(runs)
 
 
+def test_what_is_shown_as_equal_is_no_trend() -> None:
+    """Differences beyond the digits that are shown make no bars."""
+    assert "| trend |  | ▁▁ |" in history_markdown([night(0), night(1, quality=0.90001)])
+
+
 def test_a_single_run_has_no_history() -> None:
     """There is nothing to compare it with."""
     assert history_markdown([night(0)]) == ""
