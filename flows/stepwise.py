@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from prefect_synth.flows.judged import ready
+from prefect_synth.flows.judged import Judged, ready
 from prefect_synth.flows.refresh import clean, stage
 from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
 from prefect_synth.flows.refresh_end import follow_up, judge, refuse
@@ -21,6 +21,7 @@ from prefect_synth.flows.refresh_outcome import outcome_of
 from prefect_synth.flows.refresh_sample import sample_tables
 from prefect_synth.flows.refresh_setup import open_setup
 from prefect_synth.flows.refresh_unchanged import Unchanged, leave_it
+from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.stepwise_run import (
     Drawn,
     Passed,
@@ -82,10 +83,16 @@ def train(project: str, run_id: str, reuse_models: bool = False) -> dict[str, An
         reuse_models: Draw with the models of the last published snapshot, where that can be.
     """
     with working(project, run_id, reuse_models) as (work, going):
-        extensions = extend_tables(work)
-        models = work.train(extensions)
-        keep(work.staged.run, "train", Trained(extensions=extensions, models=models))
-    return told(going, run_id, extensions.rows)
+        trained = _train(work)
+    return told(going, run_id, trained.extensions.rows)
+
+
+def _train(work: Work) -> Trained:
+    extensions = extend_tables(work)
+    models = work.train(extensions)
+    trained = Trained(extensions=extensions, models=models, refused=work.refused)
+    keep(work.staged.run, "train", trained)
+    return trained
 
 
 def sample(project: str, run_id: str, reuse_models: bool = False) -> dict[str, Any]:
@@ -98,16 +105,24 @@ def sample(project: str, run_id: str, reuse_models: bool = False) -> dict[str, A
     """
     with working(project, run_id, reuse_models) as (work, going):
         trained = read(work.staged.run, "train", Trained)
-        drawn = sample_tables(work, trained.extensions, trained.models)
-        synthetic = add_pins(work, trained.models, drawn)
-        balanced = balanced_tables(work, trained.models, synthetic)
-        keep(work.staged.run, "sample", Drawn(synthetic=synthetic, balanced=balanced))
-    rows = {name: ref.rows for name, ref in {**synthetic, **balanced}.items()}
+        drawn = _sample(trained.work(work), trained)
+    rows = {name: ref.rows for name, ref in {**drawn.synthetic, **drawn.balanced}.items()}
     return told(going, run_id, rows)
+
+
+def _sample(work: Work, trained: Trained) -> Drawn:
+    sampled = sample_tables(work, trained.extensions, trained.models)
+    synthetic = add_pins(work, trained.models, sampled)
+    balanced = balanced_tables(work, trained.models, synthetic)
+    drawn = Drawn(synthetic=synthetic, balanced=balanced)
+    keep(work.staged.run, "sample", drawn)
+    return drawn
 
 
 def validate(project: str, run_id: str, reuse_models: bool = False) -> dict[str, Any]:
     """Judge the synthetic tables by every gate.
+
+    What reused models drew and a gate refuses is trained and drawn anew here, and judged again.
 
     Args:
         project: The project file, or its folder.
@@ -123,8 +138,11 @@ def validate(project: str, run_id: str, reuse_models: bool = False) -> dict[str,
     with working(project, run_id, reuse_models) as (work, going):
         trained = read(work.staged.run, "train", Trained)
         drawn = read(work.staged.run, "sample", Drawn)
-        models = trained.models
-        judged = judge(work, trained.extensions, drawn.synthetic, models, drawn.balanced)
+        judged = _judge(trained.work(work), trained, drawn)
+        if not judged.judgement.verdict.passed and judged.work.may_train:
+            work = judged.work.trained_anew(len(judged.verdict.failures))
+            trained = _train(work)
+            judged = _judge(work, trained, _sample(work, trained))
         if not judged.judgement.verdict.passed:
             outcome = outcome_of(judged, None, going.seconds, quarantine=refuse(judged))
             clean(work.setup)
@@ -133,9 +151,14 @@ def validate(project: str, run_id: str, reuse_models: bool = False) -> dict[str,
                 f"The report is in private staging: {outcome.report}."
             )
         outcome = outcome_of(judged, None, going.seconds)
-        keep(work.staged.run, "validate", Passed(ready=ready(judged, models), outcome=outcome))
+        passed = Passed(ready=ready(judged, trained.models), outcome=outcome)
+        keep(work.staged.run, "validate", passed)
     rows = {name: table.synthetic for name, table in outcome.tables.items()} | outcome.balanced
     return {**told(going, run_id, rows), "scores": outcome.scores}
+
+
+def _judge(work: Work, trained: Trained, drawn: Drawn) -> Judged:
+    return judge(work, trained.extensions, drawn.synthetic, trained.models, drawn.balanced)
 
 
 def publish(project: str, run_id: str, reuse_models: bool = False) -> dict[str, Any]:
@@ -153,6 +176,7 @@ def publish(project: str, run_id: str, reuse_models: bool = False) -> dict[str, 
     with working(project, run_id, reuse_models, "published") as (work, going):
         passed = read(work.staged.run, "validate", Passed)
         trained = read(work.staged.run, "train", Trained)
+        work = trained.work(work)
         if not work.staged.run.state.finished:
             work.remember(trained.extensions, trained.models)
         snapshot = publish_ready(work, passed.ready)  # a second time it finds the first one's

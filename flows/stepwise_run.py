@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -52,10 +52,16 @@ class Trained(Kept):
     Args:
         extensions: What parent rows know of their children.
         models: The trained parts.
+        refused: Whether they were trained after a gate had refused what reused ones drew.
     """
 
     extensions: ExtensionsRef
     models: list[ModelRef]
+    refused: bool = False
+
+    def work(self, work: Work) -> Work:
+        """The refresh with the models that these are, reused or not."""
+        return replace(work, retrain=True, refused=True) if self.refused else work
 
 
 class Drawn(Kept):

@@ -202,7 +202,8 @@ CREATE TABLE parked (person_id int PRIMARY KEY REFERENCES people, spot int);
 CREATE TABLE trips (trip_id int PRIMARY KEY, person_id int NOT NULL REFERENCES people, km int);
 INSERT INTO teams SELECT i, 'Team ' || i, i * 7 % 300, 1 + i % 9 FROM generate_series(1, 60) i;
 INSERT INTO people SELECT i, 1 + i % 60,
-    (CASE WHEN i % 4 = 0 THEN 'senior' ELSE 'junior' END)::rank, 30000 + (i * 7919) % 50000, 'p' || i || '@corp.test',
+    (CASE WHEN i % 4 = 0 THEN 'senior' ELSE 'junior' END)::rank,
+    30000 + (i * 7919) % 50000, 'p' || i || '@corp.test',
     (ARRAY['Ulm', 'Bonn', 'Kiel'])[1 + i % 3], 'none', i % 12, i % 5, 'D' || i % 40
     FROM generate_series(1, 400) i;
 INSERT INTO badges SELECT i, 1 + (i * 7) % 400, (ARRAY['day', 'week'])[1 + i % 2]

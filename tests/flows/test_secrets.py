@@ -247,6 +247,7 @@ def commands(
         (0, ["drift", "--project", good]),
         (0, ["watch", "--project", good]),
         (0, ["feed", "--project", good]),
+        (0, ["deploy", "--project", good]),
         (3, ["--debug", "refresh", "--verbose", "--project", gone]),
         (3, ["--debug", "refresh", "--json", "--project", lost]),
         (3, ["--debug", "watch", "--project", gone]),
