@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full test test-slow crash airflow airflow-constraints lint bench judgement constraints browser mariadb sshd clean
+.PHONY: help demo demo-full test test-slow crash airflow airflow-constraints drifts lint bench judgement constraints browser mariadb sshd clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ airflow-constraints: $(AIRFLOW)/.installed ## Write deployments/airflow/constrai
 	@echo "# Made by 'make airflow-constraints'." >> constraints.new
 	@$(AIRFLOW)/bin/python -m pip freeze | grep -viE '^(pip|setuptools|wheel)\b' | sort -fu >> constraints.new
 	@mv constraints.new deployments/airflow/constraints.txt
+
+drifts: $(VENV)/.tested ## Every kind of drift by every policy: a small database, the demo, sakila (a quarter of an hour)
+	$(BIN)/python -m pytest -m "slow or not slow" tests/flows/test_drift_matrix.py
 
 nights: $(VENV)/.tested ## Whole nights with a worker: a column appears, a worker is killed, and nobody acts (minutes)
 	$(BIN)/python -m pytest -m slow tests/flows/test_schema_change.py tests/flows/test_nights.py

@@ -329,7 +329,8 @@ DATA_SETS = {"small": small, "demo": demo, "sakila": sakila}
 def execute(uri: str, sql: str) -> None:
     """Run statements as the owner, each by itself: a new label must be committed to be used."""
     with psycopg.connect(uri, autocommit=True) as owner:
-        for statement in sql.split(";"):
+        lines = (line for line in sql.splitlines() if not line.startswith("--"))
+        for statement in "\n".join(lines).split(";"):
             if statement.strip():
                 owner.execute(statement)
 

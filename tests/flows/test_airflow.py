@@ -127,6 +127,7 @@ def airflow(shop: Any) -> Airflow:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_airflow_publishes_and_keeps_the_snapshot_while_nothing_better_comes(
     airflow: Airflow, shop: Any
 ) -> None:

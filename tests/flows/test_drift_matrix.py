@@ -27,6 +27,7 @@ from prefect_synth.tasks.drift.changes import DriftBlockedError
 from prefect_synth.tasks.drift.policies import DATA_KINDS, KINDS
 from prefect_synth.tasks.snapshots.store import open_store
 
+pytestmark = pytest.mark.timeout(1800)
 POLICIES = ("block", "quarantine", "evolve")
 NOT_LOOKED_AT = ("runs", "models", "extensions", "results", "part-*.parquet")
 FEW = {
@@ -111,13 +112,13 @@ def bases(postgres_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             with psycopg.connect(postgres_uri, autocommit=True) as admin:
                 admin.execute(f"CREATE DATABASE {database}")
             uri = postgres_uri.replace("/postgres?", f"/{database}?")
-            made[name] = Base(DATA_SETS[name], folder, postgres_uri, uri)
             DATA_SETS[name].load(uri)
             write(folder, name, uri, {})
             accept = ["drift", "accept", "--all", "--project", str(folder)]
             accepted = CliRunner().invoke(app, accept)
             assert accepted.exit_code == 0, accepted.output
             publish(folder)
+            made[name] = Base(DATA_SETS[name], folder, postgres_uri, uri)
         return made[name]
 
     yield base
