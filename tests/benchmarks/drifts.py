@@ -239,15 +239,15 @@ small = DataSet(
 
 
 def load_demo(uri: str) -> None:
-    """The demo with forty households."""
+    """The demo with sixty households."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "demo.duckdb"
-        build_demo_warehouse(file, 40)
+        build_demo_warehouse(file, 60)
         with duckdb.connect(str(file), read_only=True) as demo:
-            found = {name: demo.table(name).arrow() for name in TABLES}
+            found = {name: demo.table(name).to_arrow_table() for name in TABLES}
     made = "".join(f"CREATE TABLE {name} ({columns});" for name, columns in TABLES.items())
     execute(uri, TYPES + made)
-    fill(uri, {name: pa.table(table) for name, table in found.items()}, tuple(TABLES))
+    fill(uri, found, tuple(TABLES))
     execute(uri, "UPDATE products SET product_category = 'NONE' WHERE product_category IS NULL")
 
 
@@ -267,13 +267,13 @@ demo = DataSet(
         *said("baskets.store_id", "1", "campaigns.start_date"),
         *keys(("basket_items", "item_id"), ("campaigns", "campaign_id, start_date"),
               ("basket_items", "product_id -> products.product_id")),
-        labelled("households.age", "age_band", "75+", "household_id % 5 = 0"),
+        labelled("households.age", "age_band", "75+", "household_id % 3 = 0"),
         *rows(
             ("households.home_ownership",
-             "UPDATE households SET home_ownership = 'novel' WHERE household_id % 4 = 0"),
+             "UPDATE households SET home_ownership = 'novel' WHERE household_id % 3 = 1"),
             ("basket_items.sales_value", "UPDATE basket_items SET sales_value = sales_value + 50"),
             ("coupons", "INSERT INTO coupons SELECT coupon_upc + 1000000000000, campaign_id "
-             "FROM coupons", "", ""),
+             "FROM coupons", "1,197", "2,394"),
         ),
     ),
 )  # fmt: skip
