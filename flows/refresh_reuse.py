@@ -112,7 +112,7 @@ def _compared(
 
 def _keep(staged: Staged, learned: dict[str, RowsProfile] | None) -> None:
     if learned is not None:
-        save_learned(staged.run.folder, learned)
+        save_learned(staged.run.folder / "profiles", learned)
 
 
 def outlived(last: Trained | None, days: float | None) -> str | None:

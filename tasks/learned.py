@@ -47,6 +47,7 @@ def save_learned(folder: Path, profiles: Mapping[str, RowsProfile]) -> None:
         folder: A folder of private staging.
         profiles: Profile by table.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     document = {name: profile.to_dict() for name, profile in profiles.items()}
     write_atomically(folder / FILE, json.dumps(document))
 

@@ -18,7 +18,6 @@ from prefect_synth.tasks.sources import FILE as SOURCES
 from prefect_synth.tasks.sources import Sources, read_sources
 from prefect_synth.tasks.staged_run import (
     CATALOGUE,
-    LEARNED,
     UNCHANGED,
     RunState,
     StagedRun,
@@ -200,7 +199,7 @@ class Staging:
                 shutil.copy2(run.catalogue, self.first_catalogue)
         with written_whole(self.last_profiles) as unfinished:
             shutil.copytree(run.folder / "profiles", unfinished, dirs_exist_ok=True)
-            for name in ("metadata.json", FILE, SOURCES, LEARNED):
+            for name in ("metadata.json", FILE, SOURCES):
                 with suppress(FileNotFoundError):
                     shutil.copy2(run.folder / name, unfinished)
 
