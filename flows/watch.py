@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
+from prefect_synth.flows.drift_told import tell_drift
 from prefect_synth.flows.look import Data, Sight, look, tell_prefect
 from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.flows.refresh_setup import open_setup
-from prefect_synth.tasks.artifacts import keep_drift
 from prefect_synth.tasks.steps import guard, private_errors
 
 
@@ -49,10 +49,7 @@ def watch(
         setup = open_setup(project)
         with private_errors(setup.staging.errors), guard():
             sight = look(setup, data, tell_prefect(setup.project.project))
-    if sight.news:
-        keep_drift(setup.project.project, sight.drift)
-    log = get_run_logger()
-    for change in sight.news:
-        log.warning("%s", change)
+        if sight.news:
+            tell_drift(setup.project.project, sight.drift)
     name = "Changed" if sight.news else "Unchanged"
     return Completed(name=name, message=sight.message, data=sight)

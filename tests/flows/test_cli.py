@@ -223,7 +223,7 @@ def test_evaluate_scores_two_folders(folder: Path, tmp_path: Path) -> None:
 
 def test_snapshots_are_listed_shown_rolled_back_and_kept(shop: Any, prefect_url: str) -> None:
     """The versions in the sandbox are at hand, and a refresh keeps what was asked for."""
-    first, second = (shop.refresh()[1].snapshot_id for _ in range(2))
+    first, second = (shop.refresh(force=True)[1].snapshot_id for _ in range(2))
     project = ("--project", shop.folder)
     listed = document("snapshots", "ls", *project)["snapshots"]
     assert [info["snapshot_id"] for info in listed] == [second, first]
@@ -236,7 +236,7 @@ def test_snapshots_are_listed_shown_rolled_back_and_kept(shop: Any, prefect_url:
     keep = "{url: sandbox, retain: {last: 1, weekly: 0}}"
     shop.file.write_text(shop.file.read_text().replace("{url: sandbox}", keep))
     document("snapshots", "pin", second, *project)
-    third = shop.refresh()[1].snapshot_id
+    third = shop.refresh(force=True)[1].snapshot_id
     listed = document("snapshots", "ls", *project)["snapshots"]
     assert [info["snapshot_id"] for info in listed] == [third, second]
 

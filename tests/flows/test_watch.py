@@ -80,7 +80,11 @@ def test_the_event_names_what_moved_and_no_value(watched: Any, prefect_url: str,
         }
     ]
     assert CANARY not in json.dumps(event)
-    assert any(r["prefect.resource.role"] == "flow-run" for r in event["related"])
+    [run] = [r for r in event["related"] if r["prefect.resource.role"] == "flow-run"]
+    artifact = httpx.get(f"{prefect_url}/artifacts/shop-drift/latest").json()
+    assert run["prefect.resource.id"].endswith(artifact["flow_run_id"])
+    assert "ssn" in artifact["data"]
+    assert CANARY not in artifact["data"]
 
 
 def test_a_refresh_may_be_going(watched: Any) -> None:
@@ -149,6 +153,7 @@ def test_the_command_loads_no_heavy_library(watched: Any) -> None:
     code = (
         "import sys; from prefect_synth.flows.commands.watch import watch_once; "
         "from pathlib import Path; watch_once(Path(sys.argv[1]), 'due', False); "
+        "import prefect_synth.flows.watch; "
         f"print([m for m in {HEAVY} if m in sys.modules])"
     )
     environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
