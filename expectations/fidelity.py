@@ -6,11 +6,11 @@ the same run. It stands on the holdout's rows, so where these are few it lies lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prefect_synth.expectations.fidelity_scores import (
     Covered,
@@ -22,18 +22,26 @@ from prefect_synth.expectations.fidelity_scores import (
     sequence_figures,
     tstr_figures,
 )
+from prefect_synth.expectations.memory import Memory, Seen
 from prefect_synth.expectations.scores import TITLES, Score
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.expectations.sides import Sides
 from prefect_synth.expectations.structure import guarded
 from prefect_synth.expectations.verdict import Check
+from prefect_synth.synth.descent import tables_above, tables_below
 from prefect_synth.synth.metrics.c2st import SIDES, C2STScore, c2st
 from prefect_synth.synth.metrics.classifier import one_thread
-from prefect_synth.synth.metrics.dependence import DependenceScore, dependence
+from prefect_synth.synth.metrics.dependence import (
+    DependencePart,
+    DependenceScore,
+    dependence_parts,
+    whole_dependence,
+)
 from prefect_synth.synth.metrics.diagnostic import DiagnosticScore, diagnostic
 from prefect_synth.synth.metrics.khop import KhopScore, khop_trends
 from prefect_synth.synth.metrics.quality import QualityScore, quality
 from prefect_synth.synth.metrics.sequences import SequenceScore, sequence_scores
+from prefect_synth.synth.metrics.sources import count_rows
 from prefect_synth.synth.metrics.tstr import TSTRScore, tstr
 from prefect_synth.synth.row_models.threads import one_blas_thread
 
@@ -87,7 +95,12 @@ class Fidelity:
 
 
 def measure_fidelity(
-    sides: Sides, gates: Gates, kept: frozenset[str] = frozenset(), *, related: bool = False
+    sides: Sides,
+    gates: Gates,
+    kept: frozenset[str] = frozenset(),
+    *,
+    related: bool = False,
+    memory: Memory | None = None,
 ) -> Fidelity:
     """Measure the fidelity of all tables together.
 
@@ -97,18 +110,22 @@ def measure_fidelity(
         kept: Tables that are published as they are: they are not told from the real ones.
         related: Whether classifiers also see rows joined with their parents and children; it takes
             as long as all the rest.
+        memory: Figures of the same rows that were computed before; it learns those of these rows.
 
     Returns:
         The measurements; one that broke is among `crashed`, and takes none of the others with it.
     """
     found, asked = Fidelity(), SIDES if related else SIDES[:1]
+    memory = memory or Memory()
     steps: dict[str, Callable[[], None]] = {
         "quality": lambda: _measure_quality(found, sides, gates),
         "validity": lambda: _measure_diagnostic(found, sides),
         "trends with grandparents": lambda: _measure_khop(found, sides, gates),
-        "dependence": lambda: _measure_dependence(found, sides, gates),
+        "dependence": lambda: _measure_dependence(found, sides, gates, memory),
         "sequences": lambda: _measure_sequences(found, sides, gates),
-        "classifier two-sample test": lambda: _measure_c2st(found, sides, gates, kept, asked),
+        "classifier two-sample test": lambda: _measure_c2st(
+            found, sides, gates, kept, asked, memory
+        ),
         "trained on synthetic, tested on real": lambda: _measure_tstr(found, sides, gates),
     }
     with one_blas_thread, one_thread:  # once for all: looking the libraries up takes its time
@@ -150,15 +167,43 @@ def _measure_khop(found: Fidelity, sides: Sides, gates: Gates) -> None:
     )
 
 
-def _measure_dependence(found: Fidelity, sides: Sides, gates: Gates) -> None:
-    found.dependence = dependence(
-        sides.training,
-        sides.synthetic,
-        sides.metadata,
-        holdout=sides.unseen if sides.holdout else None,
-        rows=gates.compared_rows,
-        seed=gates.seed,
-    )
+def _measure_dependence(found: Fidelity, sides: Sides, gates: Gates, memory: Memory) -> None:
+    def measure(asked: Sequence[str]) -> dict[str, Any]:
+        parts = dependence_parts(
+            sides.training,
+            sides.synthetic,
+            sides.metadata,
+            asked,
+            holdout=sides.unseen if sides.holdout else None,
+            rows=gates.compared_rows,
+            seed=gates.seed,
+        )
+        return {part.name: asdict(part) for part in parts}
+
+    names = _seen_by_parts(sides, gates.compared_rows)
+    parts = memory.each("dependence", names, (gates.compared_rows, gates.seed), measure)
+    found.dependence = whole_dependence(DependencePart(**part) for part in parts.values())
+
+
+def _seen_by_parts(sides: Sides, most: int) -> dict[str, Seen]:
+    """By table and relationship, what its dependence depends on.
+
+    Families reach up to the ancestors; and which rows of a table are compared, where it has more
+    than so many, depends on all that hang on it. Of both the keys alone are looked at.
+    """
+    metadata = sides.metadata
+    every = (sides.training, sides.synthetic, sides.unseen)
+    large = {n for n in metadata.tables if any(count_rows(side[n]) > most for side in every)}
+
+    def keys(table: str) -> set[str]:
+        above = tables_above(metadata, table)
+        return above.union(*(tables_below(metadata, name) for name in above & large))
+
+    tables: dict[str, Seen] = {name: ({name}, keys(name)) for name in metadata.tables}
+    return tables | {
+        r.name: ({r.parent, r.child}, keys(r.parent) | keys(r.child))
+        for r in metadata.relationships
+    }
 
 
 def _measure_sequences(found: Fidelity, sides: Sides, gates: Gates) -> None:
@@ -171,17 +216,30 @@ def _measure_sequences(found: Fidelity, sides: Sides, gates: Gates) -> None:
 
 
 def _measure_c2st(
-    found: Fidelity, sides: Sides, gates: Gates, kept: frozenset[str], asked: Collection[str]
+    found: Fidelity,
+    sides: Sides,
+    gates: Gates,
+    kept: frozenset[str],
+    asked: Collection[str],
+    memory: Memory,
 ) -> None:
     def ask(side: Mapping[str, Path], tables: Collection[str]) -> C2STScore:
         rows, seed = gates.classified_rows, gates.seed
         measure = partial(c2st, tables=tables, sides=asked, rounds=_TREES)
         return measure(sides.training, side, sides.metadata, rows, seed)
 
+    def known(what: str, side: Mapping[str, Path], tables: Collection[str]) -> C2STScore:
+        if len(asked) > 1:  # with their relatives, tables depend on too many others
+            return ask(side, tables)
+        settings = (gates.classified_rows, gates.seed, _TREES)
+        names: dict[str, Seen] = {table: ({table}, ()) for table in tables}
+        return C2STScore(memory.each(what, names, settings, lambda t: ask(side, t).per_table))
+
     made = [name for name in sides.metadata.tables if name not in kept]
     # shared tables are the same on both sides: there is nothing to tell apart
-    ceiling = ask(sides.unseen, list(sides.holdout)) if sides.holdout else None
-    found.c2st = ask(sides.synthetic, made), ceiling
+    seen = [name for name in sides.metadata.tables if name in sides.holdout]
+    ceiling = known("c2st of the holdout", sides.unseen, seen) if sides.holdout else None
+    found.c2st = known("c2st", sides.synthetic, made), ceiling
 
 
 def _measure_tstr(found: Fidelity, sides: Sides, gates: Gates) -> None:

@@ -13,6 +13,7 @@ from prefect_synth.expectations.engine import run_suite
 from prefect_synth.expectations.fidelity import Fidelity, measure_fidelity
 from prefect_synth.expectations.leaks import check_leaks, check_leaks_elsewhere
 from prefect_synth.expectations.margins import two_sample_margin
+from prefect_synth.expectations.memory import Memory
 from prefect_synth.expectations.profile import TableProfile
 from prefect_synth.expectations.rarity import check_rarity
 from prefect_synth.expectations.rules import check_rules
@@ -148,6 +149,7 @@ def judge_snapshot(
     pii: Mapping[str, Mapping[str, Hashes]] | None = None,
     kept: frozenset[str] = frozenset(),
     further: tuple[Check, ...] = (),
+    memory: Memory | None = None,
 ) -> Judgement:
     """Judge all tables together, and merge the verdicts on each.
 
@@ -160,6 +162,7 @@ def judge_snapshot(
         pii: By table and column, hashes of the real values that identify someone.
         kept: Tables that are published as they are.
         further: Checks that were made elsewhere, such as those by SQL.
+        memory: Figures that were computed before from the same rows.
 
     Returns:
         One verdict of all checks, and every figure.
@@ -168,7 +171,7 @@ def judge_snapshot(
     missing = [_missing(t) for t in metadata.tables if t not in tables]
     asked = [gates, *(by_table or {}).values()]
     related = any(g.quality.c2st_relations is not None for g in asked)
-    fidelity = measure_fidelity(sides, gates, kept, related=related)
+    fidelity = measure_fidelity(sides, gates, kept, related=related, memory=memory)
     scores = fidelity.scores(sides)
     margins = _margins(sides, gates) if fidelity.quality else {}
     checks = (

@@ -9,6 +9,7 @@ from prefect_synth.flows.refresh_work import Work
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.pins import pinned_rows
+from prefect_synth.tasks.prints import print_tables
 from prefect_synth.tasks.published import published_snapshots
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef
 
@@ -44,6 +45,9 @@ def compare(
         balances=project.balances(),
         profiles=folder / "profiles",
         verdicts=folder / "verdicts",
+        prints=print_tables(staged.metadata, (*staged.tables, *staged.held_out), synthetic),
+        known=work.setup.staging.last_figures(),
+        figures=staged.run.figures,
         kept=project.copied(),
         excluded=project.excluded(),
         on_orphan=project.defaults.on_orphan,

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from prefect.tasks import exponential_backoff
 
-from prefect_synth import __version__
 from prefect_synth.expectations.gate import Judgement
-from prefect_synth.expectations.settings import TableGates
 from prefect_synth.flows.judged import Judged, Ready
 from prefect_synth.flows.refresh_artifacts import leave_artifacts
 from prefect_synth.flows.refresh_comparison import compare
+from prefect_synth.flows.refresh_judge import judge_each
 from prefect_synth.flows.refresh_log import (
     log_deleted,
     log_judged,
@@ -21,7 +20,6 @@ from prefect_synth.flows.refresh_log import (
     log_refused,
 )
 from prefect_synth.flows.refresh_work import Work
-from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.artifacts import announce_place, link_report
 from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.progress import step
@@ -34,7 +32,6 @@ from prefect_synth.tasks.validate import (
     Reports,
     judge_tables,
     report_judgement,
-    validate_table,
 )
 
 
@@ -56,18 +53,7 @@ def judge(
     """
     comparison = compare(work, extensions, synthetic, models, balanced)
     with step("validate", len(synthetic) + 1):
-        futures = [
-            work.start(
-                validate_table,
-                [comparison.verdict_file(table), comparison.profile_folder(table)],
-                table=table,
-                fingerprint=_what_is_judged(work, table, synthetic),
-                comparison=comparison,
-            )
-            for table in synthetic
-        ]
-        for future in futures:
-            future.result()
+        judge_each(work, comparison)
         judgement = work.do(judge_tables, comparison=comparison)
     judged = Judged(work, comparison, judgement, _write_down(work, comparison, judgement))
     log_judged(judged.verdict)
@@ -145,21 +131,6 @@ def _tried(what: str, cure: str, troubles: list[str]) -> Iterator[None]:
         run_log().warning(troubles[-1])
 
 
-def _what_is_judged(work: Work, table: str, synthetic: Mapping[str, TableRef]) -> str:
-    staged = (*work.staged.tables, *work.staged.held_out)
-    real = fingerprint([ref.fingerprint for ref in staged if ref.table == table])
-    parents = {r.parent for r in work.staged.metadata.parents(table)}
-    return fingerprint(
-        __version__,
-        work.staged.run.state.run_id,
-        table,
-        real,
-        {name: synthetic[name].fingerprint for name in sorted({table, *parents})},
-        work.setup.project.gates.with_overrides(_own_gates(work, table)).model_dump(mode="json"),
-        user_checks(work.setup).fingerprint(table),
-    )
-
-
 def _write_down(work: Work, comparison: Comparison, judgement: Judgement) -> Reports:
     state, project = work.staged.run.state, work.setup.project
     leave_artifacts(work, comparison, judgement)
@@ -229,8 +200,3 @@ def _resource(project: str) -> dict[str, str]:
         "prefect.resource.id": f"prefect-synth.project.{project}",
         "prefect.resource.name": project,
     }
-
-
-def _own_gates(work: Work, table: str) -> TableGates | None:
-    settings = work.setup.project.tables.get(table)
-    return None if settings is None else settings.gates

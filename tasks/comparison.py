@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from prefect_synth.expectations.balanced import BalancedTable
 from prefect_synth.expectations.drift import changed_keys, drift_lines
 from prefect_synth.expectations.gate import TableJudgement
+from prefect_synth.expectations.memory import Memory
 from prefect_synth.expectations.profile import TableProfile
 from prefect_synth.expectations.report_content import DriftLine
 from prefect_synth.expectations.settings import Gates
@@ -24,6 +25,7 @@ from prefect_synth.synth.rules.ruleset import TableRules
 from prefect_synth.synth.scenarios.balance import Balance
 from prefect_synth.synth.scenarios.scenario import Scenario
 from prefect_synth.synth.storage import folder_name
+from prefect_synth.tasks.prints import Prints
 from prefect_synth.tasks.published import PublishedSnapshots
 from prefect_synth.tasks.references import ModelRef, TableRef
 from prefect_synth.tasks.suites import UserChecks
@@ -43,6 +45,9 @@ class Comparison(BaseModel):
         expected_rows: By table, how many rows were asked for, pinned ones included.
         profiles: Folder of what is remembered of the real tables.
         verdicts: Folder of the verdicts.
+        prints: Fingerprints of the rows and of the keys of all tables.
+        known: File of figures that the last judgement computed, if there was one.
+        figures: File of those that this one asks for.
         kept: Tables that are published as they are.
         excluded: Tables and columns that were left out by request.
         on_orphan: What was done with foreign keys whose parent does not exist.
@@ -72,6 +77,9 @@ class Comparison(BaseModel):
     expected_rows: dict[str, int]
     profiles: Path
     verdicts: Path
+    prints: Prints = Prints()
+    known: Path | None = None
+    figures: Path
     kept: tuple[str, ...]
     excluded: tuple[str, ...] = ()
     on_orphan: OnOrphan = "error"
@@ -93,6 +101,10 @@ class Comparison(BaseModel):
         """The rules in force, by table."""
         parts = (TablePart.load(model.path) for model in self.models)
         return {part.name: part.rules for part in parts if part.rules.rules}
+
+    def memory(self) -> Memory:
+        """Figures that the last judgement computed, as far as the rows are the same."""
+        return Memory.read(self.prints.rows, self.prints.keys, self.known)
 
     def read_metadata(self) -> Metadata:
         """The schema."""

@@ -32,3 +32,19 @@ def write_atomically(path: Path, text: str) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text(text, encoding="utf-8")
     os.replace(unfinished, path)
+
+
+def link_files(source: Path, folder: Path) -> None:
+    """Give the files of a folder a second name in another; they must not be changed in place."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in source.iterdir():
+        link_file(file, folder / file.name)
+
+
+def link_file(source: Path, name: Path) -> None:
+    """Give a file a second name, or copy it where the file system knows no links."""
+    name.unlink(missing_ok=True)
+    try:
+        os.link(source, name)
+    except OSError:
+        shutil.copy2(source, name)

@@ -25,7 +25,7 @@ __all__ = ["PurgeError", "Purged", "purge_parts", "purge_subject"]
 _STAYS = frozenset({"lock", ".gitignore", CATALOGUE})
 _PARTS = {
     "runs": ("runs", "errors", "published", "quarantine", FOLDER, SKETCHES),
-    "models": ("models", "extensions", "links", "shared", "results"),
+    "models": ("models", "extensions", "links", "shared", "judged", "results"),
     "pseudonyms": ("pseudonyms.key",),
 }
 
@@ -160,6 +160,7 @@ def _forget_made(staging: Staging, run: StagedRun, done: Purged) -> None:
         run.update(models=())
     done.samples += int(_delete(run.folder / "synthetic"))
     done.reports += int(_delete(run.report))
+    _delete(run.figures)
 
 
 def _take_out(run: StagedRun, family: Family, done: Purged) -> None:

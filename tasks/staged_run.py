@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from prefect_synth.expectations.history import RunFigures
 from prefect_synth.synth.storage import folder_name
-from prefect_synth.tasks.folders import write_atomically
+from prefect_synth.tasks.folders import link_file, link_files, write_atomically
 from prefect_synth.tasks.references import TableRef
 
 CATALOGUE = "catalogue.json"
@@ -24,6 +24,10 @@ RESUME_WITHIN = timedelta(hours=12)
 
 UNCHANGED = "unchanged"
 """Outcome of a run that made no snapshot, because it would have been the last one again."""
+
+
+PROFILE, VERDICT = "profile", "verdict.json"
+"""Names under which the judgement of a table is kept: what is remembered of it, and the verdict."""
 
 
 class RunState(BaseModel):
@@ -147,6 +151,24 @@ class StagedRun:
     def errors(self) -> Path:
         """Folder of error texts, which may quote real values."""
         return self.folder / "errors"
+
+    @property
+    def figures(self) -> Path:
+        """File of the figures that the judgement asked for."""
+        return self.folder / "figures.json"
+
+    def adopt(self, table: str, judged: Path) -> None:
+        """Put the judgement of a table, of this night or an earlier one, among the run's own.
+
+        Args:
+            table: The table.
+            judged: Folder of the judgement, which stays as it is.
+        """
+        profile = self.folder / "profiles" / folder_name(table)
+        link_files(judged / PROFILE, profile)
+        verdicts = self.folder / "verdicts"
+        verdicts.mkdir(exist_ok=True)
+        link_file(judged / VERDICT, verdicts / f"{folder_name(table)}.json")
 
     def forget_real_rows(self) -> None:
         """Delete what came out of the warehouse or quotes it, and the sample; the report stays."""

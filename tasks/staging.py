@@ -29,7 +29,7 @@ SKETCHES = "sketches"
 _PRIVATE = 0o700
 _OTHERS = 0o077
 _KEEP_MODELS = 2
-_LEARNED = ("models/*/*", "extensions/*/*", "links/*", "shared/*")
+_LEARNED = ("models/*/*", "extensions/*/*", "links/*", "shared/*", "judged/*/*")
 """Folders under staging of what was learned from real rows, each named by a fingerprint."""
 _KEEP_REPORTS = 30
 _KEEP_QUARANTINED = 3
@@ -89,6 +89,15 @@ class Staging:
     def shared(self, fingerprint: str) -> Path:
         """Folder of the ways to the values that personal columns share."""
         return self.root / "shared" / fingerprint
+
+    def judged(self, table: str, fingerprint: str) -> Path:
+        """Folder of the judgement of a table, and of what is remembered of the real one."""
+        return self.root / "judged" / quote(table, safe="") / fingerprint
+
+    def last_figures(self) -> Path | None:
+        """File of the figures that the last judgement asked for, if there was one."""
+        files = [run.figures for run in self.runs() if run.figures.is_file()]
+        return files[-1] if files else None
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -38,8 +38,9 @@ from prefect_synth.expectations.shapes import FEWEST_ROWS
 from prefect_synth.expectations.sides import Sides
 from prefect_synth.expectations.verdict import Check
 from prefect_synth.tasks.comparison import Comparison
-from prefect_synth.tasks.folders import write_atomically
+from prefect_synth.tasks.folders import written_whole
 from prefect_synth.tasks.progress import progress
+from prefect_synth.tasks.staged_run import PROFILE, VERDICT
 from prefect_synth.tasks.steps import guarded, keyed_by
 from prefect_synth.tasks.telling import run_log
 
@@ -76,16 +77,17 @@ class Reports(BaseModel):
     result_serializer="json",
 )
 @guarded
-def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path:
+def validate_table(table: str, fingerprint: str, comparison: Comparison, folder: Path) -> Path:
     """Judge one synthetic table against what is remembered of the real one.
 
     Args:
         table: The table's name.
         fingerprint: Of the synthetic and the real rows, and the gates.
         comparison: Where everything is.
+        folder: Where to keep the verdict and what is remembered, in private staging.
 
     Returns:
-        The file of the verdict.
+        The folder.
     """
     progress().advance(STEP, 0, table)
     started, sides, gates = perf_counter(), comparison.sides(), comparison.gates_of(table)
@@ -100,7 +102,6 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
     )
     if comparison.on_orphan == "null":
         profile = with_cleared_orphans(profile, sides)
-    profile.save(comparison.profile_folder(table))
     judged = judge_table(
         table,
         sides,
@@ -111,21 +112,21 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison) -> Path
         quasi_identifiers=comparison.quasi_identifiers.get(table, ()),
         suite=comparison.user_checks.bound(table, sides, profile, gates),
     )
-    file = comparison.verdict_file(table)
-    file.parent.mkdir(exist_ok=True)
-    write_atomically(file, json.dumps(judged.to_dict(), indent=1))
+    with written_whole(folder) as unfinished:
+        profile.save(unfinished / PROFILE)
+        (unfinished / VERDICT).write_text(json.dumps(judged.to_dict(), indent=1), encoding="utf-8")
     seconds, passed = perf_counter() - started, table_score(judged.verdict)
     # which ones failed is said once, by the flow, as far as it may be told
     run_log().info(f"{table}: {passed} checks passed in {seconds:.1f} s")
     progress().advance(STEP, 1, table)
-    return file
+    return folder
 
 
 @task(name="judge", task_run_name="validate[all]", cache_policy=NO_CACHE, persist_result=False)
 @guarded
 def judge_tables(comparison: Comparison) -> Judgement:
     """Judge all tables together: rules, fidelity, and every gate on a figure."""
-    sides = comparison.sides()
+    sides, memory = comparison.sides(), comparison.memory()
     judgement = judge_snapshot(
         sides,
         comparison.gates,
@@ -145,7 +146,9 @@ def judge_tables(comparison: Comparison) -> Judgement:
             *check_scenarios_hold(sides.metadata, sides.synthetic, comparison.scenarios),
             *_balanced(comparison, sides),
         ),
+        memory=memory,
     )
+    memory.save(comparison.figures)
     progress().advance(STEP, 1, "all tables")
     latest = comparison.last.latest
     return judgement.beside(latest.figures if latest else {})

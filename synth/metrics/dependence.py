@@ -26,8 +26,9 @@ of its children: that siblings are alike is no dependence on their parent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -88,27 +89,84 @@ def dependence(
     Raises:
         MetricsError: A table or a column is missing.
     """
+    asked = (*metadata.tables, *(r.name for r in metadata.relationships))
+    return whole_dependence(
+        dependence_parts(training, synthetic, metadata, asked, holdout, rows, seed)
+    )
+
+
+@dataclass(frozen=True)
+class DependencePart:
+    """What is kept within one table, or across one foreign key.
+
+    Args:
+        name: The table, or the relationship.
+        pairs: Kept by pair.
+        columns: Mean by `table.column`, of a table.
+        mean: Mean over all pairs, of a relationship.
+    """
+
+    name: str
+    pairs: Mapping[str, float]
+    columns: Mapping[str, float]
+    mean: float | None
+
+
+def whole_dependence(parts: Iterable[DependencePart]) -> DependenceScore:
+    """The score of all parts, tables first."""
+    every = list(parts)
+    return DependenceScore(
+        {column: kept for part in every for column, kept in part.columns.items()},
+        {part.name: part.mean for part in every if part.mean is not None},
+        {pair: kept for part in every for pair, kept in part.pairs.items()},
+    )
+
+
+def dependence_parts(
+    training: Mapping[str, Source],
+    synthetic: Mapping[str, Source],
+    metadata: Metadata,
+    asked: Collection[str],
+    holdout: Mapping[str, Source] | None = None,
+    rows: int | None = 20_000,
+    seed: int = 0,
+) -> list[DependencePart]:
+    """The parts of `dependence` for some tables and relationships; each is as among all.
+
+    Args:
+        training: The real tables that the synthesizer was trained on, by name.
+        synthetic: The synthetic tables, likewise.
+        metadata: What the columns mean and how the tables are related.
+        asked: Names of tables and relationships.
+        holdout: Real tables that it never saw, whose own distance is no fault.
+        rows: At most so many rows of a table are compared; None for all.
+        seed: Seed of the draw and of the shuffles.
+    """
     named = {"training": training, "synthetic": synthetic}
     named |= {} if holdout is None else {"holdout": holdout}
     sides = [Side.open(name, s, metadata, rows, seed) for name, s in named.items()]
-    columns = {table: _cut(table, metadata, sides) for table in metadata.tables}
-    pairs: dict[str, Kept] = {}
-    per_column: dict[str, float] = {}
-    per_relationship: dict[str, float] = {}
-    for table in metadata.tables:
-        found = _within(table, columns[table], metadata, sides, seed)
-        pairs |= {f"{table}.{a} ~ {table}.{b}": kept for (a, b), kept in found.items()}
-        for column in columns[table]:
-            mean = _mean([k for pair, k in found.items() if column.name in pair])
-            per_column |= {} if mean is None else {f"{table}.{column.name}": mean}
+    columns = cache(lambda table: _cut(table, metadata, sides))
+    parts = [_of_table(t, columns(t), metadata, sides, seed) for t in metadata.tables if t in asked]
     for r in metadata.relationships:
+        if r.name not in asked:
+            continue
         parents = Rows.of_parents(r, sides, kin(r.parent, metadata, sides[0]))
-        across = [(a, b) for a in columns[r.parent] for b in columns[r.child]]
+        across = [(a, b) for a in columns(r.parent) for b in columns(r.child)]
         found = kept_pairs(across, parents, seed, r.name)
-        pairs |= {f"{r.name} -> {r.parent}.{a} ~ {r.child}.{b}": k for (a, b), k in found.items()}
-        mean = _mean(list(found.values()))
-        per_relationship |= {} if mean is None else {r.name: mean}
-    return DependenceScore(per_column, per_relationship, {n: k.share for n, k in pairs.items()})
+        pairs = {f"{r.name} -> {r.parent}.{a} ~ {r.child}.{b}": k for (a, b), k in found.items()}
+        shares = {name: kept.share for name, kept in pairs.items()}
+        parts.append(DependencePart(r.name, shares, {}, _mean(list(found.values()))))
+    return parts
+
+
+def _of_table(
+    table: str, columns: list[CutColumn], metadata: Metadata, sides: list[Side], seed: int
+) -> DependencePart:
+    found = _within(table, columns, metadata, sides, seed)
+    pairs = {f"{table}.{a} ~ {table}.{b}": kept.share for (a, b), kept in found.items()}
+    means = {c.name: _mean([k for pair, k in found.items() if c.name in pair]) for c in columns}
+    known = {f"{table}.{name}": mean for name, mean in means.items() if mean is not None}
+    return DependencePart(table, pairs, known, None)
 
 
 def _cut(table: str, metadata: Metadata, sides: list[Side]) -> list[CutColumn]:
