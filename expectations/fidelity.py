@@ -39,7 +39,12 @@ from prefect_synth.synth.metrics.dependence import (
 )
 from prefect_synth.synth.metrics.diagnostic import DiagnosticScore, diagnostic
 from prefect_synth.synth.metrics.khop import KhopScore, khop_trends
-from prefect_synth.synth.metrics.quality import QualityScore, quality
+from prefect_synth.synth.metrics.quality import (
+    QualityPart,
+    QualityScore,
+    quality_parts,
+    whole_quality,
+)
 from prefect_synth.synth.metrics.sequences import SequenceScore, sequence_scores
 from prefect_synth.synth.metrics.sources import count_rows
 from prefect_synth.synth.metrics.tstr import TSTRScore, tstr
@@ -118,7 +123,7 @@ def measure_fidelity(
     found, asked = Fidelity(), SIDES if related else SIDES[:1]
     memory = memory or Memory()
     steps: dict[str, Callable[[], None]] = {
-        "quality": lambda: _measure_quality(found, sides, gates),
+        "quality": lambda: _measure_quality(found, sides, gates, memory),
         "validity": lambda: _measure_diagnostic(found, sides),
         "trends with grandparents": lambda: _measure_khop(found, sides, gates),
         "dependence": lambda: _measure_dependence(found, sides, gates, memory),
@@ -144,13 +149,27 @@ def _attempted(name: str, step: Callable[[], None]) -> Check:
     return guarded(blank, observe)
 
 
-def _measure_quality(found: Fidelity, sides: Sides, gates: Gates) -> None:
-    measure = partial(quality, rows=gates.max_rows, seed=gates.seed)
-    score = measure(sides.training, sides.synthetic, sides.metadata, degrees=sides.whole)
+def _measure_quality(found: Fidelity, sides: Sides, gates: Gates, memory: Memory) -> None:
+    names, settings = _seen_by_parts(sides, gates.max_rows), (gates.max_rows, gates.seed)
+
+    def measure(
+        what: str, side: Mapping[str, Path], whole: Mapping[str, Path] | None
+    ) -> list[QualityPart]:
+        def made(asked: Sequence[str]) -> dict[str, Any]:
+            rows, seed = settings
+            parts = quality_parts(
+                sides.training, side, sides.metadata, asked, rows=rows, seed=seed, degrees=whole
+            )
+            return {part.name: asdict(part) for part in parts}
+
+        return [QualityPart(**p) for p in memory.each(what, names, settings, made).values()]
+
+    every = [r.name for r in sides.metadata.relationships]
+    score = whole_quality(measure("quality", sides.synthetic, sides.whole), every)
     ceiling = None
     if sides.holdout:
-        whole = sides.whole_relations
-        ceiling = measure(sides.training, sides.unseen, sides.metadata, cardinality_of=whole)
+        parts = measure("quality of the holdout", sides.unseen, None)
+        ceiling = whole_quality(parts, [r.name for r in sides.whole_relations])
     found.quality = score, ceiling
 
 

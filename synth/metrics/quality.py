@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from itertools import combinations, product
 from typing import Any
 
@@ -87,31 +88,95 @@ def quality(
     Raises:
         MetricsError: A table or a column is missing.
     """
-    left = Side.open("real", real, metadata, rows, seed)
-    right = Side.open("synthetic", synthetic, metadata, rows, seed)
-    columns = {t: list(compared_columns(t, metadata, left, right)) for t in metadata.tables}
-    shapes = {table: _shapes(table, compared) for table, compared in columns.items()}
-    trends = {table: _trends(table, compared) for table, compared in columns.items()}
+    asked = (*metadata.tables, *(r.name for r in metadata.relationships))
     covered = metadata.relationships if cardinality_of is None else cardinality_of
-    counts = {r.name: _cardinality(r, left, right, degrees) for r in covered}
-    across = {r: _intertable(r, columns, left, right) for r in metadata.relationships}
+    parts = quality_parts(real, synthetic, metadata, asked, rows=rows, seed=seed, degrees=degrees)
+    return whole_quality(parts, [r.name for r in covered])
+
+
+@dataclass(frozen=True)
+class QualityPart:
+    """The scores of one table, or of one relationship.
+
+    Args:
+        name: Its name.
+        shapes: Shape by column, of a table.
+        trends: Trend by pair, within the table or across the relationship.
+        cardinality: Of a relationship.
+        of_table: Whether it is that of a table.
+    """
+
+    name: str
+    shapes: Mapping[str, float | None]
+    trends: Mapping[str, float | None]
+    cardinality: float | None = None
+    of_table: bool = False
+
+
+def whole_quality(parts: Iterable[QualityPart], covered: Collection[str]) -> QualityScore:
+    """The score of all tables and relationships.
+
+    Args:
+        parts: The parts.
+        covered: Names of the relationships that Cardinality covers.
+    """
+    every = list(parts)
+    tables = [part for part in every if part.of_table]
+    across = [part for part in every if not part.of_table]
+    counts = {part.name: part.cardinality for part in across if part.name in covered}
     properties = (
-        _mean_of(shapes.values()),
-        _mean_of(trends.values()),
+        _mean_of(part.shapes for part in tables),
+        _mean_of(part.trends for part in tables),
         _mean(counts.values()),
-        _mean_of(across.values()),
+        _mean_of(part.trends for part in across),
     )
+    own = {p.name: _mean([_mean(p.shapes.values()), _mean(p.trends.values())]) for p in tables}
     return QualityScore(
         _mean(properties),
         *properties,
-        per_column=_scored(shapes.values()),
-        per_pair=_scored([*trends.values(), *across.values()]),
+        per_column=_scored(part.shapes for part in tables),
+        per_pair=_scored(part.trends for part in (*tables, *across)),
         per_relationship=_scored([counts]),
-        per_table=_scored(
-            [{t: _mean([_mean(shapes[t].values()), _mean(trends[t].values())]) for t in columns}]
-        ),
-        unscored=tuple(name for part in shapes.values() for name in part if part[name] is None),
+        per_table=_scored([own]),
+        unscored=tuple(n for part in tables for n, shape in part.shapes.items() if shape is None),
     )
+
+
+def quality_parts(
+    real: Mapping[str, Source],
+    synthetic: Mapping[str, Source],
+    metadata: Metadata,
+    asked: Collection[str],
+    *,
+    rows: int | None = None,
+    seed: int = 0,
+    degrees: Mapping[str, Source] | None = None,
+) -> list[QualityPart]:
+    """The parts of `quality` for some tables and relationships; each is as among all.
+
+    Args:
+        real: The real tables, by name.
+        synthetic: The synthetic tables, likewise.
+        metadata: What the columns mean and how the tables are related.
+        asked: Names of tables and relationships.
+        rows: At most so many rows of a table are compared.
+        seed: Seed of that draw.
+        degrees: The real tables whose children per parent are compared with.
+    """
+    left = Side.open("real", real, metadata, rows, seed)
+    right = Side.open("synthetic", synthetic, metadata, rows, seed)
+    columns = cache(lambda table: list(compared_columns(table, metadata, left, right)))
+    parts = [
+        QualityPart(t, _shapes(t, columns(t)), _trends(t, columns(t)), of_table=True)
+        for t in metadata.tables
+        if t in asked
+    ]
+    for r in metadata.relationships:
+        if r.name in asked:
+            trends = _intertable(r, columns(r.parent), columns(r.child), left, right)
+            counts = _cardinality(r, left, right, degrees)
+            parts.append(QualityPart(r.name, {}, trends, counts))
+    return parts
 
 
 Scores = Mapping[str, float | None]
@@ -145,15 +210,16 @@ def _cardinality(
 
 def _intertable(
     relationship: Relationship,
-    columns: Mapping[str, list[ComparedColumn]],
+    above: list[ComparedColumn],
+    below: list[ComparedColumn],
     real: Side,
     synthetic: Side,
 ) -> Scores:
     (left, left_parents), (right, right_parents) = (
         side.joined(relationship) for side in (real, synthetic)
     )
-    parents = [c.take(left_parents, right_parents) for c in columns[relationship.parent]]
-    children = [c.take(left, right) for c in columns[relationship.child]]
+    parents = [c.take(left_parents, right_parents) for c in above]
+    children = [c.take(left, right) for c in below]
     pairs = list(product(range(len(parents)), range(len(parents), len(parents) + len(children))))
     both = [*parents, *children]
     names = [

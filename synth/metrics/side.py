@@ -56,7 +56,7 @@ class Side:
         """
         check_sources(name, sources, metadata)
         counts = {table: count_rows(sources[table]) for table in metadata.tables}
-        parents = {r: read_parents(r, sources) for r in metadata.relationships}
+        parents = _Links(metadata.relationships, sources)
         return cls(sources, counts, parents, choose_rows(counts, metadata, parents, rows, seed))
 
     def read(self, table: str, column: str) -> pa.ChunkedArray:
@@ -79,6 +79,27 @@ class Side:
         parents = self.chosen(relationship)
         children = np.flatnonzero(parents != NO_PARENT)
         return children, parents[children]
+
+
+class _Links(Mapping[Relationship, Ints]):
+    """The parents' positions by relationship, each read when it is asked for."""
+
+    def __init__(
+        self, relationships: tuple[Relationship, ...], sources: Mapping[str, Source]
+    ) -> None:
+        self._relationships, self._sources = relationships, sources
+        self._read: dict[Relationship, Ints] = {}
+
+    def __getitem__(self, relationship: Relationship) -> Ints:
+        if relationship not in self._read:
+            self._read[relationship] = read_parents(relationship, self._sources)
+        return self._read[relationship]
+
+    def __iter__(self) -> Iterator[Relationship]:
+        return iter(self._relationships)
+
+    def __len__(self) -> int:
+        return len(self._relationships)
 
 
 def compared_columns(

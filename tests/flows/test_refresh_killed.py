@@ -65,6 +65,7 @@ def die(environment: dict[str, str], *script: str) -> None:
     [
         ("amid", "pull", False, 0),
         ("begin", "extend", True, 0),
+        ("amid", "extend", True, 0),
         ("amid", "train", True, 0),
         ("amid", "sample", True, 0),
         ("amid", "validate", True, 0),
