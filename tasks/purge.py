@@ -24,7 +24,7 @@ __all__ = ["PurgeError", "Purged", "purge_parts", "purge_subject"]
 # without the catalogue the next refresh would take every new column for an accepted one
 _STAYS = frozenset({"lock", ".gitignore", CATALOGUE})
 _PARTS = {
-    "runs": ("runs", "errors", "published", "quarantine", FOLDER, SKETCHES),
+    "runs": ("runs", "errors", "published", "quarantine", "judged", FOLDER, SKETCHES),
     "models": ("models", "extensions", "links", "shared", "judged", "results"),
     "pseudonyms": ("pseudonyms.key",),
 }
