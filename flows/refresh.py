@@ -126,13 +126,14 @@ class _Asked:
 
 
 def _refresh(setup: Setup, reason: Reason, asked: _Asked) -> State[Outcome]:
-    workers = started_runners(setup.project.run)
+    workers = started_runners(setup.project.run, setup.staging.root)
     with private_errors(setup.staging.errors), guard(), turn(setup, reason):
         setup.sandbox.check_writable()
         user_checks(setup).read_files()
-        with workers as runners, timed_steps() as seconds, ExitStack() as end:
+        with timed_steps() as seconds, ExitStack() as end:
             end.enter_context(showing_progress_in_prefect(setup.project.project, flow_run.id))
             memory = end.enter_context(peak_memory())
+            runners = end.enter_context(workers)  # they tell of progress to who listens by now
             staged = stage(setup, runners, end, asked.force)
             if isinstance(staged, Unchanged):
                 return leave_it(setup, staged, seconds)

@@ -196,7 +196,7 @@ class Work:
             made: Files or folders that it makes.
             arguments: Its arguments.
         """
-        kept = task.with_options(
+        kept = self.runners.ready(task).with_options(
             result_storage=self.setup.staging.results,
             refresh_cache=not all(path.exists() for path in made),
         )

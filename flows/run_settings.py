@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.tasks.settings import Settings
 
 _CRON_FIELDS = 5
+_CLUSTERS = ("dask", "ray")
 
 
 class WorkPoolSettings(Settings):
@@ -81,6 +82,16 @@ class RunSettings(Settings):
         le=64,
         description="How many tables are worked on at a time.",
     )
+    runner: Literal["threads", "processes", "dask", "ray"] = Field(
+        default="threads",
+        description="Where models are trained and rows drawn and judged: in threads or processes "
+        "of this machine, or on a Dask or Ray cluster.",
+    )
+    address: str | None = Field(
+        default=None,
+        description="A Dask scheduler (tcp://host:8786) or Ray cluster (ray://host:10001) that "
+        "runs already; by default one is started on this machine for the refresh.",
+    )
     memory: str | None = Field(
         default=None,
         description="What sampling may use, such as 2GB; by default all that it needs.",
@@ -102,6 +113,12 @@ class RunSettings(Settings):
         gt=0,
         description="With `retrain: moved`, how old models may become; null: any age.",
     )
+
+    @model_validator(mode="after")
+    def _address_of_a_cluster(self) -> Self:
+        if self.address is not None and self.runner not in _CLUSTERS:
+            raise ValueError("has an 'address', which only the runners 'dask' and 'ray' take")
+        return self
 
     @field_validator("memory")
     @classmethod

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+from prefect.tasks import Task
 
 from prefect_synth.flows.run_settings import RunSettings
+from prefect_synth.flows.runners_elsewhere import dask_runner, ray_runner
+from prefect_synth.tasks.elsewhere import Place, meeting_folder, placed
+from prefect_synth.tasks.progress_file import hearing_workers
+from prefect_synth.tasks.steps import private_folder
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -21,19 +29,50 @@ class Runners:
             or the sandbox, or that need the whole snapshot.
         workers: For the tasks whose arguments are references to files in staging; they may run in
             another process or on another machine.
+        meeting: The folder in staging by which workers know the refresh; None where they are
+            threads.
     """
 
     here: TaskRunner[Any]
     workers: TaskRunner[Any]
+    meeting: Path | None = None
+
+    def ready(self, task: Task[..., R]) -> Task[..., R]:
+        """A task with all that it needs where the workers are."""
+        if self.meeting is None:
+            return task
+        return placed(task, Place(meeting=self.meeting, errors=private_folder()))
 
 
 @contextmanager
-def started_runners(run: RunSettings) -> Iterator[Runners]:
+def started_runners(run: RunSettings, staging: Path) -> Iterator[Runners]:
     """Start the task runners, and stop them at the end.
 
     Args:
         run: The project file's `run`.
+        staging: The project's staging, which this process holds for itself.
+
+    Raises:
+        MissingRunnerError: The runner's package is not installed.
+        RunnerUnreachableError: Nobody answers at `run.address`.
     """
     threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(run.workers)
     with threads as here:
-        yield Runners(here, here)
+        if run.runner == "threads":
+            yield Runners(here, here)
+            return
+        with meeting_folder(staging) as meeting, hearing_workers(meeting), _elsewhere(run) as found:
+            yield Runners(here, found, meeting)
+
+
+@contextmanager
+def _elsewhere(run: RunSettings) -> Iterator[TaskRunner[Any]]:
+    if run.runner == "dask":
+        with dask_runner(run.workers, run.address) as runner:
+            yield runner
+    elif run.runner == "ray":
+        with ray_runner(run.workers, run.address) as runner:
+            yield runner
+    else:
+        with ProcessPoolTaskRunner(run.workers) as runner:
+            yield runner

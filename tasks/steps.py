@@ -56,13 +56,18 @@ def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
 
 
 @contextmanager
-def private_errors(folder: Path) -> Iterator[None]:
+def private_errors(folder: Path | None) -> Iterator[None]:
     """Keep the full text of unknown errors in `folder`, in private staging."""
     token = _PRIVATE.set(folder)
     try:
         yield
     finally:
         _PRIVATE.reset(token)
+
+
+def private_folder() -> Path | None:
+    """Where the full text of unknown errors is kept now."""
+    return _PRIVATE.get()
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R]:

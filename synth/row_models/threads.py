@@ -44,6 +44,14 @@ one_blas_thread = Shared(_hold_blas)
 """NumPy's products run on one thread."""
 
 
+def _hold_all() -> Callable[[], object]:
+    return threadpool_limits(1).restore_original_limits
+
+
+one_thread = Shared(_hold_all)
+"""NumPy's products and OpenMP's loops run on one thread: other processes have the other cores."""
+
+
 def _hold_torch() -> Callable[[], object]:
     import torch
 

@@ -3,9 +3,9 @@
     python tests/benchmarks/orchestration.py demo --runs 3
     python tests/benchmarks/orchestration.py tables --tables 200 --runs 2
 
-Both are run by turns in one process, each with staging and a sandbox of its own, on as many threads.
-Plain means: no flow, no task, no server, no event, no artifact and no cache; the same functions are
-called in the same order. Processor seconds are those of this process and of its Prefect server.
+Both are run by turns in one process, each with staging and a sandbox of its own, on as many
+threads. Plain means: no flow, no task, no server, no event, no artifact and no cache; the same
+functions are called in the same order. Processor seconds are those of this process and of its Prefect server.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,43 +33,30 @@ from prefect.utilities.annotations import quote  # noqa: E402
 
 from prefect_synth.flows import refresh as story  # noqa: E402
 from prefect_synth.flows.demo import build_demo_warehouse  # noqa: E402
+from prefect_synth.flows.plain import PlainFuture, PlainTaskRunner  # noqa: E402
 from prefect_synth.flows.refresh_setup import open_setup  # noqa: E402
 from prefect_synth.flows.run_settings import RunSettings  # noqa: E402
 from prefect_synth.flows.runners import Runners  # noqa: E402
 from prefect_synth.flows.server import prefect_api  # noqa: E402
 
 
-@dataclass(frozen=True)
-class PlainFuture:
-    """What is waited for as one waits for a task."""
+class Bare(PlainTaskRunner):
+    """Calls a task's function on a thread, and keeps nothing of it."""
 
-    future: Future[Any]
-
-    def wait(self) -> None:
-        wait([self.future])
-
-    def result(self) -> Any:
-        return self.future.result()
-
-
-class PlainRunner:
-    """Calls a task's function on a thread, and nothing else."""
-
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self.pool = pool
-
-    def submit(self, task: Any, parameters: dict[str, Any]) -> PlainFuture:
+    def submit(
+        self, task: Any, parameters: dict[str, Any], wait_for: Any = None, dependencies: Any = None
+    ) -> PlainFuture[Any]:
+        """Call it."""
         plain = {n: v.unquote() if isinstance(v, quote) else v for n, v in parameters.items()}
-        context = contextvars.copy_context()  # as Prefect's threads do
-        return PlainFuture(self.pool.submit(lambda: context.run(task.fn, **plain)))
+        call = contextvars.copy_context().run
+        return PlainFuture(self._pool.submit(call, lambda: (task.fn(**plain), False)))
 
 
 @contextmanager
 def plain_runners(run: RunSettings, *_: Any) -> Iterator[Any]:
     """Threads without Prefect, as many as the project file says."""
-    with ThreadPoolExecutor(run.workers) as pool:
-        here = PlainRunner(pool)
-        yield Runners(here, here)  # type: ignore[arg-type]
+    with Bare(run.workers) as here:
+        yield Runners(here, here)
 
 
 def as_flow(project: Path) -> dict[str, float]:
@@ -84,7 +69,7 @@ def as_functions(project: Path) -> dict[str, float]:
     """Do the same work without Prefect."""
     started, story.started_runners = story.started_runners, plain_runners  # type: ignore[assignment]
     try:
-        state = story._refresh(open_setup(project), False)
+        state = story._refresh(open_setup(project), "manual", False, False)
     finally:
         story.started_runners = started
     return _seconds(state)
@@ -106,15 +91,17 @@ def measure(project: Path, way: Callable[[Path], dict[str, float]]) -> dict[str,
         steps = way(file)
         return {
             "wall": time.perf_counter() - began,
-            "cpu": _processor_seconds() - cpu,
+            "cpu": sum(_processor_seconds()) - sum(cpu),
+            "server": _processor_seconds()[1] - cpu[1],
             "steps": {name: round(seconds, 2) for name, seconds in steps.items()},
         }
 
 
-def _processor_seconds() -> float:
+def _processor_seconds() -> tuple[float, float]:
+    """Of this process, and of those that it started: Prefect's server."""
     this = psutil.Process()
-    times = [process.cpu_times() for process in (this, *this.children(recursive=True))]
-    return sum(spent.user + spent.system for spent in times)
+    mine, *others = (p.cpu_times() for p in (this, *this.children(recursive=True)))
+    return mine.user + mine.system, sum(spent.user + spent.system for spent in others)
 
 
 def demo(folder: Path) -> None:

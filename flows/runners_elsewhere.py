@@ -1,0 +1,98 @@
+"""Task runners of Dask and Ray: a cluster of this machine's, or one that runs already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from prefect.task_runners import TaskRunner
+
+
+class RunnerError(RuntimeError):
+    """The tasks of a refresh cannot be run as the project file says."""
+
+
+class MissingRunnerError(RunnerError):
+    """The package of a task runner is not installed."""
+
+
+class RunnerUnreachableError(RunnerError):
+    """The cluster of a task runner does not answer."""
+
+
+@contextmanager
+def dask_runner(workers: int, address: str | None) -> Iterator[TaskRunner[Any]]:
+    """Dask's task runner, connected.
+
+    Args:
+        workers: Processes of a cluster on this machine.
+        address: A scheduler that runs already, such as `tcp://scheduler:8786`.
+
+    Raises:
+        MissingRunnerError: prefect-dask is not installed.
+        RunnerUnreachableError: No scheduler answers.
+    """
+    module = _module("prefect_dask", "dask")
+    own = {
+        "n_workers": workers,
+        "threads_per_worker": 1,
+        "memory_limit": 0,  # `run.memory` bounds it; a nanny would kill the worker instead
+        "dashboard_address": None,
+    }
+    runner = module.DaskTaskRunner(address=address, cluster_kwargs=None if address else own)
+    with runner:
+        with _reached("Dask", address):
+            runner.client.scheduler_info()
+        yield runner
+
+
+@contextmanager
+def ray_runner(workers: int, address: str | None) -> Iterator[TaskRunner[Any]]:
+    """Ray's task runner, connected.
+
+    Args:
+        workers: Processes of a cluster on this machine.
+        address: A cluster that runs already, such as `ray://head:10001`.
+
+    Raises:
+        MissingRunnerError: prefect-ray is not installed.
+        RunnerUnreachableError: No cluster answers.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody outside
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    module = _module("prefect_ray", "ray")
+    own = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    options = {"log_to_driver": False, **({} if address else own)}
+    runner = module.RayTaskRunner(address=address, init_kwargs=options)
+    with _reached("Ray", address):
+        runner.__enter__()
+    try:
+        yield runner
+    finally:
+        runner.__exit__(None, None, None)
+
+
+def _module(name: str, extra: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        raise MissingRunnerError(
+            f"run.runner is '{extra}', and {name.replace('_', '-')} is not installed. Install it "
+            f"(pip install 'prefect-synth[{extra}]'), or set run.runner to threads or processes."
+        ) from None
+
+
+@contextmanager
+def _reached(kind: str, address: str | None) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, TimeoutError, ConnectionError) as error:
+        place = f"at run.address '{address}'" if address else "on this machine"
+        raise RunnerUnreachableError(
+            f"{kind} does not answer {place} ({type(error).__name__}). Start its cluster, correct "
+            "run.address, or set run.runner to threads or processes."
+        ) from None
