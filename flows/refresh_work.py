@@ -12,14 +12,13 @@ from typing import Any, TypeVar
 
 from prefect.futures import PrefectFuture
 from prefect.tasks import Task
-from prefect.utilities.annotations import quote
 
 from prefect_synth.flows.refresh_log import log_trained
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_reuse import decide, depends_on
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.refresh_synthesis import synthesis_of
-from prefect_synth.flows.runners import Runners
+from prefect_synth.flows.runners import Runners, quoted
 from prefect_synth.tasks.decision import Decision, Wish
 from prefect_synth.tasks.parquet_form import FileFacts
 from prefect_synth.tasks.progress import step
@@ -184,7 +183,7 @@ class Work:
 
     def do(self, task: Task[..., R], **arguments: Any) -> R:
         """Run a task in this process and without a cache, and wait for it."""
-        return self.runners.here.submit(task, _quoted(arguments)).result()
+        return self.runners.here.submit(task, quoted(arguments)).result()
 
     def start(self, task: Task[..., R], made: list[Path], **arguments: Any) -> PrefectFuture[R]:
         """Start a cached task; it runs again if what it made before is gone.
@@ -196,13 +195,8 @@ class Work:
             made: Files or folders that it makes.
             arguments: Its arguments.
         """
-        kept = self.runners.ready(task).with_options(
+        kept = task.with_options(
             result_storage=self.setup.staging.results,
             refresh_cache=not all(path.exists() for path in made),
         )
-        return self.runners.workers.submit(kept, _quoted(arguments))
-
-
-def _quoted(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments in which Prefect need not look for futures."""
-    return {name: quote(value) for name, value in arguments.items()}
+        return self.runners.start(kept, arguments)

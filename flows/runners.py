@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
+from prefect.utilities.annotations import quote
 
 from prefect_synth.flows.run_settings import RunSettings
 from prefect_synth.flows.runners_elsewhere import dask_runner, ray_runner
-from prefect_synth.tasks.elsewhere import Place, meeting_folder, placed
+from prefect_synth.tasks.elsewhere import Place, carried, meeting_folder, placed
 from prefect_synth.tasks.progress_file import hearing_workers
 from prefect_synth.tasks.steps import private_folder
 
@@ -37,11 +39,22 @@ class Runners:
     workers: TaskRunner[Any]
     meeting: Path | None = None
 
-    def ready(self, task: Task[..., R]) -> Task[..., R]:
-        """A task with all that it needs where the workers are."""
+    def start(self, task: Task[..., R], arguments: dict[str, Any]) -> PrefectFuture[R]:
+        """Start a task where the workers are, with all that it needs there.
+
+        Args:
+            task: The task, from the top of its module.
+            arguments: References to files in staging, and small settings.
+        """
         if self.meeting is None:
-            return task
-        return placed(task, Place(meeting=self.meeting, errors=private_folder()))
+            return self.workers.submit(task, quoted(arguments))
+        place = Place(meeting=self.meeting, errors=private_folder())
+        return self.workers.submit(placed(task, place), carried(arguments))
+
+
+def quoted(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments in which Prefect need not look for futures."""
+    return {name: quote(value) for name, value in arguments.items()}
 
 
 @contextmanager

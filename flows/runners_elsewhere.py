@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ def dask_runner(workers: int, address: str | None) -> Iterator[TaskRunner[Any]]:
         RunnerUnreachableError: No scheduler answers.
     """
     module = _module("prefect_dask", "dask")
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # it tells of every connection
     own = {
         "n_workers": workers,
         "threads_per_worker": 1,
@@ -63,7 +65,6 @@ def ray_runner(workers: int, address: str | None) -> Iterator[TaskRunner[Any]]:
         RunnerUnreachableError: No cluster answers.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody outside
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     module = _module("prefect_ray", "ray")
     own = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     options = {"log_to_driver": False, **({} if address else own)}

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
+
+
+def revived(kind: type[Exception], message: tuple[Any, ...], more: dict[str, Any]) -> Exception:
+    """An error as it was before it was pickled, even where its class makes the message of parts.
+
+    Args:
+        kind: Its class.
+        message: Its arguments.
+        more: Notes, and whatever else it has.
+    """
+    error = kind.__new__(kind)
+    error.args = message
+    error.__dict__.update(more)
+    return error
 
 
 class SynthesisError(ValueError):
     """The data or the request cannot be synthesized; the message says what to do."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return revived, (type(self), self.args, self.__dict__)
 
 
 class RequestError(SynthesisError):

@@ -87,6 +87,37 @@ class Place(BaseModel):
             yield
 
 
+class Carried:
+    """An argument on its way: Prefect looks for futures in everything that it knows the kind of.
+
+    It would take a model whose field is called `keys` for a mapping; `quote`, which keeps it from
+    looking, does not cross. Parts of the value can be named as those of the value itself.
+
+    Args:
+        value: The argument.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "value":  # not there yet, while it is unpickled
+            raise AttributeError(name)
+        return getattr(self.value, name)
+
+
+def carried(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments as they cross to another process; texts and numbers stay as they are."""
+    return {
+        name: value if isinstance(value, str | int) else Carried(value)
+        for name, value in arguments.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Carried) else value
+
+
 class Placed:
     """The function of a task, called in its place.
 
@@ -103,8 +134,9 @@ class Placed:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function as if this were the flow's own process."""
+        plain = {name: _plain(value) for name, value in kwargs.items()}
         with self.place.entered():
-            return self.function(*args, **kwargs)
+            return self.function(*map(_plain, args), **plain)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _placed, (self.function.__module__, self.function.__qualname__, self.place)

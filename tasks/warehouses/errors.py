@@ -17,6 +17,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
+
+from prefect_synth.synth.errors import revived
 
 _ABOUT_DATA = re.compile(
     "conversion error|invalid input|out of range|overflow|malformed|constraint", re.IGNORECASE
@@ -26,6 +29,9 @@ _VALUES = re.compile(r"""'.*'|".*"|\b\d[\d.,:+-]*""", re.DOTALL)
 
 class WarehouseError(Exception):
     """Reading the warehouse failed; the message names the place and the cure, never a secret."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return revived, (type(self), self.args, self.__dict__)
 
 
 class InvalidUrl(WarehouseError):

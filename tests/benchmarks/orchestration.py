@@ -5,7 +5,8 @@
 
 Both are run by turns in one process, each with staging and a sandbox of its own, on as many
 threads. Plain means: no flow, no task, no server, no event, no artifact and no cache; the same
-functions are called in the same order. Processor seconds are those of this process and of its Prefect server.
+functions are called in the same order. Processor seconds are those of this process and of its
+Prefect server.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ def as_functions(project: Path) -> dict[str, float]:
     """Do the same work without Prefect."""
     started, story.started_runners = story.started_runners, plain_runners  # type: ignore[assignment]
     try:
-        state = story._refresh(open_setup(project), "manual", False, False)
+        state = story._refresh(
+            open_setup(project), "manual", story._Asked(reuse=False, retrain=False, force=False)
+        )
     finally:
         story.started_runners = started
     return _seconds(state)

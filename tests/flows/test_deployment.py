@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -120,3 +121,14 @@ def test_a_wrong_schedule_is_refused(shop: Any) -> None:
     shop.configure("run: {schedule: '99 2 * * *'}\n")
     with pytest.raises(ProjectError, match="'99 2 \\* \\* \\*' is not a cron line"):
         planned_deployments(load_project(shop.file), shop.file)
+
+
+@pytest.mark.parametrize("kind", ["docker", "kubernetes"])
+def test_prefect_takes_our_base_job_templates(kind: str, prefect_url: str) -> None:
+    """A work pool can be created with the template, and has our defaults."""
+    file = REPOSITORY / "deployments" / f"{kind}-job-template.json"
+    template = json.loads(file.read_text())
+    pool = {"name": f"synth-{kind}", "type": kind, "base_job_template": template}
+    made = httpx.post(f"{prefect_url}/work_pools/", json=pool, timeout=30)
+    assert made.status_code == httpx.codes.CREATED, made.text
+    assert made.json()["base_job_template"] == template

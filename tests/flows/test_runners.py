@@ -5,16 +5,42 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import pickle
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
+import dask
 import pytest
+from prefect.utilities.engine import collect_task_run_inputs_sync
 
+from prefect_synth.expectations.settings import Gates
+from prefect_synth.flows.failures import EXIT_CODES
+from prefect_synth.flows.run_settings import RunSettings
+from prefect_synth.flows.runners_elsewhere import (
+    MissingRunnerError,
+    RunnerUnreachableError,
+    dask_runner,
+    ray_runner,
+)
 from prefect_synth.synth.hierarchy import contexts
 from prefect_synth.tasks import sample
+from prefect_synth.tasks.elsewhere import (
+    OtherVersionError,
+    Place,
+    Placed,
+    StagingNotSharedError,
+    carried,
+    placed,
+)
 from prefect_synth.tasks.progress import listening
+from prefect_synth.tasks.progress_file import ReadProgress, WrittenProgress
+from prefect_synth.tasks.steps import StepError, guarded
 
+SECRET = bytes(range(32))
 SMALL = """
 import prefect_synth.synth.hierarchy.contexts as contexts
 import prefect_synth.tasks.sample as sample
@@ -80,6 +106,9 @@ def ran(shop_factory: Any, tmp_path: Path) -> Callable[[str], tuple[Any, Any, He
         folder.mkdir()
         shop, heard = shop_factory(folder), Heard()
         shop.configure(f"run: {{{settings}}}\n")
+        shop.staging.mkdir(parents=True, mode=0o700)
+        # personal data are made with a secret of each project's own
+        (shop.staging / "pseudonyms.key").write_bytes(SECRET)
         with listening(heard):
             name, outcome = shop.refresh()
         assert name == "Published", outcome.failures
@@ -101,10 +130,11 @@ def same_as_threads(ran: Callable[[str], tuple[Any, Any, Heard]], *settings: str
         assert not (other.staging / "workers").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("prefect_url", "small_shards")
-def test_processes_and_dask_publish_the_same_bytes(ran: Any) -> None:
+def test_processes_publish_the_same_bytes(ran: Any) -> None:
     """Files and models do not depend on who made them, and progress is heard."""
-    same_as_threads(ran, "runner: processes, workers: 2", "runner: dask, workers: 2")
+    same_as_threads(ran, "runner: processes, workers: 2")
 
 
 @pytest.mark.slow
@@ -120,3 +150,109 @@ def test_any_number_of_dask_workers_publishes_the_same_bytes(ran: Any) -> None:
 def test_ray_publishes_the_same_bytes(ran: Any) -> None:
     """Workers of Ray make what threads make."""
     same_as_threads(ran, "runner: ray, workers: 2")
+
+
+def a_place(folder: Path) -> Place:
+    """Where workers meet."""
+    folder.mkdir(exist_ok=True)
+    return Place(meeting=folder, errors=folder / "errors")
+
+
+def failing(place: Place, kind: type[Exception]) -> Placed:
+    """A guarded function that breaks, on its way to another process."""
+
+    @guarded
+    def breaks() -> None:
+        raise kind("the value 4711 of alice@example.com")
+
+    return Placed(breaks, place)
+
+
+def test_a_task_crosses_by_name(tmp_path: Path) -> None:
+    """What is sent is short and holds no code, and comes back as the task's own function."""
+    place = a_place(tmp_path / "meeting")
+    sent = cloudpickle.dumps(placed(sample.sample_shard, place).fn)
+    assert len(sent) < 1000
+    assert pickle.loads(sent).function is sample.sample_shard.fn  # noqa: S301
+
+
+def test_an_argument_crosses_unseen_by_prefect() -> None:
+    """A model with a field called `keys` is no mapping, and its parts can be named."""
+    gates = Gates()
+    sent = pickle.loads(cloudpickle.dumps(carried({"gates": gates, "table": "t"})))  # noqa: S301
+    assert sent["table"] == "t"
+    assert sent["gates"].value == gates
+    assert "{gates.keys}".format(**sent) == "True"
+    collect_task_run_inputs_sync(sent)
+
+
+def test_errors_elsewhere_are_told_by_kind_only(tmp_path: Path) -> None:
+    """Their text is kept in private staging, as in the flow's own process."""
+    place = a_place(tmp_path / "meeting")
+    with pytest.raises(StepError) as told:
+        failing(place, ZeroDivisionError)()
+    assert "4711" not in str(told.value)
+    assert [f.read_text().count("4711") for f in place.errors.iterdir()] == [1]
+
+
+def test_every_error_of_ours_crosses() -> None:
+    """An error that cannot be unpickled would hang a cluster instead of ending the refresh."""
+    for name in (name for name in EXIT_CODES if not name.startswith("flows.")):
+        module, _, kind = name.rpartition(".")
+        error = Exception.__new__(getattr(import_module(f"prefect_synth.{module}"), kind))
+        error.args = ("a sentence",)
+        error.add_note("a note")
+        found = pickle.loads(pickle.dumps(error))  # noqa: S301
+        assert (type(found), str(found)) == (type(error), "a sentence")
+        assert found.__notes__ == ["a note"]
+
+
+def test_a_worker_that_sees_other_files_says_so(tmp_path: Path) -> None:
+    """The sentence names the folder and the setting."""
+    place = Place(meeting=tmp_path / "shop" / "workers" / "1")
+    with pytest.raises(StagingNotSharedError, match=r"shop'.*staging.url"):
+        failing(place, ValueError)()
+
+
+def test_a_worker_of_another_version_says_so(tmp_path: Path) -> None:
+    """Other code would make other rows."""
+    place = Place(meeting=tmp_path, version="0.0.1")
+    with pytest.raises(OtherVersionError, match=r"runs 0\.0\.1"):
+        failing(place, ValueError)()
+
+
+def test_progress_of_workers_is_told_once(tmp_path: Path) -> None:
+    """Whatever several of them wrote, before the step ends."""
+    heard = Heard()
+    told = ReadProgress(tmp_path, heard)
+    written = WrittenProgress(tmp_path)
+    told.begin("train", 3)
+    written.advance("train", 1)
+    told.catch_up()
+    written.advance("train", 2)
+    told.end("train")
+    told.catch_up()
+    assert (heard.ended, heard.reached) == ({"train": 3}, {"train": 3})
+
+
+def test_only_clusters_have_an_address(tmp_path: Path) -> None:
+    """An address that nobody would use is refused."""
+    with pytest.raises(ValueError, match="which only the runners 'dask' and 'ray' take"):
+        RunSettings(runner="processes", address="tcp://scheduler:8786")
+
+
+def test_a_missing_runner_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to install stands in the sentence."""
+    monkeypatch.setitem(sys.modules, "prefect_ray", None)
+    with pytest.raises(MissingRunnerError, match=r"prefect-synth\[ray\]"), ray_runner(1, None):
+        pass
+
+
+def test_a_silent_scheduler_is_named() -> None:
+    """Nobody listens there."""
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(RunnerUnreachableError, match=r"tcp://127\.0\.0\.1:9"),
+        dask_runner(1, "tcp://127.0.0.1:9"),
+    ):
+        pass
