@@ -46,6 +46,10 @@ drifts: $(VENV)/.tested ## Every kind of drift by every policy: a small database
 nights: $(VENV)/.tested ## Whole nights with a worker: a column appears, a worker is killed, and nobody acts (minutes)
 	$(BIN)/python -m pytest -m slow tests/flows/test_schema_change.py tests/flows/test_nights.py
 
+scale: $(VENV)/.tested ## Publish with processes, Dask (1, 2, 4 workers) and Ray, and compare the bytes (installs Ray)
+	@$(PIP) --group scale
+	$(BIN)/python -m pytest -m slow tests/flows/test_runners.py
+
 lint: $(VENV)/.tested ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -199,7 +199,8 @@ def test_every_error_of_ours_crosses() -> None:
     """An error that cannot be unpickled would hang a cluster instead of ending the refresh."""
     for name in (name for name in EXIT_CODES if not name.startswith("flows.")):
         module, _, kind = name.rpartition(".")
-        error = Exception.__new__(getattr(import_module(f"prefect_synth.{module}"), kind))
+        error_class = getattr(import_module(f"prefect_synth.{module}"), kind)
+        error = error_class.__new__(error_class)
         error.args = ("a sentence",)
         error.add_note("a note")
         found = pickle.loads(pickle.dumps(error))  # noqa: S301
