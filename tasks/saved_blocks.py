@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from prefect_synth.synth.errors import revived
 from prefect_synth.tasks.settings import CREDENTIALS, SandboxSettings
 from prefect_synth.tasks.warehouses.errors import did_you_mean
 
@@ -27,6 +28,9 @@ _NOT_FOLLOWED = ("profile_name", "assume_role_arn")
 
 class BlockNotFoundError(RuntimeError):
     """The project file names a Prefect block that does not exist."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return revived, (type(self), self.args, self.__dict__)
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(

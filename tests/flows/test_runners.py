@@ -39,6 +39,7 @@ from prefect_synth.tasks.elsewhere import (
 )
 from prefect_synth.tasks.progress import listening
 from prefect_synth.tasks.progress_file import ReadProgress, WrittenProgress
+from prefect_synth.tasks.saved_blocks import BlockNotFoundError
 from prefect_synth.tasks.steps import StepError, guarded
 from prefect_synth.tasks.warehouses.errors import WarehouseError
 
@@ -201,7 +202,11 @@ def test_every_error_of_ours_crosses() -> None:
     """An error that cannot be unpickled would hang a cluster instead of ending the refresh."""
     names = (name.rpartition(".") for name in EXIT_CODES if not name.startswith("flows."))
     kinds = [getattr(import_module(f"prefect_synth.{module}"), kind) for module, _, kind in names]
-    own = {SynthesisError, WarehouseError}  # and those that say by themselves how they cross
+    own = {
+        SynthesisError,
+        WarehouseError,
+        BlockNotFoundError,
+    }  # and those that say by themselves how they cross
     for kind in (k for k in kinds if "__reduce__" not in vars(k) or k in own):
         error = kind.__new__(kind)
         error.args = ("a sentence",)
