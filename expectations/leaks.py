@@ -62,7 +62,7 @@ def identifying_hashes(values: pa.ChunkedArray, column: Column) -> Hashes | None
         None where the column is not personal or not nearly unique; empty texts and values that
         many rows share are left out.
     """
-    if not column.is_generated or pt.is_nested(values.type):
+    if not column.is_personal or pt.is_nested(values.type):
         return None
     hashes = text_hashes(values)
     distinct, counts = np.unique(hashes, return_counts=True)

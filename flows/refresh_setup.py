@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic.main import IncEx
 
 from prefect_synth.flows.held import check_held
+from prefect_synth.flows.lost_keys import mark_lost_keys
 from prefect_synth.flows.project import Project, load_project, project_file
 from prefect_synth.flows.schema_settings import (
     apply_settings,
@@ -27,6 +28,7 @@ from prefect_synth.tasks.drift.baseline import read_baseline
 from prefect_synth.tasks.drift.changes import Drift
 from prefect_synth.tasks.drift.detecting import Baseline, schema_drift
 from prefect_synth.tasks.drift.facts import SchemaFacts, schema_facts, schema_fingerprint
+from prefect_synth.tasks.drift.keys import lost_keys
 from prefect_synth.tasks.drift.lock import lock_file
 from prefect_synth.tasks.references import fingerprint
 from prefect_synth.tasks.snapshots.store import SnapshotStore
@@ -124,7 +126,9 @@ class Setup:
         wanted = self.project.warehouse
         metadata = warehouse.reflect(wanted.schemas, wanted.include, wanted.exclude)
         read = [name for name in metadata.tables if name not in drift.unread_tables]
-        return apply_settings(metadata.subset(read), self.project)
+        lost = lost_keys(before, schema_facts(warehouse.catalogue(), tables), drift, read)
+        settled = apply_settings(metadata.subset(read), self.project)
+        return mark_lost_keys(settled, lost, self.project)
 
     def reflect_and_guess(self, warehouse: Warehouse) -> Metadata:
         """The same with a guess of what is personal, which a refresh makes when it sees rows."""

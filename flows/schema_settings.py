@@ -156,6 +156,9 @@ def _check_column(metadata: Metadata, table: Table, column: str, wanted: ColumnS
 
 
 def _corrected(column: Column, wanted: ColumnSettings) -> Column:
+    if column.lost_key:  # still generated, whatever is said: a person has to accept the loss
+        personal = wanted.sdtype if wanted.sdtype in PII_SDTYPES else None
+        return replace(column, sdtype=personal or column.sdtype)
     sdtype, pii = wanted.sdtype or column.sdtype, column.pii if wanted.pii is None else wanted.pii
     if wanted.pii is False and wanted.sdtype is None and sdtype in PII_SDTYPES:
         sdtype = "numerical" if _NUMBER.match(column.source_type or "") else "categorical"

@@ -64,6 +64,8 @@ class Column:
         source_type: The warehouse's own name of the type, for people and for DDL.
         comment: The catalogue's comment.
         identity: Whether the database numbers new rows itself (identity, serial, auto-increment).
+        lost_key: Whether it belongs to a key that is not in this schema, because it is gone or
+            leads to a table that is not read; such values are generated as a key's are.
     """
 
     name: str
@@ -76,11 +78,17 @@ class Column:
     source_type: str | None = None
     comment: str | None = None
     identity: bool = False
+    lost_key: bool = False
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether values identify a person."""
+        return self.pii or self.sdtype in PII_SDTYPES
 
     @property
     def is_generated(self) -> bool:
-        """Whether values are made up rather than learned."""
-        return self.pii or self.sdtype in PII_SDTYPES
+        """Whether values are made up rather than learned, as those of keys always are."""
+        return self.is_personal or self.lost_key
 
 
 @dataclass(frozen=True)

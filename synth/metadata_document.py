@@ -70,8 +70,9 @@ def _column_to_dict(column: Column) -> dict[str, Any]:
     document: dict[str, Any] = {"sdtype": column.sdtype, "nullable": column.nullable}
     if column.pii:
         document["pii"] = True
-    if column.identity:
-        document["identity"] = True
+    for flag in ("identity", "lost_key"):
+        if getattr(column, flag):
+            document[flag] = True
     for key in ("datetime_format", "regex_format", "source_type", "comment"):
         if getattr(column, key) is not None:
             document[key] = getattr(column, key)

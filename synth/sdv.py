@@ -146,7 +146,7 @@ def _write_table(table: Table) -> dict[str, Any]:
 
 def _write_column(column: Column) -> dict[str, Any]:
     document: dict[str, Any] = {"sdtype": column.sdtype}
-    if column.is_generated:
+    if column.is_personal:
         document["pii"] = True
     for key in ("datetime_format", "regex_format"):
         if getattr(column, key) is not None:

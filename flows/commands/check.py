@@ -58,7 +58,7 @@ def _warehouse(setup: Setup) -> dict[str, Any]:
                     "rows": snapshot.count(name),
                     "columns": len(table.columns),
                     "refers_to": sorted({r.parent for r in metadata.parents(name)}),
-                    "pii": [c.name for c in table.columns.values() if c.is_generated],
+                    "pii": [c.name for c in table.columns.values() if c.is_personal],
                 }
                 for name, table in metadata.tables.items()
             }

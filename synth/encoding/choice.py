@@ -82,6 +82,8 @@ def fit_column(
     _check_type(table, column.name, kind)
     if values.null_count == len(values):
         return _generated(ConstantGenerator(""), values)
+    if column.lost_key and not column.is_personal and not unique and _is_key(kind):
+        return _generated(fit_shared_keys(values, declared_length(column.source_type)), values)
     if column.is_generated or column.sdtype == "text" or unique:
         return _fit_generated(column, values, unique, settings, units)
     if column.sdtype == "datetime" and column.datetime_format and _is_text(kind):
@@ -171,6 +173,11 @@ def _longest(values: pa.Array) -> int | None:
 def _is_text(kind: pa.DataType) -> bool:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _is_key(kind: pa.DataType) -> bool:
+    """Whether keys of this type can be made."""
+    return _is_ordered(kind) or _is_text(kind) or isinstance(kind, pa.UuidType)
 
 
 def _is_ordered(kind: pa.DataType) -> bool:

@@ -198,12 +198,17 @@ def fit_keys(
 
 
 def fit_shared_keys(values: pa.Array, longest: int | None = None) -> SharedKeys:
-    """Learn the form of an id column, and how many of its values are different."""
+    """Learn the form of an id column, and how many of its values are different.
+
+    The form is that of the different values: a text that many rows share must not pass for one.
+    """
     present = values.drop_null()
-    plain = present.storage if isinstance(present, pa.ExtensionArray) else present
-    return SharedKeys(
-        fit_keys(values, longest), pc.count_distinct(plain).as_py() / max(len(plain), 1)
-    )
+    if isinstance(present, pa.ExtensionArray):
+        maker, distinct = fit_keys(values, longest), pc.count_distinct(present.storage).as_py()
+    else:
+        different = pc.unique(present)
+        maker, distinct = fit_keys(different, longest), len(different)
+    return SharedKeys(maker, distinct / max(len(present), 1))
 
 
 def _fit_times(present: pa.Array, schema: pa.Schema) -> NumberKeys:

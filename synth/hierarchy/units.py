@@ -92,4 +92,4 @@ def people_of(metadata: Metadata, rows: Mapping[str, int]) -> str | None:
 
 def _are_people(metadata: Metadata, table: str) -> bool:
     columns = metadata.tables[table].columns.values()
-    return is_person_table(table) or any(c.is_generated for c in columns)
+    return is_person_table(table) or any(c.is_personal for c in columns)

@@ -137,6 +137,12 @@ def _check_column(metadata: Metadata, table: Table, balance: Balance) -> None:
             f"{balance.place} names the column '{balance.column}', which is part of a key and has "
             "no classes. Name a column of categories."
         )
+    if column.lost_key:
+        raise ContractError(
+            f"{balance.place} names the column '{balance.column}', which belongs to a key that is "
+            "gone or leads to a table that is not read, so that its values are made up. Name a "
+            f"column of categories, or accept that with `prefect-synth drift accept {table.name}`."
+        )
     if column.is_generated:
         raise ContractError(
             f"{balance.place} names the personal column '{balance.column}', whose values are made "

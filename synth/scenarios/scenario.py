@@ -167,6 +167,12 @@ def _check_column(
             f"{place} names the column '{column}', which is part of a key: keys are made anew. Ask "
             "for other columns, or pin the rows that must have these keys."
         )
+    if columns[column].lost_key and comparison.operator != "null":
+        raise ContractError(
+            f"{place} names the column '{column}', which belongs to a key that is gone or leads to "
+            "a table that is not read, so that its values are made up. Ask for other columns, or "
+            f"accept that with `prefect-synth drift accept {table}`."
+        )
     if columns[column].is_generated and comparison.operator != "null":
         raise ContractError(
             f"{place} names the personal column '{column}', whose values are made up: only IS NULL "
