@@ -20,24 +20,42 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import flow_run
 
 from prefect_synth.flows.deployment_names import nightly_name, on_change_name
+from prefect_synth.flows.slots import refresh_slot
 
-_GOING = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+_BEGUN = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 _ON_THE_SERVER = "AwaitingConcurrencySlot"
 WAITING = "Waiting"
 """The name of the state of a run that has begun and waits for another one."""
 _ASKS_AGAIN = timedelta(minutes=3)  # a run whose worker lives asks for its slot each half minute
 
 
-def going_refreshes(project: str | None = None) -> list[FlowRun]:
-    """Refreshes that are going, other than this one; the oldest first.
+def waiting_message(what: str) -> str:
+    """What the state of a waiting run says, and by which it is told from those that hold.
 
     Args:
-        project: Of which project; by default of any.
+        what: The slot, or whatever else it waits for.
     """
-    going = FlowRunFilterState(
-        type=FlowRunFilterStateType(any_=_GOING), name=FlowRunFilterStateName(not_any_=[WAITING])
-    )
-    return _refreshes(going, project)
+    return f"Waits for its turn: {what}."
+
+
+def going_refreshes(project: str) -> list[FlowRun]:
+    """Refreshes that may hold the slot of a project, other than this one; the oldest first.
+
+    One that waits for something else, such as a place at the warehouse, holds it all the same.
+
+    Args:
+        project: The project's name.
+    """
+    return [run for run in _begun(project) if not _waits_for(run, refresh_slot(project))]
+
+
+def readers(slot: str) -> list[FlowRun]:
+    """Refreshes that may hold a place at a warehouse, other than this one; the oldest first.
+
+    Args:
+        slot: The limit of that warehouse, which is a tag of every run that asks for it.
+    """
+    return [run for run in _begun() if slot in run.tags and not _waits_for(run, slot)]
 
 
 def waiting_refreshes(project: str) -> list[FlowRun]:
@@ -50,6 +68,16 @@ def waiting_refreshes(project: str) -> list[FlowRun]:
     since = datetime.now(UTC) - _ASKS_AGAIN
     found = _refreshes(waiting, project)
     return [run for run in found if run.state and run.state.timestamp > since]
+
+
+def _begun(project: str | None = None) -> list[FlowRun]:
+    return _refreshes(FlowRunFilterState(type=FlowRunFilterStateType(any_=_BEGUN)), project)
+
+
+def _waits_for(run: FlowRun, slot: str) -> bool:
+    """Whether it waits for this very slot, so that it cannot hold it."""
+    state = run.state
+    return state is not None and (state.name, state.message) == (WAITING, waiting_message(slot))
 
 
 def _refreshes(state: FlowRunFilterState, project: str | None) -> list[FlowRun]:
@@ -67,12 +95,15 @@ def _refreshes(state: FlowRunFilterState, project: str | None) -> list[FlowRun]:
             deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=names))
         )
     deployed = {found.id for found in deployments}
-    return [run for run in others if run.deployment_id in deployed or _is_named(run, project)]
+    return [run for run in others if run.deployment_id in deployed or _is_of(run, project)]
 
 
-def _is_named(run: FlowRun, project: str) -> bool:
-    """Whether a run that the command line started is the project's, by its name."""
-    return run.deployment_id is None and (run.name or "").startswith(f"{project} · ")
+def _is_of(run: FlowRun, project: str) -> bool:
+    """Whether a run is the project's, whatever started it: by the tag that it gives itself.
+
+    One that is just beginning has no tag yet, but may have its name.
+    """
+    return project in run.tags or (run.name or "").startswith(f"{project} · ")
 
 
 def shown(run: FlowRun, project: str) -> str:

@@ -21,21 +21,28 @@ from prefect.client.schemas.actions import (
     GlobalConcurrencyLimitCreate,
     GlobalConcurrencyLimitUpdate,
 )
-from prefect.client.schemas.objects import ConcurrencyLeaseHolder, State, StateDetails
+from prefect.client.schemas.objects import ConcurrencyLeaseHolder, State
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.runtime import deployment, flow_run
 from prefect.states import Running
 
-from prefect_synth.flows.going import WAITING, going_refreshes, shown, waiting_refreshes
+from prefect_synth.flows.going import (
+    WAITING,
+    going_refreshes,
+    readers,
+    shown,
+    waiting_message,
+    waiting_refreshes,
+)
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.server import runs_alone
 from prefect_synth.flows.server_errors import ServerError
 from prefect_synth.flows.slots import refresh_slot, warehouse_slot
 from prefect_synth.tasks.connections import warehouse_url
 from prefect_synth.tasks.staging import RefreshRunningError, Staging
-from prefect_synth.tasks.telling import in_a_run
+from prefect_synth.tasks.telling import in_a_run, tag_run
 
 _LEASE_SECONDS = 120  # a killed run's slot is free again after so long
 _SECONDS_BETWEEN_TRIES = 5
@@ -78,7 +85,8 @@ def warehouse_turn(setup: Setup) -> Iterator[None]:
     name = warehouse_slot(warehouse_url(setup.project.warehouse, setup.base))
     with ExitStack() as held:
         ensure_limit(name, places)
-        _wait(held, name, lambda: len(going_refreshes()))
+        tag_run(name)  # by which those who wait know who may hold a place
+        _wait(held, name, lambda: len(readers(name)))
         yield
 
 
@@ -170,12 +178,10 @@ def _wait(held: ExitStack, name: str, going: Callable[[], int]) -> None:
 @contextmanager
 def _shown_waiting(what: str) -> Iterator[None]:
     """Let the run be `Waiting` meanwhile: for people, and for those who count the ones that go."""
-    get_run_logger().info("Waits for its turn: %s.", what)
-    _rename_state(WAITING, f"Waits for its turn: {what}.")
-    try:
-        yield
-    finally:
-        _rename_state("Running", None)
+    get_run_logger().info("%s", waiting_message(what))
+    _rename_state(WAITING, waiting_message(what))
+    yield  # one that is cancelled or fails meanwhile gets another state anyway
+    _rename_state("Running", None)
 
 
 def _rename_state(name: str, message: str | None) -> None:
@@ -183,8 +189,10 @@ def _rename_state(name: str, message: str | None) -> None:
         return
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(flow_run.id))
+        if run.state is None or not run.state.is_running():
+            return  # somebody cancels it
         # among the details is the slot that the server gave the run
-        details = run.state.state_details if run.state else StateDetails()
+        details = run.state.state_details
         state: State[None] = Running(name=name, message=message, state_details=details)
         client.set_flow_run_state(run.id, state, force=True)
 

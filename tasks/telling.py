@@ -8,15 +8,16 @@ and artifacts are left to whoever orchestrates them.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
 import prefect.artifacts
-import prefect.events
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext, TaskRunContext
-from prefect.runtime import flow_run
+
+from prefect_synth.tasks.events import EventNotDeliveredError, deliver_event
 
 _Log = logging.Logger | logging.LoggerAdapter[Any]
 
@@ -31,17 +32,36 @@ def run_log() -> _Log:
     return get_run_logger() if in_a_run() else logging.getLogger("prefect_synth")
 
 
-def emit_event(event: str, resource: dict[str, str], payload: dict[str, Any]) -> None:
-    """Emit a Prefect event, inside a run."""
+def tell_of_project(event: str, project: str, payload: dict[str, Any]) -> None:
+    """Hand an event on a project to Prefect's API, inside a run; it has it when this returns.
+
+    Raises:
+        EventNotDeliveredError: The API is not there, or refused the event.
+    """
     if in_a_run():
-        prefect.events.emit_event(event, resource=resource, payload=payload)
+        resource = f"prefect-synth.project.{project}"
+        names = {"prefect.resource.id": resource, "prefect.resource.name": project}
+        deliver_event(event, names, payload)
+
+
+@contextmanager
+def events_in_the_log() -> Iterator[None]:
+    """Warn of an event that did not arrive, where the run has its end without it."""
+    try:
+        yield
+    except EventNotDeliveredError as error:
+        run_log().warning("%s", error)
 
 
 def tag_run(tag: str) -> None:
     """Give the run one more tag, by which its like are found, inside a flow run."""
-    if FlowRunContext.get() is not None:
-        with get_client(sync_client=True) as client:
-            client.update_flow_run(UUID(str(flow_run.id)), tags=[*flow_run.tags, tag])
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or tag in context.flow_run.tags:
+        return
+    tags = [*context.flow_run.tags, tag]
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(context.flow_run.id, tags=tags)
+    context.flow_run.tags = tags  # else the next tag would take this one away
 
 
 def create_markdown_artifact(markdown: str, key: str, description: str) -> None:

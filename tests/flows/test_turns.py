@@ -9,17 +9,21 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.concurrency.sync import concurrency
 from prefect.flow_engine import run_flow
-from prefect.states import Cancelled, Running, State
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Cancelling, Running, State
 
 from prefect_synth.flows import server, turns
+from prefect_synth.flows.going import readers, waiting_message
 from prefect_synth.flows.refresh import refresh
 from prefect_synth.flows.slots import refresh_slot, warehouse_slot
 from prefect_synth.flows.turns import ensure_limit
 from prefect_synth.tasks.staging import RefreshRunningError, Staging
+from prefect_synth.tasks.telling import tag_run
 
 SLOT = refresh_slot("shop")
 
@@ -80,6 +84,62 @@ def test_a_slot_that_nobody_holds_is_freed(client: SyncPrefectClient, shop: Any)
     assert client.read_global_concurrency_limit_by_name(SLOT).active_slots == 0
 
 
+def held_by(client: SyncPrefectClient, name: str, *tags: str) -> UUID:
+    """A run that has begun, holds the slot, and waits for something else."""
+    state: State[Any] = Running(name="Waiting", message=waiting_message("synth-warehouse-db"))
+    return client.create_flow_run(refresh, name=name, tags=tags, state=state).id
+
+
+@pytest.mark.parametrize(("name", "tags"), [("shop · manual", ()), ("by another", ("shop",))])
+def test_a_run_that_waits_for_the_warehouse_keeps_its_slot(
+    client: SyncPrefectClient, shop: Any, name: str, tags: tuple[str, ...]
+) -> None:
+    """It holds the project, whatever started it; a nightly run is dropped and frees nothing."""
+    held = held_by(client, name, *tags)
+    with concurrency(SLOT):
+        assert deployed_run(client, shop, "nightly").name == "Skipped"
+        assert client.read_global_concurrency_limit_by_name(SLOT).active_slots == 1
+    client.set_flow_run_state(held, Cancelled(), force=True)
+
+
+def test_only_those_who_asked_for_a_place_at_the_warehouse_may_hold_it(
+    client: SyncPrefectClient,
+) -> None:
+    """A refresh of another warehouse keeps no forgotten place occupied, nor does one that waits."""
+    slot = "synth-warehouse-db"
+    other = held_by(client, "crm · nightly", "crm")
+    waiting = held_by(client, "hr · nightly", "hr", slot)
+    assert readers(slot) == []
+    client.set_flow_run_state(waiting, Running(), force=True)
+    assert [run.id for run in readers(slot)] == [waiting]
+    for run in (other, waiting):
+        client.set_flow_run_state(run, Cancelled(), force=True)
+
+
+def test_a_waiting_run_that_is_cancelled_stays_so(client: SyncPrefectClient) -> None:
+    """What it does at its end does not make it run again."""
+
+    @flow
+    def waits() -> None:
+        with turns._shown_waiting("another"):
+            client.set_flow_run_state(UUID(flow_run.id), Cancelling(), force=True)
+        assert client.read_flow_run(UUID(flow_run.id)).state_name == "Cancelling"
+
+    waits()
+
+
+def test_a_second_tag_leaves_the_first(client: SyncPrefectClient) -> None:
+    """A run is found by its project and by its warehouse."""
+
+    @flow
+    def tagged() -> None:
+        tag_run("shop")
+        tag_run("warehouse")
+        assert set(client.read_flow_run(UUID(flow_run.id)).tags) == {"shop", "warehouse"}
+
+    tagged()
+
+
 def in_background(run: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
     """Start something in a thread of its own, with this one's settings."""
     answers: list[Any] = []
@@ -126,7 +186,9 @@ def test_a_warehouse_is_read_by_so_many_at_a_time(
     )
     slot = warehouse_slot(f"duckdb:///{shop.warehouse}")
     ensure_limit(slot, 1)
-    other = client.create_flow_run(refresh, name="crm · nightly · 2026-11-28", state=Running())
+    other = client.create_flow_run(
+        refresh, name="crm · nightly · 2026-11-28", tags=[slot], state=Running()
+    )
     with concurrency(slot):
         thread, states = in_background(lambda: refresh(str(shop.file), return_state=True))
         wait(
