@@ -14,7 +14,7 @@ from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.project import Project, load_project, project_file
 from prefect_synth.flows.quiet import surround_prefect
 from prefect_synth.flows.run_settings import WorkPoolSettings
-from prefect_synth.flows.server_errors import NoServerError, ServerError
+from prefect_synth.flows.server_errors import NoServerError
 from prefect_synth.tasks.warehouses.url import redact
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def deploy_project(project: Path, wanted: Wanted, dry_run: bool, quiet: bool) ->
 
     Raises:
         NoServerError: No server is configured.
-        ServerError: The server does not answer.
+        ServerError: The server does not answer, or refuses.
         DeployError: The project cannot be deployed as asked.
     """
     file = project_file(project)
@@ -71,7 +71,7 @@ def deploy_project(project: Path, wanted: Wanted, dry_run: bool, quiet: bool) ->
     pool = wanted.work_pool(settings.run.work_pool)
     with Console(highlight=False, quiet=quiet).status("Deploying"):
         url = _api()
-        deployed = _deploy(settings, file, wanted.seen_as or str(file), pool, dry_run, url)
+        deployed = _deploy(settings, file, wanted.seen_as or str(file), pool, dry_run)
     document = {
         "project": settings.project,
         "api": redact(url),
@@ -97,21 +97,14 @@ def _api() -> str:
 
 
 def _deploy(
-    settings: Project, file: Path, seen_as: str, pool: WorkPoolSettings, dry_run: bool, url: str
+    settings: Project, file: Path, seen_as: str, pool: WorkPoolSettings, dry_run: bool
 ) -> Deployed:
-    import httpx
     from prefect.client.orchestration import get_client
 
     from prefect_synth.flows.deploying.project_deployment import Target, deploy_to
 
-    try:
-        with get_client(sync_client=True) as client:
-            return deploy_to(client, settings, Target(file, seen_as, pool), dry_run)
-    except httpx.TransportError as error:
-        raise ServerError(
-            f"The Prefect server at {redact(url)} does not answer ({type(error).__name__}). Start "
-            "it, or correct PREFECT_API_URL."
-        ) from None
+    with get_client(sync_client=True) as client:
+        return deploy_to(client, settings, Target(file, seen_as, pool), dry_run)
 
 
 def _as_json(step: Any) -> dict[str, Any]:

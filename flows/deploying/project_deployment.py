@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import ObjectAlreadyExists
 
 from prefect_synth.flows.deploying.automations import (
     HEARTBEAT_SECONDS,
@@ -22,11 +25,22 @@ from prefect_synth.flows.deploying.reconciliation import Reconciliation, Step
 from prefect_synth.flows.deployment_names import nightly_name
 from prefect_synth.flows.project import Project
 from prefect_synth.flows.run_settings import WorkPoolSettings
+from prefect_synth.flows.server_errors import ServerError
 from prefect_synth.flows.slots import warehouse_slot
 from prefect_synth.tasks.connections import warehouse_url
+from prefect_synth.tasks.warehouses.url import redact
 
 HEARTBEAT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
 """What a run needs in its environment, so that it is missed when its process is gone."""
+
+_LOG_IN = "Set PREFECT_API_KEY or PREFECT_API_AUTH_STRING to what it asks for."
+_CURES: dict[int, str] = {
+    httpx.codes.UNAUTHORIZED: _LOG_IN,
+    httpx.codes.FORBIDDEN: f"This account may not deploy. {_LOG_IN}",
+    httpx.codes.CONFLICT: "Somebody else has just made the same there. Deploy again.",
+    httpx.codes.UNPROCESSABLE_ENTITY: "It may be of another version than prefect here; see to it "
+    "that both are the same.",
+}
 
 
 @dataclass(frozen=True)
@@ -86,10 +100,37 @@ def deploy_to(
     Raises:
         DeployError: The project cannot be deployed as asked; nothing was changed.
         ProjectError: The cron line makes no sense.
+        ServerError: The server does not answer, or refuses something.
     """
+    with _server_errors(str(client.api_url)):
+        return _deploy(client, project, target, dry_run)
+
+
+@contextmanager
+def _server_errors(url: str) -> Iterator[None]:
+    """Say what is to be done where the server does not do what it is asked."""
+    url = redact(url)
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise ServerError(
+            f"The Prefect server at {url} does not answer ({type(error).__name__}). Start "
+            "it, or correct PREFECT_API_URL."
+        ) from None
+    except httpx.HTTPStatusError as error:
+        code = error.response.status_code
+        asked = f"{error.request.method} {error.request.url.path}: {code}"
+        cure = _CURES.get(code, "Its log says why; deploy again when that is mended.")
+        raise ServerError(f"The Prefect server at {url} refuses ({asked}). {cure}") from None
+    except ObjectAlreadyExists:
+        raise ServerError(f"The Prefect server at {url}: {_CURES[httpx.codes.CONFLICT]}") from None
+
+
+def _deploy(client: SyncPrefectClient, project: Project, target: Target, dry_run: bool) -> Deployed:
     blocks = notification_blocks(client, project.notify)
     planned = planned_deployments(project, target.seen_as, target.cron)
     server = Reconciliation(client, dry_run)
+    server.refuse_others(one.full_name for one in planned)
     if target.pool is not None:
         server.work_pool(target.pool)
     if project.warehouse.concurrency is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Literal
 from uuid import UUID
 
@@ -16,12 +18,13 @@ from prefect.client.schemas.actions import (
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 
-from prefect_synth.flows.deploying.deployments import PlannedDeployment
+from prefect_synth.flows.deploying.deployments import TAG, PlannedDeployment
 from prefect_synth.flows.deploying.errors import DeployError
 from prefect_synth.flows.run_settings import WorkPoolSettings
 
 Action = Literal["created", "updated", "unchanged", "deleted"]
 _ADDED_TO = {"concurrency_options", "parameter_openapi_schema"}
+_OUR_FLOWS = "prefect_synth.flows."
 UNKNOWN = UUID(int=0)
 """Stands for what a dry run did not create."""
 
@@ -94,6 +97,24 @@ class Reconciliation:
             )
         return self._note("limit", name, "updated", found.id)
 
+    def refuse_others(self, names: Iterable[str]) -> None:
+        """See to it that no deployment is taken over which somebody else has made.
+
+        Args:
+            names: The full names of those that are to be created or updated.
+
+        Raises:
+            DeployError: There is one of that name which is not this package's.
+        """
+        for name in names:
+            found = self._deployment(name)
+            if found is not None and not _is_ours(found):
+                raise DeployError(
+                    f"There is a deployment '{name}' already that prefect-synth has not made (its "
+                    f"entrypoint is '{found['entrypoint']}'). Give this project another name, or "
+                    "that flow or its deployment; nothing was changed."
+                )
+
     def deployment(self, planned: PlannedDeployment, extra: Mapping[str, Any]) -> UUID:
         """See to a deployment, and to the limit that it shares with others.
 
@@ -102,8 +123,8 @@ class Reconciliation:
             extra: What else the API is told of it, such as its work pool.
         """
         slot = None if planned.slot is None else self.limit(planned.slot, 1)
-        body = {**planned.body, **extra}
         found = self._deployment(planned.full_name)
+        body = {**planned.body, **_joined(extra, found or {})}
         if found is None:
             made = None if self._dry else self._create_deployment(planned, body, slot)
             return self._note("deployment", planned.full_name, "created", made)
@@ -116,9 +137,12 @@ class Reconciliation:
         return self._note("deployment", planned.full_name, done, identifier)
 
     def no_deployment(self, full_name: str) -> None:
-        """See to it that a deployment is not there: nobody would run what it asks for."""
+        """See to it that a deployment is not there: nobody would run what it asks for.
+
+        One of that name which somebody else has made is left alone.
+        """
         found = self._deployment(full_name)
-        if found is None:
+        if found is None or not _is_ours(found):
             return
         if not self._dry:
             self._client.delete_resource_owned_automations(f"prefect.deployment.{found['id']}")
@@ -176,6 +200,10 @@ class Reconciliation:
         return self._client.create_work_pool(pool).id
 
     def _template(self, kind: str) -> dict[str, Any]:
+        """Our own base job template, which mounts staging and the project file, or Prefect's."""
+        ours = files("prefect_synth.deployments") / f"{kind}-job-template.json"
+        if ours.is_file():
+            return dict(json.loads(ours.read_text(encoding="utf-8")))
         for workers in self._client.read_worker_metadata().values():
             if kind in workers:
                 template: dict[str, Any] = workers[kind]["default_base_job_configuration"]
@@ -199,6 +227,21 @@ class Reconciliation:
     def _note(self, kind: Any, name: str, action: Action, identifier: UUID | None) -> UUID:
         self.steps.append(Step(kind, name, action, identifier))
         return identifier or UNKNOWN
+
+
+def _is_ours(found: Mapping[str, Any]) -> bool:
+    """Whether this package made a deployment, or `prefect deploy` did with our file."""
+    return TAG in found["tags"] or str(found["entrypoint"]).startswith(_OUR_FLOWS)
+
+
+def _joined(extra: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What was added by hand to a deployment's job variables stays, and so does its environment."""
+    if "job_variables" not in extra:
+        return dict(extra)
+    ours, theirs = extra["job_variables"], found.get("job_variables") or {}
+    kept = {key: value for key, value in theirs.items() if key != "image"}  # the project file's
+    environment = {**(theirs.get("env") or {}), **ours["env"]}
+    return {**extra, "job_variables": {**kept, **ours, "env": environment}}
 
 
 def _changes(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import flow
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.flows import load_flow_from_entrypoint
@@ -17,6 +20,7 @@ from typer.testing import CliRunner
 
 from prefect_synth.flows.cli import app
 from prefect_synth.flows.deploying.automations import KINDS, ONLY_TELL, automation_name
+from prefect_synth.flows.deploying.project_deployment import HEARTBEAT
 from prefect_synth.flows.run_settings import RunSettings
 from prefect_synth.flows.schedules import promise_of
 
@@ -158,9 +162,100 @@ def test_containers_get_the_image_and_the_path_of_the_project(
     found = client.read_deployment_by_name("refresh/shop")
     assert found.job_variables["image"] == "prefect-synth"
     assert found.parameters["project"] == "/etc/prefect-synth/synth.yaml"
-    assert client.read_work_pool("containers").type == "docker"
+    pool = client.read_work_pool("containers")
+    assert pool.type == "docker"
+    volumes = pool.base_job_template["variables"]["properties"]["volumes"]["default"]
+    assert "/srv/prefect-synth:/srv/prefect-synth" in volumes  # our own template, with staging
     deploy(shop)
     assert "image" not in client.read_deployment_by_name("refresh/shop").job_variables
+
+
+def somebody_elses(client: SyncPrefectClient, name: str) -> Any:
+    """A deployment of another flow that has the name of one of ours."""
+
+    @flow(name=name)
+    def other() -> None:
+        pass
+
+    return client.create_deployment(
+        client.create_flow(other), "shop", entrypoint="theirs.py:other", tags=["theirs"]
+    )
+
+
+def test_a_deployment_that_somebody_else_made_is_not_deleted(
+    shop: Any, client: SyncPrefectClient
+) -> None:
+    """A shop without feeds asks for no `feed/shop`; what is there under that name is not its."""
+    theirs = somebody_elses(client, "feed")
+    assert "feed/shop" not in deploy(shop)
+    assert client.read_deployment(theirs).entrypoint == "theirs.py:other"
+
+
+def test_a_deployment_that_somebody_else_made_is_not_taken_over(
+    shop: Any, client: SyncPrefectClient
+) -> None:
+    """It is named, and nothing else is deployed either."""
+    theirs = somebody_elses(client, "watch")
+    code, said = invoke(shop)
+    assert (code, "'watch/shop' already" in said["error"]["message"]) == (2, True)
+    assert [found.id for found in client.read_deployments()] == [theirs]
+
+
+def test_what_was_added_to_job_variables_by_hand_stays(
+    shop: Any, client: SyncPrefectClient
+) -> None:
+    """A proxy in the environment, a limit of memory; our own parts are brought up to date."""
+    deploy(shop)
+    found = client.read_deployment_by_name("refresh/shop")
+    by_hand = {"env": {"HTTPS_PROXY": "http://proxy"}, "mem_limit": "4g"}
+    update = {"job_variables": by_hand}
+    client.request("PATCH", "/deployments/{id}", path_params={"id": found.id}, json=update)
+    assert deploy(shop)["refresh/shop"][0] == "updated"
+    variables = client.read_deployment_by_name("refresh/shop").job_variables
+    assert variables == {"env": {**by_hand["env"], **HEARTBEAT}, "mem_limit": "4g"}
+    assert deploy(shop)["refresh/shop"][0] == "unchanged"
+
+
+@pytest.mark.parametrize(
+    ("status", "cure"), [(401, "PREFECT_API_AUTH_STRING"), (409, "Deploy again"), (422, "version")]
+)
+def test_a_server_that_refuses_is_told_with_the_cure(
+    shop: Any, refusing: Callable[[int], str], status: int, cure: str
+) -> None:
+    """Exit code 3, and never `Unexpected`."""
+    with temporary_settings({PREFECT_API_URL: refusing(status)}):
+        code, said = invoke(shop)
+    assert (code, cure in said["error"]["message"]) == (3, True)
+
+
+@pytest.fixture
+def refusing() -> Iterator[Callable[[int], str]]:
+    """Starts a server that answers everything with one status."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(self.server.status)  # type: ignore[attr-defined]
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        do_POST = do_GET
+
+        def log_message(self, *words: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+
+        def start(status: int) -> str:
+            web.status = status  # type: ignore[attr-defined]
+            return f"http://127.0.0.1:{web.server_port}/api"
+
+        yield start
+        web.shutdown()
+        thread.join()
 
 
 def test_without_a_server_the_cure_is_told(shop: Any) -> None:
