@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from prefect_synth.synth.errors import revived
 from prefect_synth.tasks.settings import CREDENTIALS, SandboxSettings
 from prefect_synth.tasks.warehouses.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 _CONNECTOR = "sqlalchemy-connector"
 _OURS = {"Warehouse": "synth-warehouse", "Database": "synth-database", "Sandbox": "synth-sandbox"}
@@ -79,7 +82,9 @@ def database_address(kind: str, block: str) -> SecretStr:
     """
     slug, name = _type_and_name(kind, block, _CONNECTOR)
     data = _read(kind, slug, name)
-    return SecretStr(str(data["url"]) if slug == _OURS[kind] else _connector_url(block, data))
+    return SecretStr(
+        str(_needed(block, data, "url")) if slug == _OURS[kind] else _connector_url(block, data)
+    )
 
 
 def sandbox_keys(settings: SandboxSettings) -> SandboxKeys:
@@ -96,10 +101,10 @@ def sandbox_keys(settings: SandboxSettings) -> SandboxKeys:
     slug, name = _type_and_name("Sandbox", block, _BUCKET, *CREDENTIALS)
     data = _read("Sandbox", slug, name)
     if slug == _OURS["Sandbox"]:
-        return _own(data)
+        return _own(block, data)
     if slug == _BUCKET:
         folder = str(data.get("bucket_folder") or "").strip("/")
-        url = f"s3://{data['bucket_name']}" + (f"/{folder}" if folder else "")
+        url = f"s3://{_needed(block, data, 'bucket_name')}" + (f"/{folder}" if folder else "")
         return _with_keys(block, url, data.get("credentials") or {})
     return _with_keys(block, str(settings.url), {**data, "block_type_slug": slug})
 
@@ -134,9 +139,9 @@ def _read(kind: str, slug: str, name: str) -> Mapping[str, Any]:
     return found.data
 
 
-def _own(data: Mapping[str, Any]) -> SandboxKeys:
+def _own(block: str, data: Mapping[str, Any]) -> SandboxKeys:
     return SandboxKeys(
-        str(data["url"]),
+        str(_needed(block, data, "url")),
         data.get("endpoint_url"),
         _secret(data.get("key")),
         _secret(data.get("secret")),
@@ -147,19 +152,19 @@ def _own(data: Mapping[str, Any]) -> SandboxKeys:
 
 def _connector_url(block: str, data: Mapping[str, Any]) -> str:
     """The URL of a SqlAlchemyConnector, without the driver that it names."""
-    from sqlalchemy.engine import URL, make_url
+    from sqlalchemy.engine import URL
 
     if data.get("connect_args"):
         raise UnusableBlockError(
             f"The block '{block}' has connect_args, which are not followed. Write them into its "
             "URL, such as ?sslmode=require, or save a block of ours."
         )
-    info = data["connection_info"]
+    info = _needed(block, data, "connection_info")
     if isinstance(info, str):
-        url = make_url(info)
+        url = _read_url(block, info)
     else:
         url = URL.create(
-            info["driver"],
+            str(_needed(block, info, "driver")),
             info.get("username"),
             info.get("password"),
             info.get("host"),
@@ -169,6 +174,29 @@ def _connector_url(block: str, data: Mapping[str, Any]) -> str:
         )
     plain = url.set(drivername=url.get_backend_name())
     return plain.render_as_string(hide_password=False)
+
+
+def _read_url(block: str, text: str) -> URL:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError):  # the text, which may hold a password, is not shown
+        raise UnusableBlockError(
+            f"What the block '{block}' has as connection_info is not a URL. Save it again, such as "
+            "postgresql+psycopg://user:password@host/database."
+        ) from None
+
+
+def _needed(block: str, data: Mapping[str, Any], key: str) -> Any:
+    """A value that a block has to have; an old or half-filled one may not."""
+    if not data.get(key):
+        raise UnusableBlockError(
+            f"The block '{block}' has no {key}. Fill it in on the Prefect server in use, or save "
+            "the block again."
+        )
+    return data[key]
 
 
 def _with_keys(block: str, url: str, credentials: Mapping[str, Any]) -> SandboxKeys:

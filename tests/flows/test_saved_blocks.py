@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import BlockDocumentCreate
 from prefect_aws import AwsCredentials, MinIOCredentials, S3Bucket
 from prefect_aws.client_parameters import AwsClientParameters
 from prefect_sqlalchemy import ConnectionComponents, SqlAlchemyConnector
@@ -156,3 +159,52 @@ def test_keys_alone_are_no_sandbox() -> None:
     """They need the address beside them."""
     with pytest.raises(ValidationError, match="needs 'url' beside 'aws-credentials/keys'"):
         SandboxSettings(block="aws-credentials/keys")
+
+
+def sandbox_of(block: str) -> object:
+    """The sandbox that a block holds."""
+    return sandbox_keys(SandboxSettings(block=block))
+
+
+def warehouse_of(block: str) -> object:
+    """The address of a warehouse that a block holds."""
+    return warehouse_url(WarehouseSettings(block=block), HERE)
+
+
+@pytest.mark.parametrize(
+    ("block", "missing", "read"),
+    [
+        ("s3-bucket", "bucket_name", sandbox_of),
+        ("synth-sandbox", "url", sandbox_of),
+        ("synth-warehouse", "url", warehouse_of),
+        ("sqlalchemy-connector", "connection_info", warehouse_of),
+    ],
+)
+def test_a_block_without_its_address_is_told(
+    block: str, missing: str, read: Callable[[str], object]
+) -> None:
+    """One that an older version saved, or a person by half; never a KeyError."""
+    kinds = {
+        k.get_block_type_slug(): k for k in (S3Bucket, SqlAlchemyConnector, Sandbox, Warehouse)
+    }
+    kind = kinds[block]
+    kind.register_type_and_schema()
+    with get_client(sync_client=True) as client:
+        made = client.read_block_type_by_slug(block)
+        schema = client.get_most_recent_block_schema_for_block_type(made.id)
+        client.create_block_document(
+            BlockDocumentCreate(
+                name="empty", data={}, block_type_id=made.id, block_schema_id=schema.id
+            )
+        )
+    named = f"{block}/empty"
+    with pytest.raises(UnusableBlockError, match=f"'{named}' has no {missing}"):
+        read(named)
+
+
+def test_a_connector_with_nonsense_is_told_without_showing_it() -> None:
+    """It may hold a password."""
+    SqlAlchemyConnector(connection_info="hush hush").save("nonsense", overwrite=True)
+    with pytest.raises(UnusableBlockError, match="not a URL") as told:
+        warehouse_url(WarehouseSettings(block="sqlalchemy-connector/nonsense"), HERE)
+    assert "hush" not in str(told.value)
