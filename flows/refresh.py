@@ -19,7 +19,7 @@ from prefect_synth.flows.judged import ready
 from prefect_synth.flows.outcome import Outcome
 from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
-from prefect_synth.flows.refresh_end import follow_up, judge, publish, refuse
+from prefect_synth.flows.refresh_end import follow_up, judge, publish, refuse, tell_of_earlier
 from prefect_synth.flows.refresh_extend import extend_tables
 from prefect_synth.flows.refresh_log import failure_in_plain_words, log_pulled
 from prefect_synth.flows.refresh_measure import note_what_it_took
@@ -153,7 +153,10 @@ def stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged
         end: Closes the run.
         force: Whether a snapshot is due even where nothing has changed.
     """
-    setup.staging.settle(lambda: {info.run_id for info in setup.sandbox.list()})
+    setup.staging.settle(
+        lambda: {info.run_id for info in setup.sandbox.list()},
+        lambda run_id: tell_of_earlier(setup, run_id),
+    )
     with warehouse_turn(setup), opened(setup) as source:
         run = setup.staging.begin(setup.plan(source.metadata))
         end.enter_context(_to_its_end(setup, run))

@@ -19,6 +19,7 @@ from prefect_synth.flows.refresh_log import (
     log_published,
     log_refused,
 )
+from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.tasks.artifacts import announce_place, link_report
 from prefect_synth.tasks.comparison import Comparison
@@ -27,7 +28,7 @@ from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fingerprint
 from prefect_synth.tasks.snapshots.records import SnapshotRef
 from prefect_synth.tasks.steps import guard
-from prefect_synth.tasks.telling import emit_event, run_log
+from prefect_synth.tasks.telling import events_in_the_log, run_log, tell_of_project
 from prefect_synth.tasks.validate import (
     Reports,
     judge_tables,
@@ -61,7 +62,7 @@ def judge(
 
 
 def publish(work: Work, ready: Ready) -> SnapshotRef:
-    """Make the snapshot visible; from then on the run is over, whatever comes after.
+    """Make the snapshot visible; what is killed from then on is ended by the next refresh.
 
     Args:
         work: The refresh.
@@ -80,7 +81,6 @@ def publish(work: Work, ready: Ready) -> SnapshotRef:
             report=ready.report,
             sandbox=work.setup.sandbox,
         )
-    work.staged.run.update(outcome="published")
     log_published(snapshot, len(ready.tables))
     return snapshot
 
@@ -107,7 +107,8 @@ def follow_up(work: Work, ready: Ready, snapshot: SnapshotRef) -> tuple[str, ...
     with _tried(
         "the event 'snapshot.published' was not sent", "Start by hand what waits for it.", troubles
     ):
-        _emit_published(project.project, snapshot, ready)
+        _tell_published(project.project, snapshot, sorted(ready.tables))
+    work.staged.run.update(outcome="published")  # not before the event is with Prefect
     with _tried("old snapshots were not deleted", later, troubles):
         retain = project.sandbox.retain
         deleted = work.do(
@@ -129,6 +130,23 @@ def _tried(what: str, cure: str, troubles: list[str]) -> Iterator[None]:
     except Exception as error:
         troubles.append(f"The snapshot is published, but {what}: {error} {cure}")
         run_log().warning(troubles[-1])
+
+
+def tell_of_earlier(setup: Setup, run_id: str) -> None:
+    """Send the event of a snapshot whose run was cut off before it could; twice does no harm.
+
+    Args:
+        setup: The project and its places.
+        run_id: The run.
+    """
+    latest = setup.sandbox.latest()
+    if latest is None or latest.run_id != run_id:
+        return  # of a newer one was told
+    with _tried(
+        "the event 'snapshot.published' was not sent", "Start by hand what waits for it.", []
+    ):
+        tables = setup.sandbox.show(latest.snapshot_id)["tables"]
+        _tell_published(setup.project.project, latest, sorted(tables))
 
 
 def _write_down(work: Work, comparison: Comparison, judgement: Judgement) -> Reports:
@@ -166,15 +184,16 @@ def refuse(judged: Judged) -> Path:
     """
     work = judged.work
     folder = work.setup.staging.quarantine(work.staged.run)
+    with events_in_the_log():
+        tell_of_project(
+            "snapshot.rejected",
+            work.setup.project.project,
+            {
+                "run_id": work.staged.run.state.run_id,
+                "failures": [str(check) for check in judged.verdict.failures[:_MOST_TOLD]],
+            },
+        )
     work.staged.run.update(outcome="rejected")
-    emit_event(
-        "snapshot.rejected",
-        resource=_resource(work.setup.project.project),
-        payload={
-            "run_id": work.staged.run.state.run_id,
-            "failures": [str(check) for check in judged.verdict.failures[:_MOST_TOLD]],
-        },
-    )
     log_refused(judged.comparison.last, folder, work.setup.file)
     return folder
 
@@ -182,21 +201,14 @@ def refuse(judged: Judged) -> Path:
 _MOST_TOLD = 20
 
 
-def _emit_published(project: str, snapshot: SnapshotRef, ready: Ready) -> None:
-    emit_event(
+def _tell_published(project: str, snapshot: SnapshotRef, tables: Sequence[str]) -> None:
+    tell_of_project(
         "snapshot.published",
-        resource=_resource(project),
-        payload={
+        project,
+        {
             "snapshot_id": snapshot.snapshot_id,
             "run_id": snapshot.run_id,
             "url": snapshot.url,
-            "tables": sorted(ready.tables),
+            "tables": list(tables),
         },
     )
-
-
-def _resource(project: str) -> dict[str, str]:
-    return {
-        "prefect.resource.id": f"prefect-synth.project.{project}",
-        "prefect.resource.name": project,
-    }

@@ -22,7 +22,7 @@ from prefect_synth.tasks.references import file_fingerprint, fingerprint
 from prefect_synth.tasks.snapshots.records import SnapshotRef
 from prefect_synth.tasks.sources import ROWS, Sources
 from prefect_synth.tasks.staged_run import UNCHANGED
-from prefect_synth.tasks.telling import emit_event, run_log
+from prefect_synth.tasks.telling import events_in_the_log, run_log, tell_of_project
 from prefect_synth.tasks.warehouses.url import redact
 
 SCHEMA = "the schema"
@@ -86,19 +86,17 @@ def leave_it(setup: Setup, same: Unchanged, seconds: Mapping[str, float]) -> Sta
         seconds: Time of each step.
     """
     run, latest, project = same.pulled.run, same.latest, setup.project.project
-    emit_event(
-        "snapshot.unchanged",
-        resource={
-            "prefect.resource.id": f"prefect-synth.project.{project}",
-            "prefect.resource.name": project,
-        },
-        payload={
-            "snapshot_id": latest.snapshot_id,
-            "run_id": run.state.run_id,
-            "url": latest.url,
-            "tables": sorted(ref.table for ref in same.pulled.tables),
-        },
-    )
+    with events_in_the_log():
+        tell_of_project(
+            "snapshot.unchanged",
+            project,
+            {
+                "snapshot_id": latest.snapshot_id,
+                "run_id": run.state.run_id,
+                "url": latest.url,
+                "tables": sorted(ref.table for ref in same.pulled.tables),
+            },
+        )
     run.forget_real_rows()
     run.update(outcome=UNCHANGED)
     outcome = _outcome(setup, same, seconds)

@@ -44,8 +44,8 @@ def deliver_event(name: str, resource: Mapping[str, str], payload: Mapping[str, 
         except httpx.HTTPError as error:
             raise EventNotDeliveredError(
                 f"The event {name} could not be delivered to Prefect's API at {client.api_url}: "
-                f"{type(error).__name__}. It is told again by the next watch; see to it that the "
-                "server runs and PREFECT_API_URL is its address."
+                f"{type(error).__name__}. See to it that the server runs and PREFECT_API_URL is "
+                "its address; a watch tells it again."
             ) from None
     return str(event.id)
 

@@ -212,7 +212,11 @@ class Staging:
                 with suppress(FileNotFoundError):
                     shutil.copy2(run.folder / name, unfinished)
 
-    def settle(self, published: Callable[[], Collection[str]]) -> None:
+    def settle(
+        self,
+        published: Callable[[], Collection[str]],
+        tell: Callable[[str], None] = lambda run_id: None,
+    ) -> None:
         """Finish the runs that were cut off after their snapshot had become visible.
 
         Their profiles are remembered, where they are there: the next refresh tells what moved
@@ -220,6 +224,7 @@ class Staging:
 
         Args:
             published: Gives the runs whose snapshots are in the sandbox; asked only where needed.
+            tell: Tells that the snapshot of a run is there, which the run may not have done.
         """
         unfinished = [run for run in self.runs() if not run.state.finished]
         visible = published() if unfinished else ()
@@ -227,6 +232,7 @@ class Staging:
             if run.state.run_id in visible:
                 with suppress(OSError):  # as after publishing: it takes nothing from the snapshot
                     self.remember(run)
+                tell(run.state.run_id)
                 run.update(outcome="published")
 
     def clean(self, keep_runs: int) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 
@@ -81,7 +82,10 @@ def test_a_killed_refresh_is_finished_by_the_next(
     resumed: bool,
     visible: int,
 ) -> None:
-    """Readers see a whole snapshot or none; what was staged whole is used, but not twice."""
+    """Readers see a whole snapshot or none; what was staged whole is used, but not twice.
+
+    Of each snapshot Prefect is told, be it by the run after the one that was killed.
+    """
     kill(shop, prefect_environment, moment, step)
     assert len(shop.published()) == visible
     assert (shop.latest() is not None) == bool(visible)
@@ -89,6 +93,14 @@ def test_a_killed_refresh_is_finished_by_the_next(
     assert (name, outcome.resumed) == ("Published", resumed), outcome.failures
     assert len(shop.published()) == visible + 1
     assert shop.latest()["snapshot_id"] == outcome.snapshot_id
+    assert set(shop.published()) <= told(prefect_environment["PREFECT_API_URL"])
+
+
+def told(api: str) -> set[str]:
+    """The snapshots that Prefect has the event of."""
+    where = {"event": {"name": ["snapshot.published"]}}
+    found = httpx.post(f"{api}/events/filter", json={"filter": where}, timeout=60).json()
+    return {event["payload"]["snapshot_id"] for event in found["events"]}
 
 
 def test_a_killed_refresh_does_not_disturb_what_readers_see(

@@ -242,6 +242,18 @@ def test_a_run_whose_snapshot_is_visible_is_over(staging: Staging) -> None:
     assert staging.begin("plan").folder != interrupted.folder
 
 
+def test_a_snapshot_is_told_of_before_its_run_is_over(staging: Staging) -> None:
+    """So that a run which is killed in between is told of by the next one."""
+    interrupted, told = pulled(staging), []
+
+    def tell(run_id: str) -> None:
+        told.append((run_id, interrupted.state.finished))
+
+    staging.settle(lambda: [interrupted.state.run_id], tell)
+    staging.settle(lambda: [interrupted.state.run_id], tell)
+    assert told == [(interrupted.state.run_id, False)]
+
+
 def test_a_run_whose_snapshot_is_visible_is_remembered(staging: Staging) -> None:
     """What moves is told from the last snapshot, though its run was killed right after."""
     interrupted = pulled(staging)
