@@ -22,7 +22,9 @@ from prefect.runtime import flow_run
 from prefect_synth.flows.deployment_names import nightly_name, on_change_name
 from prefect_synth.flows.slots import refresh_slot
 
-_BEGUN = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+BEGUN = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+"""States of runs that may hold a slot."""
+
 _ON_THE_SERVER = "AwaitingConcurrencySlot"
 WAITING = "Waiting"
 """The name of the state of a run that has begun and waits for another one."""
@@ -71,7 +73,7 @@ def waiting_refreshes(project: str) -> list[FlowRun]:
 
 
 def _begun(project: str | None = None) -> list[FlowRun]:
-    return _refreshes(FlowRunFilterState(type=FlowRunFilterStateType(any_=_BEGUN)), project)
+    return _refreshes(FlowRunFilterState(type=FlowRunFilterStateType(any_=BEGUN)), project)
 
 
 def _waits_for(run: FlowRun, slot: str) -> bool:

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
 from pydantic import Field
 
 from prefect_synth.flows.drift_told import tell_drift
+from prefect_synth.flows.forgotten import free_forgotten_slots
 from prefect_synth.flows.look import Data, Sight, look, tell_prefect
 from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.flows.refresh_setup import open_setup
@@ -47,6 +48,8 @@ def watch(
     """
     with guard():
         setup = open_setup(project)
+        if deployment.id is not None:
+            free_forgotten_slots(setup.project.project)
         with private_errors(setup.staging.errors), guard():
             sight = look(setup, data, tell_prefect(setup.project.project))
         if sight.news:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,7 +16,10 @@ from prefect_synth.tasks.drift.changes import Change, Drift
 from prefect_synth.tasks.drift.policies import DATA_KINDS
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.references import fingerprint
-from prefect_synth.tasks.staging import Staging
+from prefect_synth.tasks.staging import Staging, StagingError
+
+_PATIENCE = 240.0  # less than the time between two watches, so that they do not pile up
+_SECONDS_BETWEEN_TRIES = 0.2
 
 
 class Told(BaseModel):
@@ -112,14 +117,33 @@ class Memory:
 
 @contextmanager
 def memory_of(staging: Staging) -> Iterator[Memory]:
-    """What was told of a project, for one watch at a time; a second one waits.
+    """What was told of a project, for one watch at a time; a second one waits, but not for ever.
 
     Args:
         staging: The project's private staging.
+
+    Raises:
+        StagingError: The first one has been at it for minutes.
     """
     with (staging.root / "watch.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        deadline = time.monotonic() + _PATIENCE
+        while not _locked(lock):
+            if time.monotonic() > deadline:
+                raise StagingError(
+                    f"Another watch has been looking for more than {_PATIENCE:g} seconds. See "
+                    "whether the warehouse answers, and end that watch if it does not."
+                )
+            time.sleep(_SECONDS_BETWEEN_TRIES)
         yield Memory(staging.root / "watch.json")
+
+
+def _locked(lock: IO[str]) -> bool:
+    """Take the lock if nobody has it; the kernel lets go of it when a process dies."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def utc_now() -> datetime:

@@ -136,8 +136,7 @@ def _watch(project: Project, where: dict[str, str]) -> PlannedDeployment:
         f"Looks whether the warehouse of {project.project} has changed, and tells of it.",
         where,
         schedule={"interval": seconds, "anchor_date": _ANCHOR, "timezone": "UTC"},
-        limit=1,
-        collision=_CANCEL_NEW,
+        # no limit, which would have to be freed: looks wait for each other, and free the others'
     )
 
 

@@ -17,7 +17,8 @@ from prefect.flow_engine import run_flow
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Cancelling, Running, State
 
-from prefect_synth.flows import server, turns
+from prefect_synth.flows import forgotten, server, turns
+from prefect_synth.flows.forgotten import free_forgotten_slots
 from prefect_synth.flows.going import readers, waiting_message
 from prefect_synth.flows.refresh import refresh
 from prefect_synth.flows.slots import refresh_slot, warehouse_slot
@@ -138,6 +139,33 @@ def test_a_second_tag_leaves_the_first(client: SyncPrefectClient) -> None:
         assert set(client.read_flow_run(UUID(flow_run.id)).tags) == {"shop", "warehouse"}
 
     tagged()
+
+
+def test_forgotten_slots_of_deployments_are_freed(
+    client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that was started anew would drop every later run; one that goes keeps its slot."""
+    monkeypatch.setattr(forgotten, "_SECONDS_BETWEEN_LOOKS", 0)
+
+    @flow(name="gc")
+    def gc() -> None:
+        pass
+
+    @flow
+    def watch() -> tuple[str, ...]:
+        return free_forgotten_slots("shop")
+
+    made = client.create_deployment(client.create_flow(gc), "shop", concurrency_limit=1)
+    limit = client.read_deployment(made).global_concurrency_limit.name
+    occupied = GlobalConcurrencyLimitUpdate(active_slots=1)
+    run = client.create_flow_run_from_deployment(made)
+    client.set_flow_run_state(run.id, Running(), force=True)
+    client.update_global_concurrency_limit(limit, occupied)
+    assert watch() == ()
+    client.set_flow_run_state(run.id, Cancelled(), force=True)
+    client.update_global_concurrency_limit(limit, occupied)
+    assert watch() == (limit,)
+    assert client.read_global_concurrency_limit_by_name(limit).active_slots == 0
 
 
 def in_background(run: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:

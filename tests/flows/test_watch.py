@@ -16,7 +16,10 @@ from typer.testing import CliRunner
 from prefect_synth.flows.cli import app
 from prefect_synth.flows.look import DATA_CHANGED, SCHEMA_CHANGED
 from prefect_synth.flows.watch import watch
+from prefect_synth.tasks import reported
 from prefect_synth.tasks.events import EventNotDeliveredError
+from prefect_synth.tasks.reported import memory_of
+from prefect_synth.tasks.staging import Staging, StagingError
 
 CANARY = "078-05-1120"
 ADD = f"ALTER TABLE order_items ADD COLUMN ssn VARCHAR; UPDATE order_items SET ssn = '{CANARY}'"
@@ -192,3 +195,13 @@ def test_what_the_rows_show_is_an_event_of_its_own(shop: Any, prefect_url: str, 
     payload = events(prefect_url, DATA_CHANGED)[0]["payload"]
     assert ("volume_jumped", "orders") in {(c["kind"], c["table"]) for c in payload["changes"]}
     assert len(events(prefect_url)) == told
+
+
+def test_a_watch_does_not_wait_for_ever(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind one that hangs they would pile up; this one fails, and somebody is told."""
+    monkeypatch.setattr(reported, "_PATIENCE", 0.0)
+    staging = Staging(shop.staging)
+    with memory_of(staging), pytest.raises(StagingError, match="Another watch"):
+        memory_of(staging).__enter__()
+    with memory_of(staging) as memory:  # it is free again
+        assert memory.read().changes == {}
