@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -11,6 +12,8 @@ from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.tasks.settings import Settings
 
 _CRON_FIELDS = 5
+_EVENT = r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
+_OWN_EVENTS = ("prefect.", "snapshot.", "database.", "warehouse.")
 _CLUSTERS = ("dask", "ray")
 
 
@@ -59,6 +62,11 @@ class RunSettings(Settings):
         default=24,
         gt=0,
         description="How often it compares a sample of the rows as well.",
+    )
+    events: tuple[str, ...] = Field(
+        default=(),
+        description="Names of events that start a refresh, such as dbt.job.done, whatever they are "
+        "about; a change of the warehouse's schema does so anyway.",
     )
     gc_schedule: str = Field(
         default="30 5 * * *",
@@ -133,6 +141,20 @@ class RunSettings(Settings):
         if len(schedule.split()) != _CRON_FIELDS:
             raise ValueError("is not a cron line of five fields, such as '30 2 * * *'")
         return schedule
+
+    @field_validator("events")
+    @classmethod
+    def _are_events_of_others(cls, events: tuple[str, ...]) -> tuple[str, ...]:
+        for name in events:
+            if not re.fullmatch(_EVENT, name):
+                raise ValueError(f"must be whole names such as dbt.job.done, got '{name}'")
+            if name.startswith(_OWN_EVENTS):
+                raise ValueError(
+                    f"must be events of others: those as '{name}' come of any refresh or project, "
+                    "and refreshes would start each other. Make an automation of your own for it, "
+                    "that names its resource"
+                )
+        return events
 
     @field_validator("timezone")
     @classmethod

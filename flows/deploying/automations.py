@@ -27,15 +27,21 @@ _SILENCE = timedelta(seconds=6 * HEARTBEAT_SECONDS)
 _SUBJECT = "prefect-synth: {what}"
 _RUN = "{{ flow_run.name }}: {{ flow_run.state.name }}"
 _PAYLOAD = "{{{{ event.payload['{key}'] | default([]) | tojson }}}}"
+_NAMES = (
+    "{{% set found = event.payload['{key}'] %}}{{{{ (found | map('string') | list "
+    "if found is sequence and found is not string and found is not mapping else []) | tojson }}}}"
+)  # of an event of others: a list of names, or nothing
+_MISSED_LOOKS = 4
 
 REFRESH, FEED = "refresh what has changed", "feed what was published"
 SILENT = "give up a run whose process is gone"
 REJECTED, FAILED = "tell of a rejected snapshot", "tell of a failed run"
 LATE, OLD = "tell of a late run", "tell that the last snapshot is old"
-KINDS = (REFRESH, FEED, SILENT, REJECTED, FAILED, LATE, OLD)
+EVENT, UNWATCHED = "refresh for other events", "tell that nobody watches"
+KINDS = (REFRESH, EVENT, FEED, SILENT, REJECTED, FAILED, LATE, OLD, UNWATCHED)
 """All automations that any version of this package has made, without the project's name."""
 
-ONLY_TELL = (REJECTED, FAILED, LATE, OLD)
+ONLY_TELL = (REJECTED, FAILED, LATE, OLD, UNWATCHED)
 """Those that are left out where nobody is to be told."""
 
 
@@ -65,6 +71,9 @@ def planned_automations(
     """
     name = project.project
     started = [_refresh(name, deployments[f"refresh/{on_change_name(name)}"])]
+    if project.run.events:
+        on_change = deployments[f"refresh/{on_change_name(name)}"]
+        started.append(_event(name, project.run.events, on_change))
     if f"feed/{nightly_name(name)}" in deployments:
         started.append(_feed(name, deployments[f"feed/{nightly_name(name)}"]))
     started.append(_silent(name, deployments))
@@ -77,6 +86,7 @@ def planned_automations(
         _failed(name, deployments, blocks),
         _late(name, deployments, blocks),
         _old(name, promise, blocks),
+        _unwatched(project, deployments[f"watch/{nightly_name(name)}"], blocks),
     ]
 
 
@@ -88,6 +98,16 @@ def _refresh(project: str, deployment: UUID) -> AutomationCore:
         "Starts a refresh when the warehouse's schema has changed.",
         EventTrigger(expect={"warehouse.schema.changed"}, match=_project(project)),
         [_run(deployment, parameters)],
+    )
+
+
+def _event(project: str, events: Sequence[str], deployment: UUID) -> AutomationCore:
+    return _automation(
+        project,
+        EVENT,
+        "Starts a refresh when something happens that the project file names.",
+        EventTrigger(expect=set(events)),
+        [_run(deployment, {"reason": "event", "tables": _from_event("tables", _NAMES)})],
     )
 
 
@@ -201,6 +221,30 @@ def _old(project: str, promise: timedelta, blocks: Sequence[UUID]) -> Automation
     )
 
 
+def _unwatched(project: Project, watch: UUID, blocks: Sequence[UUID]) -> AutomationCore:
+    """A cancelled or dropped watch is no failure, and one that was never scheduled is not late."""
+    patience = timedelta(minutes=max(60, _MISSED_LOOKS * project.run.watch_minutes))
+    minutes = f"{patience.total_seconds() / 60:.0f} minutes"
+    return _automation(
+        project.project,
+        UNWATCHED,
+        f"No watch over the warehouse came to its end for {minutes}.",
+        EventTrigger(
+            expect={"prefect.flow-run.Changed", "prefect.flow-run.Unchanged"},
+            match=_any_run(),
+            match_related=_of({"watch": watch}),
+            posture=Posture.Proactive,
+            within=patience,
+        ),
+        _tell(
+            blocks,
+            f"{project.project}: nobody watches",
+            f"No watch over the warehouse of {project.project} came to its end for {minutes}. Look "
+            "whether a worker runs, and whether the schedule of watch is paused.",
+        ),
+    )
+
+
 def _automation(
     project: str,
     kind: str,
@@ -233,10 +277,10 @@ def _tell(blocks: Sequence[UUID], what: str, body: str) -> list[ActionTypes]:
     ]
 
 
-def _from_event(key: str) -> dict[str, object]:
+def _from_event(key: str, template: str = _PAYLOAD) -> dict[str, object]:
     """A parameter that is taken from the event, as the list that it is and not as its text."""
-    template = {"__prefect_kind": "jinja", "template": _PAYLOAD.format(key=key)}
-    return {"__prefect_kind": "json", "value": template}
+    filled = {"__prefect_kind": "jinja", "template": template.format(key=key)}
+    return {"__prefect_kind": "json", "value": filled}
 
 
 def _project(project: str) -> Labels:

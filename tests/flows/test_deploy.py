@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +16,7 @@ import pytest
 from prefect import flow
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner
@@ -21,8 +24,10 @@ from typer.testing import CliRunner
 from prefect_synth.flows.cli import app
 from prefect_synth.flows.deploying.automations import KINDS, ONLY_TELL, automation_name
 from prefect_synth.flows.deploying.project_deployment import HEARTBEAT
+from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.flows.run_settings import RunSettings
 from prefect_synth.flows.schedules import promise_of
+from prefect_synth.tasks.events import deliver_event
 
 FEEDS = "feeds: {test: {url: 'sqlite:///test.db'}}\n"
 ENTRYPOINTS = {
@@ -58,7 +63,8 @@ def test_deploying_twice_changes_nothing(
     shop: Any, client: SyncPrefectClient, oncall: Any, deployable: str
 ) -> None:
     """All that is there keeps its identifier, and nothing is there twice."""
-    shop.configure(f"{FEEDS}notify: [{oncall.save(deployable)}]\n")
+    events = "run: {events: [dbt.job.done, load.ended]}\n"
+    shop.configure(f"{FEEDS}{events}notify: [{oncall.save(deployable)}]\n")
     first = deploy(shop)
     again = deploy(shop)
     assert {name for name, (done, _) in first.items() if done != "created"} <= {
@@ -168,6 +174,40 @@ def test_containers_get_the_image_and_the_path_of_the_project(
     assert "/srv/prefect-synth:/srv/prefect-synth" in volumes  # our own template, with staging
     deploy(shop)
     assert "image" not in client.read_deployment_by_name("refresh/shop").job_variables
+
+
+@pytest.mark.parametrize(
+    ("payload", "tables"),
+    [({"tables": ["a b", 3]}, ["a b", "3"]), ({"tables": "orders"}, []), ({"x": 1}, [])],
+)
+def test_an_event_that_the_file_names_starts_a_refresh(
+    shop: Any,
+    client: SyncPrefectClient,
+    wait: Callable[..., Any],
+    payload: dict[str, Any],
+    tables: list[str],
+) -> None:
+    """Whatever it is about, and whatever it says; the run waits for its turn like any other."""
+    shop.configure("run: {events: [dbt.job.done]}\n")
+    assert deploy(shop)[automation_name("shop", "refresh for other events")][0] == "created"
+    on_change = client.read_deployment_by_name("refresh/shop-on-change").id
+    mine = DeploymentFilter(id=DeploymentFilterId(any_=[on_change]))
+    time.sleep(1)  # until the server knows of the automation
+    deliver_event("dbt.job.done", {"prefect.resource.id": "dbt.job.7"}, payload)
+    [run] = wait(lambda: client.read_flow_runs(deployment_filter=mine), 60)
+    assert (run.parameters["reason"], run.parameters["tables"]) == ("event", tables)
+    shop.configure()
+    assert deploy(shop)[automation_name("shop", "refresh for other events")][0] == "deleted"
+
+
+@pytest.mark.parametrize("name", ["prefect.flow-run.Completed", "snapshot.published", "dbt.*"])
+def test_an_event_by_which_refreshes_would_start_each_other_is_refused(
+    shop: Any, name: str
+) -> None:
+    """So is a pattern, which may be one of these."""
+    shop.configure(f"run: {{events: ['{name}']}}\n")
+    with pytest.raises(ProjectError, match=re.escape(name)):
+        load_project(shop.file)
 
 
 def somebody_elses(client: SyncPrefectClient, name: str) -> Any:
