@@ -13,6 +13,7 @@ from rich.table import Table
 
 from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.commands.typed import typed
+from prefect_synth.flows.deployment_names import on_change_name
 from prefect_synth.flows.drift import project_drift
 from prefect_synth.flows.drift_decisions import Recorded, Verb, record
 from prefect_synth.flows.failures import DRIFT
@@ -67,10 +68,21 @@ def decide(
         "written": recorded.written,
         "decisions": [d.model_dump(mode="json") for d in recorded.decisions],
         "left": [change.place for change in recorded.left.changes],
+        "next": _next(setup.project.project, project) if recorded.written else [],
     }
     return Answer(
-        document, lambda console: _show_recorded(console, recorded, setup.lock_file, project)
+        document,
+        lambda console: _show_recorded(console, recorded, setup.lock_file, project, document),
     )
+
+
+def _next(name: str, project: Path) -> list[str]:
+    """What brings a decision into the sandbox before the next night does: here, or by a worker."""
+    deployment = f"refresh/{on_change_name(name)}"
+    return [
+        typed("refresh", project),
+        f"prefect deployment run {deployment} --param reason=schema-change",
+    ]
 
 
 def _show(console: Console, drift: Drift, project: Path) -> None:
@@ -105,7 +117,9 @@ def _row(change: Change) -> tuple[str, ...]:
     return change.what, change.kind, change.policy, change.effect, since
 
 
-def _show_recorded(console: Console, recorded: Recorded, file: Path, project: Path) -> None:
+def _show_recorded(
+    console: Console, recorded: Recorded, file: Path, project: Path, document: dict[str, Any]
+) -> None:
     for decision in recorded.decisions:
         what = "; ".join(decision.changes) or "as it is"
         console.print(
@@ -119,3 +133,10 @@ def _show_recorded(console: Console, recorded: Recorded, file: Path, project: Pa
     if recorded.left:
         drift = escape(typed("drift", project))
         console.print(f"{len(recorded.left.changes)} changes are left: [bold]{drift}[/]")
+    if document["next"]:
+        here, deployed = map(escape, document["next"])
+        console.print(
+            "The next refresh goes by it. Nothing is started now; to start one, here or where it "
+            f"is deployed:\n  [bold]{here}[/]\n  [bold]{deployed}[/]",
+            soft_wrap=True,
+        )

@@ -65,6 +65,7 @@ def test_a_new_column_is_published_as_null_until_it_is_accepted(shop: Any) -> No
     assert all(change["since"] for change in drift["changes"])
     code, recorded = run("drift", "accept", "order_items.gift", folder=shop.folder)
     assert (code, recorded["left"]) == (0, ["coupons"])
+    assert "prefect deployment run refresh/shop-on-change" in recorded["next"][1]  # starts nothing
     name, outcome = shop.refresh()
     assert set(table(outcome, "order_items")["gift"].to_pylist()) == {PLANTED}
 

@@ -172,7 +172,7 @@ def night(
     with ExitStack() as parts:
         parts.enter_context(running(environment, home / "server.log", *serve))
         wait(lambda: is_healthy(api), PATIENCE)
-        deploy(shop, environment, seconds=20)
+        deploy(shop, environment, seconds=60)
         work = ["worker", "start", "--pool", "synth"]
         parts.enter_context(running(environment, home / "worker.log", *work))
         files = s3fs.S3FileSystem(**s3_server.storage_options)
