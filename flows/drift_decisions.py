@@ -16,6 +16,7 @@ from prefect_synth.tasks.drift.accepting import (
     exclude_place,
     find_place,
 )
+from prefect_synth.tasks.drift.baseline import FirstFactsError
 from prefect_synth.tasks.drift.changes import Change, Drift
 from prefect_synth.tasks.drift.facts import SchemaFacts, TableFacts
 from prefect_synth.tasks.drift.lock import EVERYTHING, Decision, Lock, read_lock, write_lock
@@ -60,9 +61,10 @@ def record(
     Raises:
         DriftRequestError: A place does not exist, or nothing was accepted yet.
     """
-    now, changes = setup.facts(warehouse), setup.drift(warehouse).changes
-    lock = read_lock(setup.lock_file) or Lock(tables=dict(setup.baseline.tables or {}))
-    if setup.baseline.tables is None and not every:
+    now, known = setup.facts(warehouse), _known(setup, every)
+    changes = setup.drift(warehouse).changes if known else ()
+    lock = read_lock(setup.lock_file) or Lock(tables=dict(known or {}))
+    if known is None and not every:
         raise DriftRequestError(
             "There is nothing to compare the warehouse with yet: no synth.lock, and no published "
             "refresh. Write one with `prefect-synth drift accept --all`."
@@ -83,6 +85,16 @@ def record(
         write_lock(setup.lock_file, new)
     left = Setup(setup.file, setup.project).drift(warehouse)  # by the new lock file
     return Recorded(tuple(decisions), left, written)
+
+
+def _known(setup: Setup, every: bool) -> SchemaFacts | None:
+    """What was accepted; where all is to be, what cannot be read in staging is of no concern."""
+    try:
+        return setup.baseline.tables
+    except FirstFactsError:
+        if not every:
+            raise
+        return None
 
 
 def _without(tables: SchemaFacts, excluded: Collection[str]) -> dict[str, TableFacts]:

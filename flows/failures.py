@@ -20,6 +20,7 @@ _OUR_PACKAGE = "prefect_synth."
 EXIT_CODES = {
     "flows.commands.answer.InterruptedCommand": INTERRUPTED,
     "expectations.suite_files.SuiteFileError": CONFIGURATION,
+    "flows.drift.NothingAcceptedError": CONFIGURATION,
     "flows.demo.DemoDataMissingError": CONFIGURATION,
     "flows.deploying.errors.DeployError": CONFIGURATION,
     "flows.server_errors.NoServerError": CONFIGURATION,
@@ -51,6 +52,7 @@ EXIT_CODES = {
     "tasks.databases.errors.TargetSchemaError": CONFIGURATION,
     "tasks.databases.errors.TargetUrlError": CONFIGURATION,
     "tasks.drift.accepting.DriftRequestError": CONFIGURATION,
+    "tasks.drift.baseline.FirstFactsError": CONFIGURATION,
     "tasks.drift.changes.DriftBlockedError": DRIFT,
     "tasks.drift.lock.LockError": CONFIGURATION,
     "tasks.events.EventNotDeliveredError": CONNECTION,

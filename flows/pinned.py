@@ -31,6 +31,7 @@ def check_contracts(setup: Setup, metadata: Metadata, schemas: Mapping[str, pa.S
         ContractError: A scenario or a balanced table asks what cannot be asked; a constant or a
             pinned row is none of the table's, or breaks a key.
     """
+    setup = setup.about(metadata)
     project = setup.project
     check_meanings(project, metadata)
     check_types(project.scenarios(), schemas)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from prefect_synth.expectations.rows_profile import RowsProfile, moves, profile_rows
 from prefect_synth.flows.data_drift import warehouse_drift
+from prefect_synth.flows.drift import require_baseline
 from prefect_synth.flows.pinned import check_contracts
 from prefect_synth.flows.predict_look import Look, looked
 from prefect_synth.flows.prediction import Ends, Fate, Known, Prediction, TablePlan
@@ -39,6 +40,7 @@ def predict(setup: Setup) -> Prediction:
         setup: The project and its places.
 
     Raises:
+        LockError: What was accepted of the warehouse cannot be read, or is gone.
         WarehouseError: The subclass says what is wrong with the warehouse.
         SandboxError: The sandbox cannot be read.
         ContractError: A scenario, or a pinned row, does not fit the schema.
@@ -46,13 +48,16 @@ def predict(setup: Setup) -> Prediction:
     with closing(setup.open_warehouse()) as warehouse:
         warehouse.check_read_only()
         drift = setup.drift(warehouse)
+        require_baseline(setup, drift)
         if drift.blocked:
             return Prediction("Blocked", "the warehouse drifted and a person must decide", drift)
         source = _source(setup, warehouse, drift)
         moved = warehouse_drift(setup, warehouse)
         drift = drift.model_copy(update={"changes": (*drift.changes, *moved)})
+        if drift.blocked:
+            return Prediction("Blocked", "rows moved and a person must decide", drift)
         with looked(setup, source) as look:
-            return _Judge(setup, source, drift, moved, look).prediction()
+            return _Judge(setup.about(source.metadata), source, drift, moved, look).prediction()
 
 
 def _source(setup: Setup, warehouse: Warehouse, drift: Drift) -> Source:

@@ -138,7 +138,7 @@ def _refresh(setup: Setup, reason: Reason, asked: _Asked) -> State[Outcome]:
             if isinstance(staged, Unchanged):
                 return leave_it(setup, staged, seconds)
             log_pulled(staged)
-            work = Work(setup, runners, staged, asked.reuse, asked.retrain)
+            work = Work(setup.about(staged.metadata), runners, staged, asked.reuse, asked.retrain)
             state = _publish_or_refuse(work, seconds)
             note_what_it_took(work, seconds, memory)
             return state
@@ -161,6 +161,7 @@ def stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged
         run = setup.staging.begin(setup.plan(source.metadata))
         end.enter_context(_to_its_end(setup, run))
         pulled = pull_tables(setup, runners.here, run, source)
+    setup = setup.about(source.metadata)
     same = None if pulled.resumed else look_for_changes(setup, source, pulled, force)
     if same:
         keep_first_facts(setup.staging.first_catalogue, source.catalogue)

@@ -13,8 +13,9 @@ import pyarrow as pa
 from prefect.task_runners import TaskRunner
 from prefect.utilities.annotations import quote
 
-from prefect_synth.flows.drift import project_drift
+from prefect_synth.flows.drift import project_drift, require_baseline
 from prefect_synth.flows.drift_told import tell_drift
+from prefect_synth.flows.gone import idle_settings, refuse_needed
 from prefect_synth.flows.pinned import check_contracts, check_meanings
 from prefect_synth.flows.project import ProjectError
 from prefect_synth.flows.refresh_setup import Setup
@@ -33,6 +34,7 @@ from prefect_synth.tasks.references import TableRef
 from prefect_synth.tasks.retries import back_off, retried
 from prefect_synth.tasks.staged_run import StagedRun
 from prefect_synth.tasks.synthesis import read_metadata
+from prefect_synth.tasks.telling import run_log
 from prefect_synth.tasks.warehouses.selection import Selection, plan_selection
 from prefect_synth.tasks.warehouses.warehouse import Warehouse, WarehouseSnapshot
 
@@ -121,25 +123,46 @@ def opened(setup: Setup) -> Iterator[Source]:
         setup: The project and its places.
 
     Raises:
-        ProjectError: No table is left to synthesize.
+        ProjectError: No table is left to synthesize, or a setting needs what is gone.
         DriftBlockedError: The warehouse moved in a way that ends a refresh.
+        LockError: What was accepted of the warehouse cannot be read, or is gone.
         ContractError: A scenario, or a pinned row, does not fit the schema.
         WarehouseError: The subclass says what is wrong with the warehouse.
     """
     with closing(setup.open_warehouse()) as warehouse:
         warehouse.check_read_only()
         drift = project_drift(setup, warehouse)
+        require_baseline(setup, drift)
         tell_drift(setup.project.project, drift)
+        refuse_needed(drift)
         drift.refuse_blocked()
         metadata = setup.reflect(warehouse)
+        _tell_idle(setup, warehouse, drift)
         if not metadata.tables:
-            raise ProjectError(
-                "The warehouse has no table to synthesize. Look at warehouse.schemas, include and "
-                "exclude."
-            )
+            raise ProjectError(_no_table(drift))
         schemas = warehouse.schemas(metadata)
         check_contracts(setup, setup.guess(metadata), schemas)
         yield Source(warehouse, metadata, schemas, drift, setup.facts(warehouse))
+
+
+def _tell_idle(setup: Setup, warehouse: Warehouse, drift: Drift) -> None:
+    if idle := idle_settings(setup.project, setup.gone(warehouse, drift)):
+        run_log().warning(
+            f"The project file describes what is gone from the warehouse: {', '.join(idle)}. It "
+            "has no effect; take it out before the change is accepted."
+        )
+
+
+def _no_table(drift: Drift) -> str:
+    if waiting := [name for name in drift.unread_tables if name not in drift.excluded_tables]:
+        return (
+            f"No table is left to synthesize: nobody has accepted {', '.join(waiting)} yet. Accept "
+            f"with `prefect-synth drift accept {' '.join(waiting)}`, and commit synth.lock."
+        )
+    return (
+        "The warehouse has no table to synthesize. Look at warehouse.schemas, include and exclude"
+        + (", and at what synth.lock leaves out for good." if drift.excluded_tables else ".")
+    )
 
 
 def pull_tables(setup: Setup, runner: TaskRunner[Any], run: StagedRun, source: Source) -> Pulled:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from pydantic.main import IncEx
 
+from prefect_synth.flows.gone import Gone, with_needs, without_gone
 from prefect_synth.flows.held import check_held
 from prefect_synth.flows.lost_keys import mark_lost_keys
 from prefect_synth.flows.project import Project, load_project, project_file
@@ -112,7 +113,12 @@ class Setup:
         """What moved in the warehouse's catalogue since it was accepted, and what comes of it."""
         tables, policies = self.tables(warehouse), self.project.on_drift
         left_out = self.project.left_out()
-        return schema_drift(self.baseline, warehouse.catalogue(), tables, policies, left_out)
+        drift = schema_drift(self.baseline, warehouse.catalogue(), tables, policies, left_out)
+        return with_needs(drift, self.project, self.gone(warehouse, drift))
+
+    def gone(self, warehouse: Warehouse, drift: Drift) -> Gone:
+        """What was accepted and is not in the warehouse any more."""
+        return Gone.between(self.baseline.tables or {}, self.facts(warehouse), drift.changes)
 
     def reflect(self, warehouse: Warehouse) -> Metadata:
         """Read the schema that is accepted, with what the project file adds and corrects.
@@ -127,8 +133,28 @@ class Setup:
         metadata = warehouse.reflect(wanted.schemas, wanted.include, wanted.exclude)
         read = [name for name in metadata.tables if name not in drift.unread_tables]
         lost = lost_keys(before, schema_facts(warehouse.catalogue(), tables), drift, read)
-        settled = apply_settings(metadata.subset(read), self.project)
-        return mark_lost_keys(settled, lost, self.project)
+        left = without_gone(self.project, self.gone(warehouse, drift))
+        settled = apply_settings(metadata.subset(read), left)
+        return mark_lost_keys(settled, lost, left)
+
+    def about(self, metadata: Metadata) -> Setup:
+        """The same without settings of what was accepted and is gone, as `reflect` has found.
+
+        Args:
+            metadata: The schema that `reflect` gave.
+        """
+        tables = frozenset(set(self.project.tables) - set(metadata.tables))
+        columns = {
+            name: frozenset(
+                column
+                for column, said in settings.columns.items()
+                if column not in metadata.tables[name].columns and not said.exclude
+            )
+            for name, settings in self.project.tables.items()
+            if name in metadata.tables
+        }
+        gone = Gone(tables, {name: names for name, names in columns.items() if names})
+        return replace(self, project=without_gone(self.project, gone)) if gone else self
 
     def reflect_and_guess(self, warehouse: Warehouse) -> Metadata:
         """The same with a guess of what is personal, which a refresh makes when it sees rows."""

@@ -51,6 +51,8 @@ def apply_settings(metadata: Metadata, project: Project) -> Metadata:
 def correct_meanings(metadata: Metadata, project: Project) -> Metadata:
     """Say of columns what the project file says; it has the last word over every guess."""
     for name, settings in project.tables.items():
+        if name not in metadata.tables:
+            continue  # `apply_settings` has refused what was never there
         table = metadata.tables[name]
         columns = {
             column: _corrected(meaning, settings.columns.get(column, ColumnSettings()))

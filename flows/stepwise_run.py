@@ -141,7 +141,7 @@ def working(
     with holding(setup) as going, guard():
         staged = _staged(setup, run_id, over)
         with private_errors(staged.run.errors), guard():
-            yield Work(setup, going.runners, staged, reuse_models), going
+            yield Work(setup.about(staged.metadata), going.runners, staged, reuse_models), going
 
 
 def _staged(setup: Setup, run_id: str, over: str | None) -> Staged:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from prefect_synth.tasks.folders import written_whole
+from prefect_synth.tasks.folders import write_atomically, written_whole
 from prefect_synth.tasks.reuse import FILE, Trained, read_trained
 from prefect_synth.tasks.settings import StagingSettings
 from prefect_synth.tasks.sources import FILE as SOURCES
@@ -203,14 +203,18 @@ class Staging:
         one it is kept for good what it saw of the catalogue: that is what drift is told from where
         there is no lock file.
         """
-        if not self.first_catalogue.exists():
-            with suppress(FileNotFoundError):
-                shutil.copy2(run.catalogue, self.first_catalogue)
+        self._keep_first(run)
         with written_whole(self.last_profiles) as unfinished:
             shutil.copytree(run.folder / "profiles", unfinished, dirs_exist_ok=True)
             for name in ("metadata.json", FILE, SOURCES):
                 with suppress(FileNotFoundError):
                     shutil.copy2(run.folder / name, unfinished)
+
+    def _keep_first(self, run: StagedRun) -> None:
+        if not self.first_catalogue.exists():
+            with suppress(FileNotFoundError):
+                seen = run.catalogue.read_text(encoding="utf-8")
+                write_atomically(self.first_catalogue, seen)
 
     def settle(
         self,

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.commands.typed import typed
+from prefect_synth.flows.gone import refuse_needed
 from prefect_synth.flows.pinned import check_contracts
 from prefect_synth.flows.quiet import surround_prefect
 from prefect_synth.flows.refresh_setup import Setup, open_setup
@@ -50,6 +51,7 @@ def _warehouse(setup: Setup) -> dict[str, Any]:
     with closing(setup.open_warehouse()) as warehouse:
         warehouse.check_read_only()
         drift = setup.drift(warehouse)
+        refuse_needed(drift)
         metadata = setup.reflect_and_guess(warehouse)
         check_contracts(setup, metadata, warehouse.schemas(metadata))
         with warehouse.snapshot() as snapshot:

@@ -15,6 +15,7 @@ from prefect_synth.flows.project import Project, load_project, project_file
 from prefect_synth.flows.quiet import surround_prefect
 from prefect_synth.flows.run_settings import WorkPoolSettings
 from prefect_synth.flows.server_errors import NoServerError
+from prefect_synth.tasks.drift.lock import lock_file
 from prefect_synth.tasks.warehouses.url import redact
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def deploy_project(project: Path, wanted: Wanted, dry_run: bool, quiet: bool) ->
         "api": redact(url),
         "dry_run": dry_run,
         "work_pool": pool.name,
+        "lock": str(lock_file(file)) if lock_file(file).is_file() else None,
         "notify": list(settings.notify),
         "steps": [_as_json(step) for step in deployed.steps],
     }
@@ -124,6 +126,13 @@ def _show(console: Console, document: dict[str, Any], project: Project) -> None:
         console.print(
             "\n[yellow]nobody is told of trouble[/]: name saved notification blocks under notify "
             "in the project file, such as slack-webhook/oncall",
+            soft_wrap=True,
+        )
+    if document["lock"] is None:
+        console.print(
+            "\n[yellow]no synth.lock beside the project file[/]: what is accepted of the "
+            "warehouse is then kept in private staging alone, and lost with it. Write one with "
+            "[bold]prefect-synth drift accept --all[/], and commit it",
             soft_wrap=True,
         )
     if not document["dry_run"]:

@@ -63,6 +63,7 @@ class Change(BaseModel):
         policy: What the project file says of this kind.
         effect: What comes of it.
         since: When it was first seen, ISO 8601, where that is known.
+        needed_by: The setting of the project file that needs what is gone, where one does.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,6 +76,7 @@ class Change(BaseModel):
     policy: Policy = "evolve"
     effect: Effect = "followed"
     since: str | None = None
+    needed_by: str | None = None
 
     @property
     def place(self) -> str:
@@ -86,7 +88,8 @@ class Change(BaseModel):
         """What moved, as the beginning of a sentence."""
         said = {"table": self.table, "at": self.place, "old": self.old, "new": self.new}
         told = {name: "none" if text is None else text for name, text in said.items()}
-        return _WORDS[self.kind].format(**told)
+        needed = f", and {self.needed_by} needs it" if self.needed_by else ""
+        return _WORDS[self.kind].format(**told) + needed
 
     def __str__(self) -> str:
         return f"{self.what[0].upper()}{self.what[1:]}: {_EFFECTS[self.effect]}."

@@ -38,6 +38,6 @@ def _key(change: Change) -> str:
 def _read(file: Path) -> dict[str, str]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -60,7 +60,7 @@ def _table(changes: Sequence[Change]) -> str:
             change.old or "-",
             change.new or "-",
             change.policy,
-            _SAID[change.effect],
+            _SAID[change.effect] + (f" ({change.needed_by} needs it)" if change.needed_by else ""),
             (change.since or "-")[:10],
         )
         for change in changes

@@ -17,7 +17,12 @@ from prefect_synth.tasks.drift.accepting import (
     exclude_place,
     find_place,
 )
-from prefect_synth.tasks.drift.baseline import read_baseline, read_facts, write_facts
+from prefect_synth.tasks.drift.baseline import (
+    FirstFactsError,
+    read_baseline,
+    read_facts,
+    write_facts,
+)
 from prefect_synth.tasks.drift.detecting import Baseline, schema_drift
 from prefect_synth.tasks.drift.differences import differences
 from prefect_synth.tasks.drift.facts import (
@@ -131,6 +136,22 @@ def test_the_lock_file_goes_before_what_the_first_refresh_saw(tmp_path: Path) ->
     write_lock(lock, Lock(tables={}))
     assert read_baseline(lock, first) == Baseline("synth.lock", {})
     assert read_facts(first) == PEOPLE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'{"people": {"colu', b'{"people": {"columns": [], "more": 1}}', b"\xff\xfe", b"[]", b""],
+)
+def test_what_the_first_refresh_saw_is_not_passed_over_where_it_cannot_be_read(
+    text: bytes, tmp_path: Path
+) -> None:
+    """All would be taken for accepted; a lock file stands for it."""
+    lock, first = tmp_path / "synth.lock", tmp_path / "catalogue.json"
+    first.write_bytes(text)
+    with pytest.raises(FirstFactsError, match=r"catalogue\.json'.*drift accept --all"):
+        read_baseline(lock, first)
+    write_lock(lock, Lock(tables={}))
+    assert read_baseline(lock, first) == Baseline("synth.lock", {})
 
 
 def facts(*columns: str, **more: object) -> TableFacts:
