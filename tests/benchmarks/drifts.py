@@ -57,6 +57,16 @@ class Drift:
         """What comes of it."""
         return {"block": "blocks", "evolve": "followed"}.get(policy, self.quarantined)
 
+    def ends(self, policy: str) -> str:
+        """How a refresh ends: `Unchanged` where nothing that is published is another one."""
+        effect = self.effect(policy)
+        if effect == "blocks":
+            return "Blocked"
+        added = self.kind in ("table_added", "column_added") and effect in ("waits", "left out")
+        kept = effect == "kept" and self.kind != "enum_value_added"  # its rows are others
+        unseen = self.kind == "default_changed"  # a default is published nowhere
+        return "Unchanged" if added or kept or unseen else "Published"
+
 
 @dataclass(frozen=True)
 class DataSet:
