@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -20,6 +20,7 @@ def degree_views(
     real: Mapping[str, Source],
     synthetic: Mapping[str, Source],
     scores: Mapping[str, float] | None = None,
+    asked: Collection[str] | None = None,
 ) -> tuple[DegreeView, ...]:
     """Count the children of each parent along each foreign key, over all rows.
 
@@ -28,12 +29,15 @@ def degree_views(
         real: The real tables.
         synthetic: The synthetic tables.
         scores: Score by the relationship's name.
+        asked: Names of the foreign keys; None for all.
 
     Returns:
         One view for each foreign key whose parents have rows on both sides.
     """
     views = []
     for relationship in metadata.relationships:
+        if asked is not None and relationship.name not in asked:
+            continue
         left, right = (_degrees(relationship, side) for side in (real, synthetic))
         if len(left) and len(right):
             score = (scores or {}).get(relationship.name)

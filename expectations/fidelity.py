@@ -37,8 +37,13 @@ from prefect_synth.synth.metrics.dependence import (
     dependence_parts,
     whole_dependence,
 )
-from prefect_synth.synth.metrics.diagnostic import DiagnosticScore, diagnostic
-from prefect_synth.synth.metrics.khop import KhopScore, khop_trends
+from prefect_synth.synth.metrics.diagnostic import (
+    DiagnosticPart,
+    DiagnosticScore,
+    diagnostic_parts,
+    whole_diagnostic,
+)
+from prefect_synth.synth.metrics.khop import KhopScore, khop_parts, khop_ways, whole_khop
 from prefect_synth.synth.metrics.quality import (
     QualityPart,
     QualityScore,
@@ -124,8 +129,8 @@ def measure_fidelity(
     memory = memory or Memory()
     steps: dict[str, Callable[[], None]] = {
         "quality": lambda: _measure_quality(found, sides, gates, memory),
-        "validity": lambda: _measure_diagnostic(found, sides),
-        "trends with grandparents": lambda: _measure_khop(found, sides, gates),
+        "validity": lambda: _measure_diagnostic(found, sides, memory),
+        "trends with grandparents": lambda: _measure_khop(found, sides, gates, memory),
         "dependence": lambda: _measure_dependence(found, sides, gates, memory),
         "sequences": lambda: _measure_sequences(found, sides, gates),
         "classifier two-sample test": lambda: _measure_c2st(
@@ -173,17 +178,32 @@ def _measure_quality(found: Fidelity, sides: Sides, gates: Gates, memory: Memory
     found.quality = score, ceiling
 
 
-def _measure_diagnostic(found: Fidelity, sides: Sides) -> None:
-    found.diagnostic = diagnostic(sides.whole, sides.synthetic, sides.metadata)
+def _measure_diagnostic(found: Fidelity, sides: Sides, memory: Memory) -> None:
+    def measure(asked: Sequence[str]) -> dict[str, Any]:
+        parts = diagnostic_parts(sides.whole, sides.synthetic, sides.metadata, asked)
+        return {part.name: asdict(part) for part in parts}
+
+    names: dict[str, Seen] = {t: ({t}, {t}) for t in sides.metadata.tables}
+    names |= {r.name: ((), {r.parent, r.child}) for r in sides.metadata.relationships}
+    parts = memory.each("validity", names, (), measure)
+    found.diagnostic = whole_diagnostic(DiagnosticPart(**part) for part in parts.values())
 
 
-def _measure_khop(found: Fidelity, sides: Sides, gates: Gates) -> None:
-    found.khop = _both(
-        sides,
-        lambda side: khop_trends(
-            sides.training, side, sides.metadata, rows=gates.compared_rows, seed=gates.seed
-        ),
-    )
+def _measure_khop(found: Fidelity, sides: Sides, gates: Gates, memory: Memory) -> None:
+    ways, settings = khop_ways(sides.metadata), (gates.compared_rows, gates.seed)
+    keys = _keys_seen(sides, gates.compared_rows)
+    ends = {way: {steps[0].child, steps[-1].parent} for way, steps in ways.items()}
+    names = {way: (both, set().union(*map(keys, both))) for way, both in ends.items()}
+
+    def measure(what: str, side: Mapping[str, Path]) -> KhopScore:
+        def made(asked: Sequence[str]) -> dict[str, Any]:
+            chosen = {way: ways[way] for way in asked}
+            return khop_parts(sides.training, side, sides.metadata, chosen, *settings)
+
+        return whole_khop(memory.each(what, names, settings, made).values())
+
+    ceiling = measure("k-hop trends of the holdout", sides.unseen) if sides.holdout else None
+    found.khop = measure("k-hop trends", sides.synthetic), ceiling
 
 
 def _measure_dependence(found: Fidelity, sides: Sides, gates: Gates, memory: Memory) -> None:
@@ -210,6 +230,16 @@ def _seen_by_parts(sides: Sides, most: int) -> dict[str, Seen]:
     Families reach up to the ancestors; and which rows of a table are compared, where it has more
     than so many, depends on all that hang on it. Of both the keys alone are looked at.
     """
+    metadata, keys = sides.metadata, _keys_seen(sides, most)
+    tables: dict[str, Seen] = {name: ({name}, keys(name)) for name in metadata.tables}
+    return tables | {
+        r.name: ({r.parent, r.child}, keys(r.parent) | keys(r.child))
+        for r in metadata.relationships
+    }
+
+
+def _keys_seen(sides: Sides, most: int) -> Callable[[str], set[str]]:
+    """By table, the tables whose keys its families and its choice of rows depend on."""
     metadata = sides.metadata
     every = (sides.training, sides.synthetic, sides.unseen)
     large = {n for n in metadata.tables if any(count_rows(side[n]) > most for side in every)}
@@ -218,11 +248,7 @@ def _seen_by_parts(sides: Sides, most: int) -> dict[str, Seen]:
         above = tables_above(metadata, table)
         return above.union(*(tables_below(metadata, name) for name in above & large))
 
-    tables: dict[str, Seen] = {name: ({name}, keys(name)) for name in metadata.tables}
-    return tables | {
-        r.name: ({r.parent, r.child}, keys(r.parent) | keys(r.child))
-        for r in metadata.relationships
-    }
+    return keys
 
 
 def _measure_sequences(found: Fidelity, sides: Sides, gates: Gates) -> None:

@@ -1,7 +1,7 @@
 """Figures that were computed before from the same rows: what has not changed is not measured again.
 
-Numbers only, each kept under a fingerprint of all that it was computed from; they come from real
-rows and stay in private staging.
+Numbers, and names of tables and columns, but no value; each is kept under a fingerprint of all that
+it was computed from. They come from real rows and stay in private staging.
 """
 
 from __future__ import annotations
@@ -68,11 +68,19 @@ class Memory:
         """Write what was used."""
         file.write_text(json.dumps(self.used), encoding="utf-8")
 
+    def add(self, file: Path) -> None:
+        """Write what was used beside what is in the file."""
+        file.write_text(json.dumps(_read(file) | self.used), encoding="utf-8")
+
     @classmethod
     def read(cls, rows: Mapping[str, str], keys: Mapping[str, str], file: Path | None) -> Memory:
         """What `save` wrote; nothing where there is no such file, or it is damaged."""
-        try:
-            known = json.loads(file.read_text(encoding="utf-8")) if file else {}
-        except (OSError, ValueError):
-            known = {}
-        return cls(rows, keys, known if isinstance(known, dict) else {})
+        return cls(rows, keys, _read(file))
+
+
+def _read(file: Path | None) -> dict[str, Any]:
+    try:
+        known = json.loads(file.read_text(encoding="utf-8")) if file else {}
+    except (OSError, ValueError):
+        known = {}
+    return known if isinstance(known, dict) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -65,10 +66,21 @@ def pair_view(
     )
     columns = [ComparedColumn.encode(c, left[c.name], right[c.name]) for c in meant]
     sides = association_matrix(columns, "real"), association_matrix(columns, "synthetic")
-    scored = _score_matrix(table.name, names, scores or {})
     order = clustered_order(sides[0]) if len(names) >= _CLUSTERED else np.arange(len(names))
-    first, second, third = (_rows(matrix[np.ix_(order, order)]) for matrix in (*sides, scored))
-    return PairView(tuple(names[i] for i in order), first, second, third)
+    first, second = (_rows(matrix[np.ix_(order, order)]) for matrix in sides)
+    view = PairView(tuple(names[i] for i in order), first, second)
+    return with_scores(view, table.name, scores or {})
+
+
+def with_scores(view: PairView, table: str, scores: Mapping[str, float]) -> PairView:
+    """The same view with other scores.
+
+    Args:
+        view: The view.
+        table: The table's name.
+        scores: Score by `table.first ~ table.second`, in either order.
+    """
+    return replace(view, scores=_rows(_score_matrix(table, view.columns, scores)))
 
 
 def association_matrix(columns: Sequence[ComparedColumn], side: str) -> Floats:
@@ -136,7 +148,8 @@ def _sample(side: Source, rows: int, seed: int, table: str) -> Ints | None:
 def _score_matrix(table: str, names: Sequence[str], scores: Mapping[str, float]) -> Floats:
     result = np.full((len(names), len(names)), np.nan)
     for (i, first), (j, second) in combinations(enumerate(names), 2):
-        score = scores.get(f"{table}.{first} ~ {table}.{second}")
+        one, other = f"{table}.{first}", f"{table}.{second}"
+        score = scores.get(f"{one} ~ {other}", scores.get(f"{other} ~ {one}"))
         if score is not None:
             result[i, j] = result[j, i] = score
     return result

@@ -12,9 +12,17 @@ from prefect_synth.expectations.rows_profile import RowsProfile, moves
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.runners import Runners
+from prefect_synth.synth.descent import tables_above
 from prefect_synth.tasks.connections import warehouse_url
 from prefect_synth.tasks.decision import Decision, Wish, read_decision
-from prefect_synth.tasks.learned import STEP, profile_staged, read_learned, save_learned
+from prefect_synth.tasks.learned import (
+    STEP,
+    profile_staged,
+    read_compared,
+    read_learned,
+    save_compared,
+    save_learned,
+)
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.references import fingerprint
 from prefect_synth.tasks.reuse import Trained
@@ -91,7 +99,7 @@ def _decided(
         return Decision(wish=wish, reuse=True, reason="that was asked for")
     if wish == "changed":  # nobody will compare
         return Decision(wish=wish, reuse=False, reason="run.retrain is 'changed'")
-    now = _profiles(runners, staged)
+    now = _profiles(setup, runners, staged)
     if wish == "moved":
         obstacle = obstacle or outlived(last, setup.project.run.retrain_days)
         if obstacle is None and before is not None:
@@ -130,9 +138,31 @@ def outlived(last: Trained | None, days: float | None) -> str | None:
     return f"they are older than {days:g} days" if age > timedelta(days=days) else None
 
 
-def _profiles(runners: Runners, staged: Staged) -> dict[str, RowsProfile]:
-    """The distributions of tonight's rows, which stay in this process and in private staging."""
-    tables = list(staged.metadata.tables)
+def _profiles(setup: Setup, runners: Runners, staged: Staged) -> dict[str, RowsProfile]:
+    """The distributions of tonight's rows, which stay in this process and in private staging.
+
+    Those of rows that are the same as when the last snapshot was made are known.
+    """
+    keys = {table: _what_is_profiled(staged, table) for table in staged.metadata.tables}
+    kept = read_compared(setup.staging.last_profiles)
+    known = {table: kept[key] for table, key in keys.items() if key in kept}
+    made = _profiled(runners, staged, [table for table in keys if table not in known])
+    found = {table: known.get(table) or made[table] for table in keys}
+    save_compared(staged.run.folder / "profiles", {keys[t]: found[t] for t in keys})
+    return found
+
+
+def _what_is_profiled(staged: Staged, table: str) -> str:
+    """Of a table's rows, and of those of all tables above: whose rows they are is told by them."""
+    above = tables_above(staged.metadata, table)
+    parts = [r for r in (*staged.tables, *staged.held_out) if r.table in above]
+    rows = [(r.table, r.fingerprint) for r in parts]
+    return fingerprint(__version__, table, rows, staged.metadata.to_dict(), staged.units)
+
+
+def _profiled(runners: Runners, staged: Staged, tables: list[str]) -> dict[str, RowsProfile]:
+    if not tables:
+        return {}
     with step(STEP, len(tables)):
         futures = {
             table: runners.here.submit(

@@ -13,6 +13,7 @@ from prefect_synth.expectations.rows_profile import RowsProfile, profile_rows
 from prefect_synth.synth.people import unit_codes
 from prefect_synth.tasks.folders import write_atomically
 from prefect_synth.tasks.progress import progress
+from prefect_synth.tasks.staged_run import COMPARED
 from prefect_synth.tasks.staged_run import LEARNED as FILE
 from prefect_synth.tasks.steps import guarded
 from prefect_synth.tasks.synthesis import read_metadata
@@ -54,8 +55,29 @@ def save_learned(folder: Path, profiles: Mapping[str, RowsProfile]) -> None:
 
 def read_learned(folder: Path) -> dict[str, RowsProfile] | None:
     """What `save_learned` kept; None where there is nothing, or another version wrote it."""
+    return _read(folder / FILE)
+
+
+def save_compared(folder: Path, profiles: Mapping[str, RowsProfile]) -> None:
+    """Keep the profiles of a night's rows for the next one, by a fingerprint of these rows.
+
+    Args:
+        folder: A folder of private staging.
+        profiles: Profile by fingerprint.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {key: profile.to_dict() for key, profile in profiles.items()}
+    write_atomically(folder / COMPARED, json.dumps(document))
+
+
+def read_compared(folder: Path) -> dict[str, RowsProfile]:
+    """What `save_compared` kept; nothing where there is nothing, or another version wrote it."""
+    return _read(folder / COMPARED) or {}
+
+
+def _read(file: Path) -> dict[str, RowsProfile] | None:
     try:
-        document = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8"))
         return {name: RowsProfile.from_dict(profile) for name, profile in document.items()}
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None

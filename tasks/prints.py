@@ -21,7 +21,8 @@ class Prints(BaseModel):
 
     Args:
         rows: By table, of its rows on all sides, and of what they mean.
-        keys: By table, of its keys on all sides: all that the judgement of another table looks at.
+        keys: By table, of its keys on all sides, and of how it hangs together with other tables:
+            all that the judgement of another table looks at.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,8 +47,9 @@ def print_tables(
         meaning = metadata.subset([name]).to_dict()
         rows[name] = fingerprint(__version__, meaning, [ref.fingerprint for ref in parts])
         columns = _linking_columns(metadata, name)
+        links = [repr(r) for r in (*metadata.parents(name), *metadata.children(name))]
         keys[name] = fingerprint(
-            __version__, sorted(columns), [_keys(ref.path, columns) for ref in parts]
+            __version__, links, sorted(columns), [_keys(ref.path, columns) for ref in parts]
         )
     return Prints(rows=rows, keys=keys)
 

@@ -15,7 +15,7 @@ from prefect_synth.tasks.family import Family, PurgeError, family_of
 from prefect_synth.tasks.oversampled import FOLDER
 from prefect_synth.tasks.references import file_fingerprint
 from prefect_synth.tasks.staged_rows import staged_files, without_rows
-from prefect_synth.tasks.staged_run import CATALOGUE, LEARNED, StagedRun
+from prefect_synth.tasks.staged_run import CATALOGUE, COMPARED, LEARNED, StagedRun
 from prefect_synth.tasks.staging import SKETCHES, Staging
 from prefect_synth.tasks.synthesis import read_metadata
 
@@ -171,7 +171,8 @@ def _take_out(run: StagedRun, family: Family, done: Purged) -> None:
         profile = run.folder / "profiles" / folder_name(name)
         done.profiles += int(_delete(profile))
     _delete(run.errors)
-    _delete(run.folder / "profiles" / LEARNED)
+    for name in (LEARNED, COMPARED):
+        _delete(run.folder / "profiles" / name)
     state = run.state
     run.update(
         pulled=tuple(ref.model_copy(update=_changed(ref.path, family)) for ref in state.pulled),

@@ -19,6 +19,8 @@ CATALOGUE = "catalogue.json"
 """File of what a run saw of the catalogue; a purge leaves it, for there is no real value in it."""
 LEARNED = "learned.json"
 """File of what the rows that models were trained on look like."""
+COMPARED = "compared.json"
+"""File of what the rows of a night look like that were compared with those."""
 RESUME_WITHIN = timedelta(hours=12)
 """An interrupted run is finished with the rows it pulled; after this time they are stale."""
 

@@ -26,12 +26,14 @@ from prefect_synth.expectations.profile import profile_table
 from prefect_synth.expectations.report import write_report
 from prefect_synth.expectations.report_build import (
     all_columns,
-    all_degrees,
-    all_distances,
-    all_pairs,
     report_content,
 )
 from prefect_synth.expectations.report_identity import run_identity
+from prefect_synth.expectations.report_known import (
+    known_degrees,
+    known_distances,
+    known_pairs,
+)
 from prefect_synth.expectations.scenarios import check_scenarios_hold
 from prefect_synth.expectations.scorecard import table_score
 from prefect_synth.expectations.shapes import FEWEST_ROWS
@@ -174,7 +176,7 @@ def report_judgement(
     fingerprints: Mapping[str, str],
 ) -> Reports:
     """Write both editions of the HTML report; only the public one may leave private staging."""
-    sides, quality = comparison.sides(), judgement.quality
+    sides, quality, memory = comparison.sides(), judgement.quality, comparison.memory()
     real, synthetic = sides.training, sides.synthetic
     content = report_content(
         project,
@@ -187,9 +189,9 @@ def report_judgement(
         quality=quality,
         scores=judgement.scores,
         columns=all_columns(sides.metadata, real, synthetic, sides.holdout, quality),
-        pairs=all_pairs(sides.metadata, real, synthetic, quality),
-        degrees=all_degrees(sides.metadata, sides.whole, synthetic, quality),
-        privacy=all_distances(sides.metadata, real, synthetic, sides.holdout, comparison.kept),
+        pairs=known_pairs(sides, quality, memory),
+        degrees=known_degrees(sides, quality, memory),
+        privacy=known_distances(sides, comparison.kept, memory),
         shared=sides.shared,
         kept=comparison.kept,
         models=[model.made for model in comparison.models],
@@ -203,4 +205,5 @@ def report_judgement(
     )
     write_report(reports.private, content, "private")
     write_report(reports.public, content, "public")
+    memory.add(comparison.figures)
     return reports

@@ -9,7 +9,7 @@ or key at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -78,18 +78,70 @@ def diagnostic(
     Raises:
         MetricsError: A table or a column is missing.
     """
+    asked = (*metadata.tables, *(r.name for r in metadata.relationships))
+    return whole_diagnostic(diagnostic_parts(real, synthetic, metadata, asked))
+
+
+@dataclass(frozen=True)
+class DiagnosticPart:
+    """The validity of one table, or of one relationship; NaN where there is nothing to tell.
+
+    Args:
+        name: Its name.
+        columns: By column and key, of a table.
+        structure: TableStructure, of a table; None of a relationship.
+        links: Both measures of a relationship.
+    """
+
+    name: str
+    columns: Mapping[str, float] = field(default_factory=dict)
+    structure: float | None = None
+    links: Mapping[str, float] = field(default_factory=dict)
+
+
+def diagnostic_parts(
+    real: Mapping[str, Source],
+    synthetic: Mapping[str, Source],
+    metadata: Metadata,
+    asked: Collection[str],
+) -> list[DiagnosticPart]:
+    """The parts of `diagnostic` for some tables and relationships; each is as among all.
+
+    Args:
+        real: The real tables, by name.
+        synthetic: The synthetic tables, likewise.
+        metadata: What the columns mean, the keys, and how the tables are related.
+        asked: Names of tables and relationships.
+
+    Raises:
+        MetricsError: A table or a column is missing.
+    """
     for side, sources in (("real", real), ("synthetic", synthetic)):
         check_sources(side, sources, metadata)
         for table in metadata.tables.values():
             keys = {column for key in (table.primary_key, *table.unique) for column in key}
             check_columns(table.name, side, sources[table.name], sorted(keys))
-    columns = {
-        name: score
-        for table in metadata.tables.values()
-        for name, score in _validity(table, real[table.name], synthetic[table.name])
-    }
-    tables = {t: _structure(real[t], synthetic[t]) for t in metadata.tables}
-    links = {r.name: _links(r, real, synthetic) for r in metadata.relationships}
+    tables = [
+        DiagnosticPart(
+            t, dict(_validity(table, real[t], synthetic[t])), _structure(real[t], synthetic[t])
+        )
+        for t, table in metadata.tables.items()
+        if t in asked
+    ]
+    links = [
+        DiagnosticPart(r.name, links=_links(r, real, synthetic))
+        for r in metadata.relationships
+        if r.name in asked
+    ]
+    return [*tables, *links]
+
+
+def whole_diagnostic(parts: Iterable[DiagnosticPart]) -> DiagnosticScore:
+    """The score of all parts, tables first."""
+    every = list(parts)
+    columns = {name: score for part in every for name, score in part.columns.items()}
+    tables = {part.name: part.structure for part in every if part.structure is not None}
+    links = {part.name: part.links for part in every if part.structure is None}
     properties = (
         _mean(columns.values()),
         _mean(tables.values()),

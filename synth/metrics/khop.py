@@ -10,7 +10,7 @@ descendants each of them would seem to tell everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import Any
@@ -69,20 +69,50 @@ def khop_trends(
     Raises:
         MetricsError: A table or a column is missing.
     """
+    ways = khop_ways(metadata, hops)
+    return whole_khop(khop_parts(real, synthetic, metadata, ways, rows, seed).values())
+
+
+def khop_ways(metadata: Metadata, hops: int = 2) -> dict[str, Steps]:
+    """The chains of 2 to `hops` foreign keys of a schema, from the child up, by name."""
     ways = [steps for table in metadata.tables for steps in _ways(table, metadata, hops)]
+    return {" -> ".join(step.name for step in steps): steps for steps in ways}
+
+
+def whole_khop(parts: Iterable[Mapping[str, float]]) -> KhopScore:
+    """The score of all ways, from what `khop_parts` gave of each."""
+    scores = {pair: score for part in parts for pair, score in part.items()}
+    return KhopScore(float(np.mean(list(scores.values()))) if scores else None, scores)
+
+
+def khop_parts(
+    real: Mapping[str, Source],
+    synthetic: Mapping[str, Source],
+    metadata: Metadata,
+    ways: Mapping[str, Steps],
+    rows: int | None = None,
+    seed: int = 0,
+) -> dict[str, dict[str, float]]:
+    """The trends of `khop_trends` along some ways, by way; each is as among all.
+
+    Args:
+        real: The real tables, by name.
+        synthetic: The synthetic tables, likewise.
+        metadata: What the columns mean and how the tables are related.
+        ways: The ways asked, as `khop_ways` names them.
+        rows: At most so many rows of a table are compared, with all their ancestors; None for all.
+        seed: Seed of that draw.
+    """
     if not ways:
-        return KhopScore(None)
+        return {}
     left = Side.open("real", real, metadata, rows, seed)
     right = Side.open("synthetic", synthetic, metadata, rows, seed)
-    used = {name for steps in ways for name in (steps[0].child, steps[-1].parent)}
+    used = {name for steps in ways.values() for name in (steps[0].child, steps[-1].parent)}
     columns = {
         t: [c for c in compared_columns(t, metadata, left, right) if not _names_rows(c)]
         for t in sorted(used)
     }
-    scores: dict[str, float] = {}
-    for steps in ways:
-        scores |= _trends(steps, columns, left, right)
-    return KhopScore(float(np.mean(list(scores.values()))) if scores else None, scores)
+    return {way: _trends(way, steps, columns, left, right) for way, steps in ways.items()}
 
 
 def _names_rows(column: ComparedColumn) -> bool:
@@ -101,7 +131,11 @@ def _ways(table: str, metadata: Metadata, hops: int) -> Iterator[Steps]:
 
 
 def _trends(
-    steps: Steps, columns: Mapping[str, list[ComparedColumn]], real: Side, synthetic: Side
+    way: str,
+    steps: Steps,
+    columns: Mapping[str, list[ComparedColumn]],
+    real: Side,
+    synthetic: Side,
 ) -> dict[str, float]:
     (left, left_ancestors), (right, right_ancestors) = (
         _ancestors(steps, side) for side in (real, synthetic)
@@ -110,7 +144,6 @@ def _trends(
     above = [c.take(left_ancestors, right_ancestors) for c in columns[ancestor]]
     both = [*above, *(c.take(left, right) for c in columns[child])]
     pairs = list(product(range(len(above)), range(len(above), len(both))))
-    way = " -> ".join(step.name for step in steps)
     return {
         f"{way} -> {ancestor}.{both[i].name} ~ {child}.{both[j].name}": score
         for (i, j), score in zip(pairs, pair_trends(both, pairs), strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,12 @@ import pytest
 
 from prefect_synth.expectations.fidelity import Fidelity, measure_fidelity
 from prefect_synth.expectations.memory import Memory
+from prefect_synth.expectations.report_build import all_degrees, all_distances, all_pairs
+from prefect_synth.expectations.report_known import (
+    known_degrees,
+    known_distances,
+    known_pairs,
+)
 from prefect_synth.expectations.settings import Gates
 from prefect_synth.tasks.references import file_fingerprint
 
@@ -69,3 +76,39 @@ def test_without_fingerprints_everything_is_computed() -> None:
     memory = Memory(known={"": 1})
     assert memory.each("shape", {"t": ({"t"}, ())}, 1, lambda names: {"t": 2}) == {"t": 2}
     assert memory.used == {}
+
+
+def test_known_views_of_a_report_are_those_from_scratch(shop: Any) -> None:
+    """After one table changed, associations, degrees and distances are those of a first night."""
+
+    def views(known: dict[str, Any]) -> tuple[list[Any], Memory]:
+        prints = {name: file_fingerprint(path) for name, path in shop.synthetic.items()}
+        memory = Memory(prints, prints, known)
+        quality = measure_fidelity(shop.sides, Gates()).quality
+        score = quality[0] if quality else None
+        found = [
+            known_pairs(shop.sides, score, memory),
+            known_degrees(shop.sides, score, memory),
+            known_distances(shop.sides, (), memory),
+        ]
+        return found, memory
+
+    first, memory = views({})
+    sides, kept = shop.sides, json.loads(json.dumps(memory.used))
+    quality = measure_fidelity(sides, Gates()).quality
+    score = quality[0] if quality else None
+    plain = [
+        all_pairs(sides.metadata, sides.training, sides.synthetic, score),
+        all_degrees(sides.metadata, sides.whole, sides.synthetic, score),
+        all_distances(sides.metadata, sides.training, sides.synthetic, sides.holdout),
+    ]
+    assert repr(first) == repr(plain)  # NaN is no number, but reads the same
+    assert repr(views(kept)[0]) == repr(plain)
+    orders = shop.table("orders")
+    shop.synthetic["orders"].unlink()
+    pq.write_table(orders.slice(0, len(orders) // 2), shop.synthetic["orders"])
+    partly, learned = views(kept)
+    assert repr(partly) == repr(views({})[0])
+    assert repr(partly) != repr(first)
+    assert learned.used.keys() & kept.keys()
+    assert learned.used.keys() - kept.keys()

@@ -79,7 +79,8 @@ def run(staging: Staging) -> StagedRun:
             pq.write_table(table, run.real(name))
             refs.append(table_ref(name, run.real(name), len(table)))
         (run.folder / "profiles" / name).mkdir(parents=True)
-    (run.folder / "profiles" / "learned.json").write_text("{}")
+    for name in ("learned.json", "compared.json"):
+        (run.folder / "profiles" / name).write_text("{}")
     (staging.root / "models" / "orders" / "f").mkdir(parents=True)
     run.update(pulled=tuple(refs), models=("models/orders/f",), outcome="published")
     run.report.write_text("report")

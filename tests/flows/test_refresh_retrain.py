@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from prefect_synth.tasks.learned import read_compared
+
 pytestmark = pytest.mark.usefixtures("prefect_url")
 
 FEW = """
@@ -60,6 +62,17 @@ def test_small_steps_are_measured_from_what_was_learned(
     outcome = published(lent_shop)
     assert outcome.reused is None
     assert outcome.tables["orders"].moved == ("it has 12% more rows",)
+
+
+def test_only_rows_that_are_others_are_profiled(lent_shop: Any, refreshed: tuple[Any, Any]) -> None:
+    """What a table looks like is known where its rows, and those above, are those of last night."""
+    before = read_compared(lent_shop.staging / "published" / "profiles")
+    lent_shop.execute(FEW)
+    assert published(lent_shop).reused == refreshed[1].run_id
+    now = read_compared(lent_shop.staging / "published" / "profiles")
+    changed = {profile.table for key, profile in now.items() if key not in before}
+    assert changed == {"orders", "order_items"}
+    assert {profile.table for profile in now.values()} > changed
 
 
 def test_old_models_are_trained_again(lent_shop: Any) -> None:
