@@ -81,22 +81,21 @@ def test_without_fingerprints_everything_is_computed() -> None:
 def test_known_views_of_a_report_are_those_from_scratch(shop: Any) -> None:
     """After one table changed, associations, degrees and distances are those of a first night."""
 
+    sides, quality = shop.sides, measure_fidelity(shop.sides, Gates()).quality
+    score = quality[0] if quality else None
+
     def views(known: dict[str, Any]) -> tuple[list[Any], Memory]:
         prints = {name: file_fingerprint(path) for name, path in shop.synthetic.items()}
         memory = Memory(prints, prints, known)
-        quality = measure_fidelity(shop.sides, Gates()).quality
-        score = quality[0] if quality else None
         found = [
-            known_pairs(shop.sides, score, memory),
-            known_degrees(shop.sides, score, memory),
-            known_distances(shop.sides, (), memory),
+            known_pairs(sides, score, memory),
+            known_degrees(sides, score, memory),
+            known_distances(sides, (), memory),
         ]
         return found, memory
 
     first, memory = views({})
-    sides, kept = shop.sides, json.loads(json.dumps(memory.used))
-    quality = measure_fidelity(sides, Gates()).quality
-    score = quality[0] if quality else None
+    kept = json.loads(json.dumps(memory.used))
     plain = [
         all_pairs(sides.metadata, sides.training, sides.synthetic, score),
         all_degrees(sides.metadata, sides.whole, sides.synthetic, score),
