@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,22 +66,30 @@ def warehouse_drift(setup: Setup, warehouse: Warehouse) -> tuple[Change, ...]:
     with warehouse.snapshot() as snapshot:
         for name in (n for n in before if n in present.tables):
             columns = [f for f in schemas[name] if f.name in metadata.tables[name].columns]
-            now[name] = _look(snapshot, metadata, name, pa.schema(columns), looks)
+            mark = watermark_column(present.tables[name])
+            now[name] = _look(snapshot, metadata, name, pa.schema(columns), looks, mark)
     return undecided(setup, compare_sketches(before, now, setup.project.on_drift))
 
 
 def _look(
-    snapshot: WarehouseSnapshot, metadata: Metadata, name: str, schema: pa.Schema, looks: Path
+    snapshot: WarehouseSnapshot,
+    metadata: Metadata,
+    name: str,
+    schema: pa.Schema,
+    looks: Path,
+    column: str | None,
 ) -> TableSketch:
     table, file = metadata.tables[name], looks / f"{folder_name(name)}.json"
-    known, column = TableSketch.load(file), watermark_column(table)
+    known = TableSketch.load(file)
     mark = snapshot.highest(name, column) if column in schema.names and column else None
-    if known and mark is not None and (known.rows, known.watermark) == (snapshot.count(name), mark):
+    seen = (known.rows, known.watermark_column, known.watermark) if known else None
+    if known and mark is not None and seen == (snapshot.count(name), column, mark):
         return known
     with tempfile.TemporaryDirectory(dir=looks) as folder:
         rows = snapshot.sample(name, schema, Path(folder) / "sample.parquet", SAMPLE_ROWS)
         path = Path(folder) / "sample.parquet"
         sketch = sketch_table(path, table, metadata, rows=rows, watermark=mark)
+    sketch = replace(sketch, watermark_column=column)
     sketch.save(file)
     return sketch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -113,12 +113,21 @@ class Setup:
         """What moved in the warehouse's catalogue since it was accepted, and what comes of it."""
         tables, policies = self.tables(warehouse), self.project.on_drift
         left_out = self.project.left_out()
-        drift = schema_drift(self.baseline, warehouse.catalogue(), tables, policies, left_out)
+        catalogue, named = warehouse.catalogue(), self._named(warehouse)
+        drift = schema_drift(self.baseline, catalogue, tables, policies, left_out, named)
         return with_needs(drift, self.project, self.gone(warehouse, drift))
 
     def gone(self, warehouse: Warehouse, drift: Drift) -> Gone:
         """What was accepted and is not in the warehouse any more."""
         return Gone.between(self.baseline.tables or {}, self.facts(warehouse), drift.changes)
+
+    def _named(self, warehouse: Warehouse) -> Collection[str]:
+        """What the project file's patterns name, views and partitions included."""
+        wanted, catalogue = self.project.warehouse, warehouse.catalogue()
+        every = replace(
+            catalogue, tables=tuple(replace(table, listed=True) for table in catalogue.tables)
+        )
+        return choose_tables(every, wanted.schemas, wanted.include, wanted.exclude)
 
     def reflect(self, warehouse: Warehouse) -> Metadata:
         """Read the schema that is accepted, with what the project file adds and corrects.

@@ -123,8 +123,7 @@ def _show_published(console: Console, outcome: Outcome) -> None:
             place = f"{table}.{column}"
             accept = typed(f"drift accept {place}")
             console.print(
-                f"[yellow]held[/]       {escape(place)} is new, and NULL until accepted: "
-                f"{escape(accept)}",
+                f"[yellow]held[/]       {escape(place)} is NULL until accepted: {escape(accept)}",
                 soft_wrap=True,
             )
     for trouble in outcome.troubles:

@@ -6,7 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from prefect_synth.tasks.drift.changes import Change, Drift
-from prefect_synth.tasks.drift.facts import ColumnFacts, SchemaFacts, TableFacts, key_facts
+from prefect_synth.tasks.drift.facts import (
+    ColumnFacts,
+    SchemaFacts,
+    TableFacts,
+    key_facts,
+    without_labels,
+)
 from prefect_synth.tasks.warehouses.catalogue import (
     Catalogue,
     CatalogueColumn,
@@ -66,7 +72,11 @@ class _Away:
         return self.held | self.gone
 
 
-_UNACCEPTED = frozenset({"column_added", "column_renamed"})
+_UNACCEPTED = frozenset(
+    {"column_added", "column_renamed", "type_changed", "type_widened", "type_narrowed",
+     "enum_value_added"}
+)  # fmt: skip
+"""Kinds of change after which a column holds what nobody has accepted."""
 
 
 def _without(table: CatalogueTable, away: Mapping[str, _Away]) -> CatalogueTable:
@@ -94,7 +104,16 @@ def _without(table: CatalogueTable, away: Mapping[str, _Away]) -> CatalogueTable
 
 def _held(column: CatalogueColumn) -> CatalogueColumn:
     """Nulls of the column's type; not even its labels and its comment are told."""
-    return replace(column, held=True, nullable=True, categories=None, comment=None, identity=False)
+    return replace(
+        column,
+        held=True,
+        nullable=True,
+        categories=None,
+        comment=None,
+        identity=False,
+        source_type=without_labels(column.source_type, "VARCHAR"),
+        null_type=column.null_type or column.source_type,
+    )
 
 
 @dataclass(frozen=True)
@@ -159,15 +178,20 @@ def _without_labels(column: CatalogueColumn, accepted: Collection[str]) -> Catal
     listed = ", ".join(f"'{label}'" for label in new)
     value = f"CASE WHEN CAST({{}} AS varchar) NOT IN ({listed}) THEN {{}} END"
     expression = column.translation.expression.replace("{}", value)
-    return replace(
-        column,
-        categories=tuple(label for label in labels if label in accepted),
-        translation=replace(column.translation, expression=expression),
-    )
+    translation = replace(column.translation, expression=expression)
+    left = tuple(label for label in labels if label in accepted)
+    return _labelled(replace(column, translation=translation), left)
 
 
 def _with_labels(column: CatalogueColumn, accepted: Collection[str]) -> CatalogueColumn:
     """An enum that still has the labels that it lost."""
     labels = column.categories or ()
     more = [label for label in labels if label not in accepted]
-    return replace(column, categories=(*accepted, *more))
+    return _labelled(column, (*accepted, *more))
+
+
+def _labelled(column: CatalogueColumn, labels: tuple[str, ...]) -> CatalogueColumn:
+    """The column with these labels, also where its type lists them."""
+    listed = ", ".join("'{}'".format(label.replace("'", "''")) for label in labels)
+    listing = without_labels(column.source_type, f"ENUM({listed})")
+    return replace(column, categories=labels, source_type=listing)

@@ -44,6 +44,7 @@ def schema_drift(
     chosen: Mapping[str, CatalogueTable],
     policies: DriftPolicies,
     left_out: Mapping[str, Collection[str]] | None = None,
+    named: Collection[str] | None = None,
 ) -> Drift:
     """Compare the catalogue with what was accepted.
 
@@ -53,6 +54,8 @@ def schema_drift(
         chosen: The tables that the project reads, by the names that metadata gives them.
         policies: What the project file says of each kind of change.
         left_out: By table, columns that the project file leaves out: nobody need decide on them.
+        named: The tables that the project file's patterns name, if they reached all that is there;
+            any by default.
 
     Returns:
         All that moved, with what comes of it.
@@ -71,7 +74,7 @@ def schema_drift(
     if baseline.tables is None:
         return drift
     undecided = _Undecided(baseline, left_out or {})
-    before = undecided.of(_still_read(baseline.tables, catalogue, chosen))
+    before = undecided.of(_still_read(baseline.tables, catalogue, chosen, named))
     after = undecided.of(now)
     weighing = Weighing(before, after, chosen, policies)
     return drift.model_copy(update={"changes": weighing.weigh(differences(before, after))})
@@ -101,10 +104,22 @@ class _Undecided:
 
 
 def _still_read(
-    tables: SchemaFacts, catalogue: Catalogue, chosen: Mapping[str, CatalogueTable]
+    tables: SchemaFacts,
+    catalogue: Catalogue,
+    chosen: Mapping[str, CatalogueTable],
+    named: Collection[str] | None,
 ) -> SchemaFacts:
-    """The accepted tables, but those that the project file does not read any more."""
+    """The accepted tables, but those that the project file does not read any more.
+
+    A table that has become a view or a partition is one that is gone: patterns do not reach it.
+    """
     schemas = {catalogue.default_schema, *(table.schema for table in chosen.values())}
-    there = {table.path for table in catalogue.tables if table.readable}
-    there |= {t.name for t in catalogue.tables if t.readable and t.schema in schemas}
-    return {n: facts for n, facts in tables.items() if n in chosen or n not in there}
+    there = [table for table in catalogue.tables if table.readable]
+    found = {t.path: t.listed for t in there}
+    found |= {t.name: t.listed for t in there if t.schema in schemas}
+
+    def refused(name: str) -> bool:
+        unnamed = named is not None and name not in named
+        return name in found and (unnamed or found[name])
+
+    return {n: facts for n, facts in tables.items() if n in chosen or not refused(n)}

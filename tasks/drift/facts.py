@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -14,6 +15,9 @@ from prefect_synth.tasks.warehouses.catalogue import (
     CatalogueTable,
     ForeignKey,
 )
+
+_LABELS = re.compile(r"ENUM\((?:'(?:[^']|'')*'(?:,\s*)?)*\)", re.IGNORECASE)
+"""How DuckDB writes an enum: with its labels, and without a name."""
 
 
 class Facts(BaseModel):
@@ -27,7 +31,8 @@ class ColumnFacts(Facts):
 
     Args:
         name: Its name.
-        type: The type as the warehouse writes it; `enum` where it only lists the labels.
+        type: The type as the warehouse writes it; `enum` where it only lists the labels, of
+            which a type that has them inside holds a hash.
         nullable: Whether it may hold nulls.
         labels: The labels of an enum, in order.
         identity: Whether the database counts its values up.
@@ -158,13 +163,28 @@ def _column(column: CatalogueColumn) -> ColumnFacts:
     listed = column.categories is not None and column.source_type.upper().startswith("ENUM(")
     return ColumnFacts(
         name=column.name,
-        type="enum" if listed else column.source_type,
+        type="enum" if listed else _told(column.source_type),
         nullable=column.nullable,
         labels=column.categories,
         identity=column.identity,
         default=hashed(column.default),
         comment=hashed(column.comment),
     )
+
+
+def without_labels(source_type: str, instead: str) -> str:
+    """A type as it is written, with `instead` for every list of an enum's labels in it.
+
+    Example:
+        >>> without_labels("ENUM('it''s, (a)', 'b')[]", "VARCHAR")
+        'VARCHAR[]'
+    """
+    return _LABELS.sub(lambda _: instead, source_type)
+
+
+def _told(source_type: str) -> str:
+    """A type that may be told: of labels inside it, which may quote real values, a hash."""
+    return _LABELS.sub(lambda listed: f"enum #{hashed(listed[0])}", source_type)
 
 
 def hashed(text: str | None) -> str | None:

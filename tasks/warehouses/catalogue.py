@@ -48,6 +48,8 @@ class CatalogueColumn:
         identity: Whether the database counts its values up.
         default: The default's SQL, which may quote a real value: it stays in this process.
         held: Whether its values are not to be read: it is pulled as nulls.
+        null_type: The type that nulls of it are cast to, where `source_type` does not do: a domain
+            may refuse nulls, and a type may list labels that must not be told.
     """
 
     name: str
@@ -59,6 +61,7 @@ class CatalogueColumn:
     identity: bool = False
     default: str | None = None
     held: bool = False
+    null_type: str | None = None
 
     def field(self, table: str) -> pa.Field:
         """The Arrow field that the column is pulled as.

@@ -49,6 +49,8 @@ WITH RECURSIVE resolved(oid, base, modifier, required) AS (
     FROM pg_type t JOIN resolved r ON r.oid = t.typbasetype WHERE t.typtype = 'd'
 )
 SELECT a.attrelid AS oid, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS source_type,
+       format_type(r.base, CASE WHEN a.atttypmod >= 0 THEN a.atttypmod ELSE r.modifier END)
+           AS base_type,
        NOT (a.attnotnull OR r.required) AS nullable, col_description(c.oid, a.attnum) AS comment,
        t.typname AS type, t.typtype AS kind, i.typname AS item, i.typtype AS item_kind,
        CASE WHEN a.atttypmod >= 0 THEN a.atttypmod ELSE r.modifier END AS modifier,
@@ -108,6 +110,7 @@ def _read_columns(connection: Connection) -> Mapping[int, dict[str, CatalogueCol
             categories=tuple(row["labels"]) if row["labels"] is not None else None,
             identity=row["identity"],
             default=row["default"],
+            null_type=row["base_type"],
         )
     return columns
 

@@ -80,7 +80,9 @@ class SqlSnapshot(ABC):
         """The query `sql` over a share of the table's rows, the same ones every time."""
 
     def highest(self, table: str, column: str) -> str | None:
-        """The largest value of a column as a text."""
+        """The largest value of a column as a text; None where it must not be read."""
+        if column in self._catalogue.find(table).held:
+            return None
         sql = f"SELECT CAST(max({quote(column)}) AS varchar) AS n FROM "
         sql += self._catalogue.find(table).sql
         with self._query(sql, f"column '{table}.{column}'") as batches:
@@ -130,7 +132,8 @@ def select_columns(table: CatalogueTable, columns: list[str], chosen: Chosen) ->
 
 def _expression(table: CatalogueTable, column: str) -> str:
     found = table.columns[column]
-    value = f"CAST(NULL AS {found.source_type})" if found.held else f"t.{quote(column)}"
+    nulls = f"CAST(NULL AS {found.null_type or found.source_type})"
+    value = nulls if found.held else f"t.{quote(column)}"
     filled = {"{}": value, "{name}": column.replace("'", "''")}
     translated = found.translation.expression
     sql = re.sub(r"\{(name)?\}", lambda match: filled[match[0]], translated)

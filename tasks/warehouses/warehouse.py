@@ -63,7 +63,10 @@ class WarehouseSnapshot(Protocol):
         ...
 
     def highest(self, table: str, column: str) -> str | None:
-        """The largest value of a column as a text: real data, for private staging only."""
+        """The largest value of a column as a text: real data, for private staging only.
+
+        None where the table is empty, or the column is held.
+        """
         ...
 
     def orphans(self, relationship: Relationship) -> int:
