@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,8 +66,10 @@ class Memory:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def save(self, file: Path) -> None:
-        """Write what was used."""
-        file.write_text(json.dumps(self.used), encoding="utf-8")
+        """Write what was used, whole or not at all."""
+        unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+        unfinished.write_text(json.dumps(self.used), encoding="utf-8")
+        os.replace(unfinished, file)
 
     def add(self, file: Path) -> None:
         """Write what was used beside what is in the file."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -80,8 +79,3 @@ def note_measure(folder: Path, measure: Measure) -> None:
 def scaled(seconds: float, then: int, now: int) -> float:
     """Seconds of as many rows as there are now, if they grow in a straight line."""
     return seconds * (now / then if then else 1.0)
-
-
-def total(rows: Mapping[str, int]) -> int:
-    """Rows of all tables."""
-    return sum(rows.values())

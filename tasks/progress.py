@@ -65,6 +65,7 @@ class Both:
 _SILENCE = Silence()
 _LISTENER: ContextVar[ProgressListener | None] = ContextVar("progress_listener", default=None)
 _SECONDS: ContextVar[dict[str, float] | None] = ContextVar("step_seconds", default=None)
+_LAST: ContextVar[dict[str, float]] = ContextVar("last_step_seconds")
 
 
 def progress() -> ProgressListener:
@@ -91,13 +92,14 @@ def also_listening(listener: ProgressListener) -> Iterator[None]:
 
 @contextmanager
 def timed_steps() -> Iterator[dict[str, float]]:
-    """Note how long each step takes, in seconds by its name."""
+    """Note how long each step takes, in seconds by its name; one that is repeated counts in all."""
     seconds: dict[str, float] = {}
-    token = _SECONDS.set(seconds)
+    token, last = _SECONDS.set(seconds), _LAST.set({})
     try:
         yield seconds
     finally:
         _SECONDS.reset(token)
+        _LAST.reset(last)
 
 
 def seconds_so_far() -> dict[str, float]:
@@ -106,8 +108,8 @@ def seconds_so_far() -> dict[str, float]:
 
 
 def took(name: str) -> str:
-    """` in 3.1 s`, once a step is done; empty where nobody asked for times (`timed_steps`)."""
-    seconds = (_SECONDS.get() or {}).get(name)
+    """` in 3.1 s`, once a step is done for the last time; empty where nobody asked for times."""
+    seconds = _LAST.get({}).get(name)
     return "" if seconds is None else f" in {seconds:.1f} s"
 
 
@@ -119,4 +121,5 @@ def step(name: str, total: int | None = None) -> Iterator[None]:
     yield
     progress().end(name)
     if seconds is not None:
-        seconds[name] = perf_counter() - start
+        _LAST.get()[name] = spent = perf_counter() - start
+        seconds[name] = seconds.get(name, 0.0) + spent

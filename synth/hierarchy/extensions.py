@@ -26,7 +26,6 @@ from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.hierarchy.shared import Shared
 from prefect_synth.synth.hierarchy.sharing import find_shared
 from prefect_synth.synth.metadata import Metadata, Relationship
-from prefect_synth.synth.storage import folder_name, load_state, save_state
 
 
 @dataclass(frozen=True)
@@ -35,18 +34,6 @@ class Extensions:
 
     plan: Plan
     tables: dict[str, Extended]
-
-    def save(self, folder: Path) -> None:
-        """Write the plan and each table's arrays; they come from real rows: keep them private."""
-        save_state(folder, "plan", self.plan)
-        for name, table in self.tables.items():
-            table.save(folder / folder_name(name))
-
-    @classmethod
-    def load(cls, folder: Path) -> Extensions:
-        """Read what `save` wrote."""
-        plan = load_state(folder, "plan")
-        return cls(plan, {n: Extended.load(folder / folder_name(n)) for n in plan.order})
 
     @classmethod
     def gather(
