@@ -9,6 +9,7 @@ from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.synth.descent import tables_above
 from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.references import fingerprint
+from prefect_synth.tasks.staged_run import SOUND
 from prefect_synth.tasks.validate import validate_table
 
 
@@ -25,7 +26,7 @@ def judge_each(work: Work, comparison: Comparison) -> None:
     futures = [
         work.start(
             validate_table,
-            [folder],
+            [folder / SOUND],
             table=table,
             fingerprint=keys[table],
             comparison=comparison,

@@ -28,8 +28,9 @@ UNCHANGED = "unchanged"
 """Outcome of a run that made no snapshot, because it would have been the last one again."""
 
 
-PROFILE, VERDICT = "profile", "verdict.json"
-"""Names under which the judgement of a table is kept: what is remembered of it, and the verdict."""
+PROFILE, VERDICT, SOUND = "profile", "verdict.json", "sound"
+"""Names under which the judgement of a table is kept: what is remembered of it, the verdict, and an
+empty file where no check broke: a verdict without it is no answer, and is not taken over."""
 
 
 class RunState(BaseModel):

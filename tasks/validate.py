@@ -42,7 +42,7 @@ from prefect_synth.expectations.verdict import Check
 from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.folders import written_whole
 from prefect_synth.tasks.progress import progress
-from prefect_synth.tasks.staged_run import PROFILE, VERDICT
+from prefect_synth.tasks.staged_run import PROFILE, SOUND, VERDICT
 from prefect_synth.tasks.steps import guarded, keyed_by
 from prefect_synth.tasks.telling import run_log
 
@@ -117,6 +117,8 @@ def validate_table(table: str, fingerprint: str, comparison: Comparison, folder:
     with written_whole(folder) as unfinished:
         profile.save(unfinished / PROFILE)
         (unfinished / VERDICT).write_text(json.dumps(judged.to_dict(), indent=1), encoding="utf-8")
+        if all(check.status != "crashed" for check in judged.verdict.checks):
+            (unfinished / SOUND).touch()
     seconds, passed = perf_counter() - started, table_score(judged.verdict)
     # which ones failed is said once, by the flow, as far as it may be told
     run_log().info(f"{table}: {passed} checks passed in {seconds:.1f} s")
