@@ -77,6 +77,7 @@ EXIT_CODES = {
     "tasks.snapshots.errors.SnapshotContentError": CONFIGURATION,
     "tasks.snapshots.errors.SnapshotDamagedError": CONNECTION,
     "tasks.snapshots.errors.SnapshotNotFoundError": CONFIGURATION,
+    "tasks.snapshots.errors.UnjudgedRowsError": ENGINE,
     "tasks.sql_checks.NotOneQueryError": CONFIGURATION,
     "tasks.sql_checks.UnreachableTableError": CONFIGURATION,
     "tasks.staging.RefreshRunningError": CONFIGURATION,

@@ -56,11 +56,13 @@ class Ready(BaseModel):
         tables: Folder of each table, in private staging.
         manifest: What the snapshot says of itself; aggregates only.
         report: The public edition of the report.
+        files: By table, the SHA-256 of each file that was judged, in their order.
     """
 
     model_config = ConfigDict(frozen=True)
 
     tables: dict[str, Path]
+    files: dict[str, tuple[str, ...]]
     manifest: dict[str, Any]
     report: Path
 
@@ -74,6 +76,7 @@ def ready(judged: Judged, models: Sequence[ModelRef]) -> Ready:
     """
     return Ready(
         tables=judged.comparison.published(),
+        files=judged.comparison.files,
         manifest=manifest(judged, models),
         report=judged.reports.public,
     )

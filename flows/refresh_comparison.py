@@ -38,6 +38,7 @@ def compare(
         holdout={ref.table: ref.path for ref in staged.held_out},
         whole=staged.whole,
         synthetic={name: ref.path for name, ref in synthetic.items()},
+        files={name: ref.files for name, ref in {**synthetic, **balanced}.items()},
         rows={name: (rows, synthetic[name].rows) for name, rows in staged.rows.items()},
         expected_rows=_expected_rows(work, extensions, pinned),
         pinned=pinned,

@@ -60,9 +60,7 @@ def add_pins(
         ).result()
     pinned = {ref.table: ref for ref in written}
     return {
-        name: whole_table([ref.model_copy(update={"path": ref.path / "part"}), pinned[name]])
-        if name in pinned
-        else ref
+        name: whole_table([ref, pinned[name]]) if name in pinned else ref
         for name, ref in synthetic.items()
     }
 

@@ -26,6 +26,7 @@ from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fingerprint
+from prefect_synth.tasks.snapshots.errors import UnjudgedRowsError
 from prefect_synth.tasks.snapshots.records import SnapshotRef
 from prefect_synth.tasks.steps import guard
 from prefect_synth.tasks.telling import events_in_the_log, run_log, tell_of_project
@@ -72,17 +73,28 @@ def publish(work: Work, ready: Ready) -> SnapshotRef:
     patient = publish_snapshot.with_options(
         retries=project.run.retries, retry_delay_seconds=exponential_backoff(2)
     )
-    with step("publish", len(ready.tables)):
+    with step("publish", len(ready.tables)), _over_if_unjudged(work):
         snapshot = work.do(
             patient,
             run_id=work.staged.run.state.run_id,
             tables=ready.tables,
             manifest=ready.manifest,
             report=ready.report,
+            judged=ready.files,
             sandbox=work.setup.sandbox,
         )
     log_published(snapshot, len(ready.tables))
     return snapshot
+
+
+@contextmanager
+def _over_if_unjudged(work: Work) -> Iterator[None]:
+    """Have the next run begin anew where files are not those that were judged."""
+    try:
+        yield
+    except UnjudgedRowsError:
+        work.staged.run.update(outcome="failed")
+        raise
 
 
 def follow_up(work: Work, ready: Ready, snapshot: SnapshotRef) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from prefect.futures import PrefectFuture
 
 from prefect_synth.flows.refresh_log import log_extended
+from prefect_synth.flows.refresh_reuse import log_decision
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.tasks.extend import (
     STEP,
@@ -29,6 +30,7 @@ def extend_tables(work: Work) -> ExtensionsRef:
     Args:
         work: The refresh.
     """
+    log_decision(work.decision, work.setup.staging.last_models)
     if work.reused:
         return work.reused.extensions
     with step(STEP, len(work.staged.metadata.tables)):

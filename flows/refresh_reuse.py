@@ -17,6 +17,7 @@ from prefect_synth.tasks.connections import warehouse_url
 from prefect_synth.tasks.decision import Decision, Wish, read_decision
 from prefect_synth.tasks.learned import (
     STEP,
+    forget_learned,
     profile_staged,
     read_compared,
     read_learned,
@@ -70,7 +71,7 @@ def depends_but_schema(setup: Setup, synthesis: Synthesis) -> dict[str, str]:
 def decide(
     setup: Setup, runners: Runners, staged: Staged, depends: dict[str, str], wish: Wish
 ) -> Decision:
-    """Decide whether to draw with the models of the last snapshot; the log says what and why.
+    """Decide whether to draw with the models of the last snapshot, or go on as was decided.
 
     Args:
         setup: The project and its places.
@@ -83,8 +84,21 @@ def decide(
     if decision is None:
         decision = _decided(setup, runners, staged, depends, wish)
         decision.save(staged.run.folder)
-    _log(decision, setup.staging.last_models)
     return decision
+
+
+def decide_to_train(setup: Setup, runners: Runners, staged: Staged, wish: Wish) -> None:
+    """Decide to train, because a gate refused what reused models drew; a killed run goes on by it.
+
+    Args:
+        setup: The project and its places.
+        runners: Run the comparison of the rows.
+        staged: The staged real tables.
+        wish: By what it was decided to reuse them.
+    """
+    _keep(staged, _profiles(setup, runners, staged))
+    reason = "what the models of the last snapshot drew was refused by the gates"
+    Decision(wish=wish, reuse=False, reason=reason, refused=True).save(staged.run.folder)
 
 
 def _decided(
@@ -98,6 +112,7 @@ def _decided(
         _keep(staged, before)
         return Decision(wish=wish, reuse=True, reason="that was asked for")
     if wish == "changed":  # nobody will compare
+        _keep(staged, None)
         return Decision(wish=wish, reuse=False, reason="run.retrain is 'changed'")
     now = _profiles(setup, runners, staged)
     if wish == "moved":
@@ -119,8 +134,12 @@ def _compared(
 
 
 def _keep(staged: Staged, learned: dict[str, RowsProfile] | None) -> None:
-    if learned is not None:
-        save_learned(staged.run.folder / "profiles", learned)
+    """Keep what the models of this run have learned from; nothing where that is not known."""
+    folder = staged.run.folder / "profiles"
+    if learned is None:
+        forget_learned(folder)
+    else:
+        save_learned(folder, learned)
 
 
 def outlived(last: Trained | None, days: float | None) -> str | None:
@@ -179,7 +198,13 @@ def _profiled(runners: Runners, staged: Staged, tables: list[str]) -> dict[str, 
         return {table: future.result() for table, future in futures.items()}
 
 
-def _log(decision: Decision, last: Trained | None) -> None:
+def log_decision(decision: Decision, last: Trained | None) -> None:
+    """Say whether models are trained or reused, and why.
+
+    Args:
+        decision: What was decided.
+        last: The models of the last published snapshot.
+    """
     if decision.reuse and last is not None:
         run_log().info(
             f"Nothing is trained: the models of run {last.run_id} are reused, because "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from prefect_synth.flows.pinned import pinned_files
 from prefect_synth.flows.refresh_log import log_planned, log_sampled
 from prefect_synth.flows.refresh_work import Work
 from prefect_synth.tasks.parquet_form import FORM
@@ -14,6 +16,7 @@ from prefect_synth.tasks.references import (
     ModelRef,
     SampleRef,
     TableRef,
+    file_fingerprint,
     fingerprint,
     part_file,
     whole_table,
@@ -34,14 +37,8 @@ def sample_tables(
     Raises:
         ContractError: A scenario is out of reach.
     """
-    key = fingerprint(
-        key_print(work.setup.staging.pseudonyms),
-        work.staged.run.state.run_id,
-        work.scales,
-        work.after,
-        sorted(m.fingerprint for m in models),
-        _scenarios(work),
-    )
+    key = _sample_key(work, models)
+    work.staged.run.draw_by(drawn_by(work, models))
     with step("plan"):
         plan = _planned(work, extensions, models, key)
     log_planned(plan)
@@ -49,6 +46,29 @@ def sample_tables(
         synthetic = _drawn(work, models, plan, key)
     log_sampled(synthetic)
     return synthetic
+
+
+def drawn_by(work: Work, models: Sequence[ModelRef]) -> str:
+    """Fingerprint of all that the files of the synthetic tables depend on, pinned rows included.
+
+    Args:
+        work: The refresh.
+        models: The trained parts.
+    """
+    files = pinned_files(work.setup)
+    pins = {name: (file, file_fingerprint(path)) for name, (file, path) in files.items()}
+    return fingerprint(_sample_key(work, models), FORM, pins)
+
+
+def _sample_key(work: Work, models: Sequence[ModelRef]) -> str:
+    return fingerprint(
+        key_print(work.setup.staging.pseudonyms),
+        work.staged.run.state.run_id,
+        work.scales,
+        work.after,
+        sorted(m.fingerprint for m in models),
+        _scenarios(work),
+    )
 
 
 def _planned(work: Work, extensions: ExtensionsRef, models: list[ModelRef], key: str) -> SampleRef:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from prefect.tasks import Task
 
 from prefect_synth.flows.refresh_log import log_trained
 from prefect_synth.flows.refresh_pull import Staged
-from prefect_synth.flows.refresh_reuse import decide, depends_on
+from prefect_synth.flows.refresh_reuse import decide, decide_to_train, depends_on
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.refresh_synthesis import synthesis_of
 from prefect_synth.flows.runners import Runners, quoted
@@ -43,7 +42,6 @@ class Work:
         reuse: Whether to draw with the models of the last published snapshot, where that can be.
         retrain: Whether to train all that changed, however little; the project file's
             `run.retrain` decides where neither is asked for.
-        refused: Whether models are trained because a gate refused what reused ones drew.
     """
 
     setup: Setup
@@ -51,7 +49,6 @@ class Work:
     staged: Staged
     reuse: bool = False
     retrain: bool = False
-    refused: bool = False
 
     @cached_property
     def synthesis(self) -> Synthesis:
@@ -80,9 +77,7 @@ class Work:
     @cached_property
     def decision(self) -> Decision:
         """Whether models are trained or reused, and why."""
-        made = decide(self.setup, self.runners, self.staged, self._depends_on, self.wish)
-        refusal = "what the models of the last snapshot drew was refused by the gates"
-        return made.model_copy(update={"reason": refusal}) if self.refused else made
+        return decide(self.setup, self.runners, self.staged, self._depends_on, self.wish)
 
     @property
     def may_train(self) -> bool:
@@ -100,8 +95,8 @@ class Work:
             "changed is trained.",
             failures,
         )
-        shutil.rmtree(self.staged.run.folder / "synthetic")
-        return replace(self, retrain=True, refused=True)
+        decide_to_train(self.setup, self.runners, self.staged, self.wish)
+        return replace(self)
 
     @property
     def wish(self) -> Wish:

@@ -18,7 +18,7 @@ from prefect_synth.flows.refresh_end import follow_up, judge, refuse
 from prefect_synth.flows.refresh_end import publish as publish_ready
 from prefect_synth.flows.refresh_extend import extend_tables
 from prefect_synth.flows.refresh_outcome import outcome_of
-from prefect_synth.flows.refresh_sample import sample_tables
+from prefect_synth.flows.refresh_sample import drawn_by, sample_tables
 from prefect_synth.flows.refresh_setup import open_setup
 from prefect_synth.flows.refresh_unchanged import Unchanged, leave_it
 from prefect_synth.flows.refresh_work import Work
@@ -90,9 +90,15 @@ def train(project: str, run_id: str, reuse_models: bool = False) -> dict[str, An
 def _train(work: Work) -> Trained:
     extensions = extend_tables(work)
     models = work.train(extensions)
-    trained = Trained(extensions=extensions, models=models, refused=work.refused)
+    trained = Trained(extensions=extensions, models=models, refused=work.decision.refused)
     keep(work.staged.run, "train", trained)
     return trained
+
+
+def _trained(work: Work) -> Trained:
+    """What `train` left, or what `validate` was about to train when it was killed."""
+    trained = read(work.staged.run, "train", Trained)
+    return trained if trained.refused == work.decision.refused else _train(work)
 
 
 def sample(project: str, run_id: str, reuse_models: bool = False) -> dict[str, Any]:
@@ -104,8 +110,7 @@ def sample(project: str, run_id: str, reuse_models: bool = False) -> dict[str, A
         reuse_models: What `train` was given.
     """
     with working(project, run_id, reuse_models) as (work, going):
-        trained = read(work.staged.run, "train", Trained)
-        drawn = _sample(trained.work(work), trained)
+        drawn = _sample(work, _trained(work))
     rows = {name: ref.rows for name, ref in {**drawn.synthetic, **drawn.balanced}.items()}
     return told(going, run_id, rows)
 
@@ -114,9 +119,16 @@ def _sample(work: Work, trained: Trained) -> Drawn:
     sampled = sample_tables(work, trained.extensions, trained.models)
     synthetic = add_pins(work, trained.models, sampled)
     balanced = balanced_tables(work, trained.models, synthetic)
-    drawn = Drawn(synthetic=synthetic, balanced=balanced)
+    key = drawn_by(work, trained.models)
+    drawn = Drawn(synthetic=synthetic, balanced=balanced, key=key)
     keep(work.staged.run, "sample", drawn)
     return drawn
+
+
+def _drawn(work: Work, trained: Trained) -> Drawn:
+    """What `sample` left, unless other models have taken the place of those that drew it."""
+    drawn = read(work.staged.run, "sample", Drawn)
+    return drawn if drawn.key == drawn_by(work, trained.models) else _sample(work, trained)
 
 
 def validate(project: str, run_id: str, reuse_models: bool = False) -> dict[str, Any]:
@@ -136,11 +148,10 @@ def validate(project: str, run_id: str, reuse_models: bool = False) -> dict[str,
         SnapshotRefusedError: A gate failed; what readers see has not changed.
     """
     with working(project, run_id, reuse_models) as (work, going):
-        trained = read(work.staged.run, "train", Trained)
-        drawn = read(work.staged.run, "sample", Drawn)
-        judged = _judge(trained.work(work), trained, drawn)
-        if not judged.judgement.verdict.passed and judged.work.may_train:
-            work = judged.work.trained_anew(len(judged.verdict.failures))
+        trained = _trained(work)
+        judged = _judge(work, trained, _drawn(work, trained))
+        if not judged.judgement.verdict.passed and work.may_train:
+            work = work.trained_anew(len(judged.verdict.failures))
             trained = _train(work)
             judged = _judge(work, trained, _sample(work, trained))
         if not judged.judgement.verdict.passed:
@@ -176,7 +187,6 @@ def publish(project: str, run_id: str, reuse_models: bool = False) -> dict[str, 
     with working(project, run_id, reuse_models, "published") as (work, going):
         passed = read(work.staged.run, "validate", Passed)
         trained = read(work.staged.run, "train", Trained)
-        work = trained.work(work)
         if not work.staged.run.state.finished:
             work.remember(trained.extensions, trained.models)
         snapshot = publish_ready(work, passed.ready)  # a second time it finds the first one's

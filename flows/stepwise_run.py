@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -59,10 +59,6 @@ class Trained(Kept):
     models: list[ModelRef]
     refused: bool = False
 
-    def work(self, work: Work) -> Work:
-        """The refresh with the models that these are, reused or not."""
-        return replace(work, retrain=True, refused=True) if self.refused else work
-
 
 class Drawn(Kept):
     """What `sample` leaves.
@@ -70,10 +66,12 @@ class Drawn(Kept):
     Args:
         synthetic: The synthetic tables.
         balanced: The balanced tables.
+        key: Fingerprint of all that they were drawn from.
     """
 
     synthetic: dict[str, TableRef]
     balanced: dict[str, TableRef]
+    key: str
 
 
 class Passed(Kept):

@@ -41,6 +41,7 @@ class Comparison(BaseModel):
         holdout: What models never saw, of the tables that belong to families.
         whole: Both parts of the real tables.
         synthetic: The synthetic tables.
+        files: By published table, the SHA-256 of each of its files, in their order.
         rows: Real and synthetic rows by table.
         expected_rows: By table, how many rows were asked for, pinned ones included.
         profiles: Folder of what is remembered of the real tables.
@@ -73,6 +74,7 @@ class Comparison(BaseModel):
     holdout: dict[str, Path]
     whole: dict[str, Path]
     synthetic: dict[str, Path]
+    files: dict[str, tuple[str, ...]]
     rows: dict[str, tuple[int, int]]
     expected_rows: dict[str, int]
     profiles: Path

@@ -24,6 +24,7 @@ class Decision(BaseModel):
         reuse: Whether the models of the last snapshot are drawn with.
         reason: Why, in the words that follow "because".
         tables: By table, in what its rows are others than those that its model learned from.
+        refused: Whether models are trained because a gate refused what reused ones drew.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +33,7 @@ class Decision(BaseModel):
     reuse: bool
     reason: str
     tables: dict[str, tuple[str, ...]] = {}
+    refused: bool = False
 
     def save(self, folder: Path) -> None:
         """Write it into a folder, whole or not at all."""

@@ -53,6 +53,11 @@ def save_learned(folder: Path, profiles: Mapping[str, RowsProfile]) -> None:
     write_atomically(folder / FILE, json.dumps(document))
 
 
+def forget_learned(folder: Path) -> None:
+    """Delete what `save_learned` kept, if it did."""
+    (folder / FILE).unlink(missing_ok=True)
+
+
 def read_learned(folder: Path) -> dict[str, RowsProfile] | None:
     """What `save_learned` kept; None where there is nothing, or another version wrote it."""
     return _read(folder / FILE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ def publish_snapshot(
     tables: dict[str, Path],
     manifest: Mapping[str, Any],
     report: Path,
+    judged: Mapping[str, Sequence[str]],
     sandbox: SnapshotStore,
 ) -> SnapshotRef:
     """Publish the tables; the same run id counts once, however often this is called.
@@ -40,12 +41,13 @@ def publish_snapshot(
         tables: The synthetic tables.
         manifest: What else the manifest shall say; aggregates only.
         report: The HTML report.
+        judged: By table, the SHA-256 of each file that was judged.
         sandbox: Where to publish.
 
     Returns:
         The published snapshot.
     """
-    reference = sandbox.publish(run_id, tables, manifest, {REPORT: report})
+    reference = sandbox.publish(run_id, tables, manifest, {REPORT: report}, judged)
     progress().advance(STEP, len(tables), reference.snapshot_id)
     return reference
 

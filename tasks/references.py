@@ -28,12 +28,19 @@ class TableRef(_Reference):
         path: The file, or the folder of its parts.
         rows: How many rows it holds.
         fingerprint: SHA-256 of the file, or of its parts.
+        parts: SHA-256 of each file in the folder of parts, in their order.
     """
 
     table: str
     path: Path
     rows: int
     fingerprint: str
+    parts: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """SHA-256 of each of its files, in their order."""
+        return self.parts or (self.fingerprint,)
 
 
 class ModelRef(_Reference):
@@ -59,11 +66,13 @@ class SampleRef(_Reference):
 
     Args:
         path: The folder.
+        fingerprint: Of all that it was made from: another plan may have been in the folder before.
         shards: By shard, the tables of which it draws a part.
         rows: Rows by table.
     """
 
     path: Path
+    fingerprint: str
     shards: tuple[tuple[str, ...], ...]
     rows: dict[str, int]
 
@@ -146,14 +155,19 @@ def part_file(folder: Path, shard: int) -> Path:
 
 
 def whole_table(parts: Sequence[TableRef]) -> TableRef:
-    """Refer to a table whose parts, in their order, are the files of one folder."""
+    """Refer to a table whose parts, in their order, are the files of one folder.
+
+    Args:
+        parts: The files; the first one may stand for several that are together already.
+    """
     first = parts[0]
-    prints = [part.fingerprint for part in parts]
+    prints = tuple(file for part in parts for file in part.files)
     return TableRef(
         table=first.table,
-        path=first.path.parent,
+        path=first.path if first.parts else first.path.parent,
         rows=sum(part.rows for part in parts),
         fingerprint=fingerprint(prints),
+        parts=prints,
     )
 
 

@@ -88,7 +88,7 @@ def plan_sample(
         tuple(name for name in sampler.rows if _has_part(sampler, name, shard, shards))
         for shard in range(shards)
     )
-    return SampleRef(path=folder, shards=drawn, rows=sampler.rows)
+    return SampleRef(path=folder, fingerprint=fingerprint, shards=drawn, rows=sampler.rows)
 
 
 def shard_name(shard: int, shards: int) -> str:
@@ -130,7 +130,8 @@ def sample_shard(
         The parts of the synthetic tables.
     """
     started = perf_counter()
-    sampler = _planned(plan.path, metadata, tuple(models), pseudonym_key(pseudonyms))
+    planned = plan.path, plan.fingerprint
+    sampler = _planned(planned, metadata, tuple(models), pseudonym_key(pseudonyms))
     meaning = Disclosure(read_metadata(metadata)).metadata
     parts = [
         _write(
@@ -168,7 +169,7 @@ def _parts(models: list[ModelRef]) -> dict[str, TablePart]:
 
 @lru_cache(maxsize=1)
 def _planned(
-    folder: Path, metadata: Path, models: tuple[ModelRef, ...], pseudonyms: bytes
+    plan: tuple[Path, str], metadata: Path, models: tuple[ModelRef, ...], pseudonyms: bytes
 ) -> Sampler:
-    """The plan, read once for all shards that this process draws."""
-    return Sampler.load(folder, read_metadata(metadata), _parts(list(models)), pseudonyms)
+    """The plan, read once for all shards of it that this process draws."""
+    return Sampler.load(plan[0], read_metadata(metadata), _parts(list(models)), pseudonyms)

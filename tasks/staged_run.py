@@ -124,6 +124,24 @@ class StagedRun:
         """Folder of a sampled table's parts."""
         return self.folder / "synthetic" / folder_name(table)
 
+    def draw_by(self, key: str) -> None:
+        """Delete synthetic tables that another key has drawn, so that none is taken for its own.
+
+        An interrupted run may go on with other models; tasks know their files by their names.
+
+        Args:
+            key: Fingerprint of all that the tables, pinned rows and the plan depend on.
+        """
+        folder = self.folder / "synthetic"
+        noted = folder / ".key"
+        if noted.is_file() and noted.read_text(encoding="utf-8") == key:
+            return
+        noted.unlink(missing_ok=True)  # first: what is left of a killed deletion belongs to nobody
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        folder.mkdir()
+        write_atomically(noted, key)
+
     def step(self, name: str) -> Path:
         """File of what a step came to, for the next one in another process."""
         folder = self.folder / "steps"

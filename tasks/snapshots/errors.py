@@ -17,6 +17,8 @@
   + SnapshotCacheError        the cache of a reader cannot be written
   + FixtureFolderError        the folder of a fixture holds something else
 
+* UnjudgedRowsError           a file to be published is not the one that was judged
+
 * SnapshotWarning             nobody answers, so the reader goes on with what it has
 """
 
@@ -25,6 +27,10 @@ from __future__ import annotations
 
 class SandboxError(Exception):
     """The sandbox refused, failed or contradicted itself; the message names it and the cure."""
+
+
+class UnjudgedRowsError(Exception):
+    """A file that is to be published is not the one that was judged; nothing has become visible."""
 
 
 class SandboxUrlError(SandboxError):

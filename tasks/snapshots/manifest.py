@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prefect_synth.synth.interpolated import is_marked
-from prefect_synth.tasks.snapshots.errors import SandboxError
+from prefect_synth.tasks.snapshots.errors import SandboxError, UnjudgedRowsError
 from prefect_synth.tasks.snapshots.naming import MANIFEST, checked_name, folder_names
 from prefect_synth.tasks.snapshots.records import encode, utc_text
 
@@ -37,6 +37,24 @@ class Draft:
     def created(self) -> str:
         """When the data were taken."""
         return str(self.facts["created"])
+
+    def check(self, judged: Mapping[str, Sequence[str]]) -> None:
+        """Refuse files that are not those that were judged.
+
+        Args:
+            judged: By table, the SHA-256 of each of its files, in their order.
+
+        Raises:
+            UnjudgedRowsError: A table has other files.
+        """
+        for table, facts in self.facts["tables"].items():
+            found = [file["sha256"] for file in facts["files"]]
+            if found != list(judged.get(table, ())):
+                raise UnjudgedRowsError(
+                    f"Table {table!r} was not published: its files are not those that passed the "
+                    "gates; something has changed them since. Run the refresh again: it draws and "
+                    "judges them anew."
+                )
 
     def total(self, fact: str) -> int:
         """Return the sum of a fact (rows, bytes) over the tables."""

@@ -7,7 +7,7 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,6 +85,7 @@ class SnapshotStore:
         tables: Mapping[str, Path],
         manifest: Mapping[str, Any],
         extra_files: Mapping[str, Path] | None = None,
+        judged: Mapping[str, Sequence[str]] | None = None,
     ) -> SnapshotRef:
         """Publish Parquet files, as they are, as one snapshot.
 
@@ -97,8 +98,11 @@ class SnapshotStore:
                 `created` says when the data were taken and so which snapshot is newer; now, by
                 default.
             extra_files: File name in the snapshot to local file, such as `report.html`.
+            judged: By table, the SHA-256 of each file that may be published, in their order; any
+                file where None.
 
         Raises:
+            UnjudgedRowsError: A file is another one than was judged.
             SandboxError: The subclass says what went wrong; readers see what they saw before.
         """
         checked_name("Run", run_id)
@@ -106,6 +110,8 @@ class SnapshotStore:
         record = publisher.committed(run_id)
         if record is None:
             draft = draft_snapshot(tables, manifest, extra_files or {})
+            if judged is not None:
+                draft.check(judged)
             record = publisher.publish(run_id, draft)
         return self._ref(record, PointerFile(self.backend).advance(record))
 

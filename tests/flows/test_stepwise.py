@@ -3,18 +3,51 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from prefect_synth.flows import stepwise
-from prefect_synth.flows.stepwise_run import RunOverError
+from prefect_synth.flows.stepwise_run import Drawn, RunOverError
+from prefect_synth.tasks.references import TableRef, file_fingerprint
+from prefect_synth.tasks.snapshots.errors import UnjudgedRowsError
 
 STEPS = (stepwise.train, stepwise.sample, stepwise.validate, stepwise.publish)
+
+TIE = """
+UPDATE customers SET credit = tied.credit FROM (
+    SELECT customer_id, credit
+    FROM (SELECT customer_id, row_number() OVER (ORDER BY since, customer_id) r FROM customers)
+    JOIN (SELECT credit, row_number() OVER (ORDER BY credit {order}) r FROM customers) USING (r)
+) AS tied WHERE customers.customer_id = tied.customer_id
+"""
+JUDGED = """
+gates: {quality: {dependence: null}}
+checks:
+  tied: SELECT 1 WHERE (SELECT corr(date_part('epoch', since), credit) FROM customers) > %s
+"""
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing catches it."""
+
+
+@contextmanager
+def killed_at(name: str) -> Iterator[None]:
+    """A step that is killed where it calls a function."""
+
+    def die(*arguments: object) -> None:
+        raise Killed(name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stepwise, name, die)
+        yield
 
 
 @contextmanager
@@ -94,7 +127,7 @@ def test_a_refused_snapshot_ends_the_steps(stepped: Any) -> None:
         stepwise.sample(str(shop.folder), run)
         with pytest.raises(
             stepwise.SnapshotRefusedError,
-            match=r"nothing was published: snapshot: quality failed: 0\.875",
+            match=r"Failed checks: 1, the first: snapshot: quality failed: 0\.875",
         ):
             stepwise.validate(str(shop.folder), run)
         with pytest.raises(RunOverError, match="is over: rejected"):
@@ -112,3 +145,70 @@ def test_the_steps_keep_to_their_order_and_to_their_file(shop: Any) -> None:
     shop.configure("run: {seed: 7}\n")
     with pytest.raises(RunOverError, match="has changed since run"):
         stepwise.train(str(shop.folder), run)
+
+
+@pytest.fixture
+def tied(shop: Any) -> Any:
+    """A published shop in whose rows two columns now go together the other way round.
+
+    No column moved, so that models are reused; what they draw is refused by the user's check.
+    """
+    shop.execute(TIE.format(order="ASC"))
+    shop.configure(JUDGED % 2)
+    run = stepwise.pull(str(shop.folder))["run_id"]
+    for step in STEPS:
+        step(str(shop.folder), run)
+    shop.execute(TIE.format(order="DESC"))
+    shop.configure(JUDGED % -0.3)
+    return shop
+
+
+def on_disk(ref: TableRef) -> tuple[str, ...]:
+    """What the files of a table are now."""
+    return tuple(file_fingerprint(file) for file in sorted(ref.path.glob("*.parquet")))
+
+
+def test_a_killed_retry_goes_on_and_publishes_what_was_judged(tied: Any) -> None:
+    """Models are trained after a refusal, whenever that is killed, and no older file counts."""
+    folder = str(tied.folder)
+    with without_prefect():
+        run = stepwise.pull(folder)["run_id"]
+        stepwise.train(folder, run)
+        stepwise.sample(folder, run)
+        for moment in ("_train", "_sample", "add_pins"):
+            with killed_at(moment), pytest.raises(Killed, match=moment):
+                stepwise.validate(folder, run)
+        assert stepwise.pull(folder)["run_id"] == run
+        stepwise.train(folder, run)
+        stepwise.sample(folder, run)
+        left = tied.staging / "runs" / run / "steps" / "sample.json"
+        drawn = Drawn.model_validate_json(left.read_text())
+        assert {t: on_disk(ref) for t, ref in drawn.synthetic.items()} == {
+            table: ref.files for table, ref in drawn.synthetic.items()
+        }
+        stepwise.validate(folder, run)
+        shutil.rmtree(drawn.synthetic["orders"].path)
+        shutil.copytree(drawn.synthetic["customers"].path, drawn.synthetic["orders"].path)
+        with pytest.raises(UnjudgedRowsError, match="'orders' was not published: its files are"):
+            stepwise.publish(folder, run)
+        with pytest.raises(RunOverError, match="is over: failed"):
+            stepwise.publish(folder, run)
+    assert len(tied.published()) == 1
+
+
+def test_a_retry_publishes_what_it_has_trained(tied: Any) -> None:
+    """The files name the models that the manifest names, though `validate` was called twice."""
+    folder = str(tied.folder)
+    with without_prefect():
+        run = stepwise.pull(folder)["run_id"]
+        stepwise.train(folder, run)
+        stepwise.sample(folder, run)
+        with killed_at("add_pins"), pytest.raises(Killed):
+            stepwise.validate(folder, run)
+        stepwise.validate(folder, run)
+        url = Path(stepwise.publish(folder, run)["url"])
+    models = json.loads((url / "manifest.json").read_text())["models"]
+    written = pq.read_schema(url / "customers" / "part-00000.parquet").metadata
+    assert written[b"prefect_synth.model"].decode() == models["customers"]
+    trained = json.loads((tied.staging / "published" / "profiles" / "models.json").read_text())
+    assert trained["run_id"] == run

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect_synth.tasks.references import TableRef, file_fingerprint, fingerprint, table_ref
+from prefect_synth.tasks.references import (
+    TableRef,
+    file_fingerprint,
+    fingerprint,
+    table_ref,
+    whole_table,
+)
 
 
 def test_a_reference_survives_json(tmp_path: Path) -> None:
@@ -13,6 +19,18 @@ def test_a_reference_survives_json(tmp_path: Path) -> None:
     file.write_bytes(b"rows")
     reference = table_ref("orders", file, 3)
     assert TableRef.model_validate_json(reference.model_dump_json()) == reference
+
+
+def test_a_table_knows_each_of_its_files(tmp_path: Path) -> None:
+    """However parts were put together, pinned rows last, every file is named by its SHA-256."""
+    files = [tmp_path / f"part-{at}.parquet" for at in range(3)]
+    for file in files:
+        file.write_text(file.name)
+    parts = [table_ref("orders", file, 1) for file in files]
+    apart = whole_table([whole_table(parts[:2]), parts[2]])
+    assert apart == whole_table(parts)
+    assert apart.files == tuple(file_fingerprint(file) for file in files)
+    assert (apart.path, apart.rows, parts[0].files) == (tmp_path, 3, (parts[0].fingerprint,))
 
 
 def test_a_fingerprint_changes_with_one_byte(tmp_path: Path) -> None:

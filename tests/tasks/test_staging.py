@@ -292,6 +292,24 @@ def test_a_refusal_that_was_cut_off_is_done_again(staging: Staging) -> None:
     assert sorted(p.name for p in folder.iterdir()) == ["report.html", "synthetic", "verdicts"]
 
 
+def test_no_file_of_another_key_counts(staging: Staging) -> None:
+    """A run that goes on with other models finds no synthetic table of the models of before."""
+    run = pulled(staging)
+    file = run.synthetic("orders") / "part-00000.parquet"
+    run.draw_by("a")
+    file.parent.mkdir()
+    file.write_text("rows")
+    run.draw_by("a")
+    assert file.exists()
+    run.draw_by("b")
+    assert not file.exists()
+    file.parent.mkdir()
+    file.write_text("rows")
+    (run.folder / "synthetic" / ".key").unlink()  # killed while it was emptied
+    run.draw_by("b")
+    assert not file.exists()
+
+
 def test_models_of_the_last_runs_stay(staging: Staging) -> None:
     """What no recent run used is deleted; what may be used again is not."""
     old, new = staging.model("orders", "old"), staging.model("orders", "new")

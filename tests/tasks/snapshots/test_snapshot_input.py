@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from prefect_synth.tasks.snapshots.errors import SandboxError, SandboxUrlError
+from prefect_synth.tasks.snapshots.errors import SandboxError, SandboxUrlError, UnjudgedRowsError
 from prefect_synth.tasks.snapshots.store import open_store
 
 
@@ -44,6 +44,14 @@ def test_a_file_that_is_not_parquet_is_refused(folder_store, make_shop, tmp_path
     text.write_text("id\n1\n")
     with pytest.raises(SandboxError, match=r"Table 'orders' .*orders\.csv is not a readable Parq"):
         folder_store.publish("run-1", {"orders": text}, {})
+
+
+def test_a_file_that_was_not_judged_is_refused(folder_store, make_shop):
+    """What the gates have seen is told by the SHA-256 of each file; another one stays here."""
+    shop = make_shop()
+    with pytest.raises(UnjudgedRowsError, match="its files are not those that passed the gates"):
+        folder_store.publish("run-1", shop, {}, judged={name: ["0" * 64] for name in shop})
+    assert list(folder_store.backend.objects("")) == []
 
 
 def test_a_missing_file_is_refused(folder_store, make_shop, tmp_path):
