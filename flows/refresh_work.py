@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -190,8 +190,11 @@ class Work:
             made: Files or folders that it makes.
             arguments: Its arguments.
         """
-        kept = task.with_options(
-            result_storage=self.setup.staging.results,
-            refresh_cache=not all(path.exists() for path in made),
-        )
-        return self.runners.start(kept, arguments)
+        again = not all(path.exists() for path in made)
+        return self.runners.start(_kept(task, self.setup.staging.results, again), arguments)
+
+
+@lru_cache(maxsize=64)
+def _kept(task: Task[..., R], results: Path, again: bool) -> Task[..., R]:
+    """The same task with its results in private staging; Prefect reads its source to make one."""
+    return task.with_options(result_storage=results, refresh_cache=again)

@@ -29,6 +29,13 @@ from prefect_synth.flows.server_errors import ServerError
 _ALONE: ContextVar[bool] = ContextVar("alone", default=False)
 _SECONDS_TO_START = 240
 _SECONDS_TO_END = 15
+_IN_BATCHES = {
+    # every task sends three states as events, which one by one are a transaction each: in batches
+    # of what a second brings they cost the server a third, and a state is seen a second later
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "100",
+}
 _TAIL = 2000
 
 
@@ -102,12 +109,15 @@ def _mode(ui: bool) -> list[str]:
 
 def _environment(port: int, ui: bool) -> Mapping[str, str]:
     return {
+        **_IN_BATCHES,
         **os.environ,
         **get_current_settings().to_environment_variables(exclude_unset=True),
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         # without it the user interface asks for the API at the default port
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_UI_ENABLED": str(ui).lower(),
+        # only pages of the user interface listen to events as they come
+        "PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED": str(ui).lower(),
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # in memory they would be lost with the server, and the slots stay taken
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
