@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import cache
 from threading import Event, Lock, Thread
 from time import perf_counter
 from uuid import UUID
@@ -96,14 +97,17 @@ class ProgressArtifacts:
         self._thread.join()
 
     def _show_until_over(self) -> None:
+        # one client, made when there is something to tell: each reads all certificates
         try:
-            while not self._over.wait(self._patience):
-                self._show()
-            self._show()
+            with ExitStack() as end:
+                client = cache(lambda: end.enter_context(get_client(sync_client=True)))
+                while not self._over.wait(self._patience):
+                    self._show(client)
+                self._show(client)
         except Exception as error:  # the run is worth more than a picture of it
             self._log.warning(f"Progress is not shown any more: {type(error).__name__}.")
 
-    def _show(self) -> None:
+    def _show(self, client: Callable[[], SyncPrefectClient]) -> None:
         now = perf_counter()
         with self._lock:
             late = [bar for bar in self._bars.values() if now - bar.started >= self._patience]
@@ -111,10 +115,8 @@ class ProgressArtifacts:
             for bar in late:
                 if bar.seconds is not None:
                     self._bars.pop(bar.step)
-        if told:
-            with get_client(sync_client=True) as client:
-                for bar, text, percent in told:
-                    self._tell(client, bar, text, percent)
+        for bar, text, percent in told:
+            self._tell(client(), bar, text, percent)
 
     def _tell(self, client: SyncPrefectClient, bar: _Bar, text: str, percent: float) -> None:
         if bar.artifact is None:

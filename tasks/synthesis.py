@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,4 +93,11 @@ class Synthesis(BaseModel):
 
 def read_metadata(file: Path) -> Metadata:
     """Read a schema that a run has staged."""
+    known = file.stat()
+    return _read(file, (known.st_ino, known.st_mtime_ns, known.st_size))
+
+
+@lru_cache(maxsize=4)
+def _read(file: Path, version: tuple[int, int, int]) -> Metadata:
+    """Read a file once: every task of every table asks for the whole schema."""
     return Metadata.from_dict(json.loads(file.read_text(encoding="utf-8")))

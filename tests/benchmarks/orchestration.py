@@ -40,7 +40,6 @@ from prefect_synth.flows.run_settings import RunSettings  # noqa: E402
 from prefect_synth.flows.runners import Runners  # noqa: E402
 from prefect_synth.flows.server import _deliver, prefect_api  # noqa: E402
 
-
 _SECONDS_TO_SETTLE = 6
 
 

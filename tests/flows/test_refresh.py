@@ -22,7 +22,8 @@ from prefect_synth.flows.refresh_setup import open_setup
 from prefect_synth.synth.holdout import hold_out
 from prefect_synth.synth.metadata import Column, Metadata, Table
 from prefect_synth.tasks.blocks import Sandbox, Warehouse
-from prefect_synth.tasks.connections import BlockNotFoundError, open_project_warehouse
+from prefect_synth.tasks.connections import open_project_warehouse
+from prefect_synth.tasks.saved_blocks import BlockNotFoundError
 
 KEYS = {
     ("orders", "customer_id"): ("customers", "customer_id"),
