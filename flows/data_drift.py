@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +24,8 @@ from prefect_synth.tasks.drift.sketch import (
     sketch_table,
     watermark_column,
 )
+from prefect_synth.tasks.looks import rows_for_a_look
+from prefect_synth.tasks.staging import Staging
 from prefect_synth.tasks.synthesis import read_metadata
 from prefect_synth.tasks.warehouses.warehouse import Warehouse, WarehouseSnapshot
 
@@ -60,14 +61,13 @@ def warehouse_drift(setup: Setup, warehouse: Warehouse) -> tuple[Change, ...]:
     metadata, before = last
     present = setup.reflect(warehouse)  # from here on it goes by what is accepted
     schemas = warehouse.schemas(present)
-    looks = setup.staging.sketches
-    looks.mkdir(exist_ok=True, mode=0o700)
+    setup.staging.sketches.mkdir(exist_ok=True, mode=0o700)
     now = {}
     with warehouse.snapshot() as snapshot:
         for name in (n for n in before if n in present.tables):
             columns = [f for f in schemas[name] if f.name in metadata.tables[name].columns]
             mark = watermark_column(present.tables[name])
-            now[name] = _look(snapshot, metadata, name, pa.schema(columns), looks, mark)
+            now[name] = _look(snapshot, metadata, name, pa.schema(columns), setup.staging, mark)
     return undecided(setup, compare_sketches(before, now, setup.project.on_drift))
 
 
@@ -76,18 +76,18 @@ def _look(
     metadata: Metadata,
     name: str,
     schema: pa.Schema,
-    looks: Path,
+    staging: Staging,
     column: str | None,
 ) -> TableSketch:
-    table, file = metadata.tables[name], looks / f"{folder_name(name)}.json"
+    table, file = metadata.tables[name], staging.sketches / f"{folder_name(name)}.json"
     known = TableSketch.load(file)
     mark = snapshot.highest(name, column) if column in schema.names and column else None
     seen = (known.rows, known.watermark_column, known.watermark) if known else None
     if known and mark is not None and seen == (snapshot.count(name), column, mark):
         return known
-    with tempfile.TemporaryDirectory(dir=looks) as folder:
-        rows = snapshot.sample(name, schema, Path(folder) / "sample.parquet", SAMPLE_ROWS)
-        path = Path(folder) / "sample.parquet"
+    with rows_for_a_look(staging.root) as folder:
+        path = folder / "sample.parquet"
+        rows = snapshot.sample(name, schema, path, SAMPLE_ROWS)
         sketch = sketch_table(path, table, metadata, rows=rows, watermark=mark)
     sketch = replace(sketch, watermark_column=column)
     sketch.save(file)

@@ -16,7 +16,7 @@ from prefect_synth.flows.pinned import check_contracts
 from prefect_synth.flows.predict_look import Look, looked
 from prefect_synth.flows.prediction import Ends, Fate, Known, Prediction, TablePlan
 from prefect_synth.flows.refresh_pull import Source
-from prefect_synth.flows.refresh_reuse import depends_but_schema, outlived
+from prefect_synth.flows.refresh_reuse import depends_but_schema, incomparable
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.refresh_synthesis import synthesis_of
 from prefect_synth.flows.refresh_unchanged import (
@@ -140,7 +140,7 @@ class _Judge:
         if not all(path.is_dir() for path in last.paths):
             return "models are no longer in private staging"
         synthesis = synthesis_of(self.setup.project, Path(), ())
-        others = depends_but_schema(self.setup, synthesis)
+        others = depends_but_schema(self.setup, synthesis, self.drift.held_columns)
         differ = [n for n, now in others.items() if last.depends_on.get(n) != now]
         schema = sources_but_rows(self.setup, self.source)[SCHEMA]
         differ += [SCHEMA] if before.depends_on.get(SCHEMA) != schema else []
@@ -149,7 +149,8 @@ class _Judge:
         copied = [n for n in self.setup.project.copied() if changed.get(n) == "yes"]
         if copied:
             return f"{', '.join(copied)} is published as it is, and changed"
-        return outlived(last, self.setup.project.run.retrain_days)
+        # where whatever changed is trained, rows are not compared
+        return incomparable(self.setup) if self.setup.project.run.retrain == "moved" else None
 
     def _fate(
         self,

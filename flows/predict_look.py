@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 
 from prefect_synth.flows.refresh_pull import Source, selection_of
 from prefect_synth.flows.refresh_setup import Setup
+from prefect_synth.tasks.looks import rows_for_a_look
 from prefect_synth.tasks.warehouses.selection import Selection
 from prefect_synth.tasks.warehouses.warehouse import WarehouseSnapshot
 
@@ -39,16 +39,20 @@ class Look:
 def looked(setup: Setup, source: Source) -> Iterator[Look]:
     """Count every table, and read small ones into a private folder that is gone at the end.
 
+    None is read where there is no private staging yet, and so nothing to compare it with.
+
     Args:
         setup: The project and its places.
         source: The open warehouse.
     """
-    with tempfile.TemporaryDirectory(dir=setup.staging.root, prefix=".plan-") as folder:
+    with ExitStack() as end:
+        remembered = setup.staging.root.exists()
+        folder = end.enter_context(rows_for_a_look(setup.staging.root)) if remembered else Path()
         with source.warehouse.snapshot() as snapshot:
             counts = {name: snapshot.count(name) for name in source.metadata.tables}
             selection = selection_of(setup, source.metadata, counts)
-            small = [name for name, rows in counts.items() if rows <= EXACT_ROWS]
-            files = {name: Path(folder) / f"{at}.parquet" for at, name in enumerate(small)}
+            small = [n for n, rows in counts.items() if remembered and rows <= EXACT_ROWS]
+            files = {name: folder / f"{at}.parquet" for at, name in enumerate(small)}
             for name, file in files.items():
                 _pull(snapshot, name, source.schemas[name], file, selection)
         pulled = {name: pq.read_metadata(file).num_rows for name, file in files.items()}

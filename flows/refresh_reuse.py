@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from prefect.utilities.annotations import quote
@@ -31,6 +31,8 @@ from prefect_synth.tasks.synthesis import Synthesis
 from prefect_synth.tasks.telling import run_log
 from prefect_synth.tasks.warehouses.url import redact
 
+HELD = "what is accepted of new columns"
+"""What the fingerprint of the columns that are held is called."""
 _MOST_TOLD = 4
 
 
@@ -44,18 +46,21 @@ def depends_on(setup: Setup, staged: Staged, synthesis: Synthesis) -> dict[str, 
     """
     copied = [ref.fingerprint for ref in staged.tables if ref.table in synthesis.keep]
     return {
-        **depends_but_schema(setup, synthesis),
+        **depends_but_schema(setup, synthesis, staged.run.state.held),
         "the schema, or what its columns mean,": fingerprint(staged.metadata.to_dict()),
         "a table that is published as it is": fingerprint(copied),
     }
 
 
-def depends_but_schema(setup: Setup, synthesis: Synthesis) -> dict[str, str]:
+def depends_but_schema(
+    setup: Setup, synthesis: Synthesis, held: Mapping[str, Collection[str]]
+) -> dict[str, str]:
     """The same without the schema and tables that are published as they are.
 
     Args:
         setup: The project and its places.
         synthesis: What models would be trained from.
+        held: By table, the columns that are read as NULL because nobody has accepted them.
     """
     project = setup.project
     source = project.warehouse.model_dump(mode="json", exclude={"url"})
@@ -65,7 +70,17 @@ def depends_but_schema(setup: Setup, synthesis: Synthesis) -> dict[str, str]:
         "settings that models depend on": fingerprint(synthesis.settings()),
         "the warehouse": fingerprint(place, source),
         "the holdout": fingerprint(project.privacy.holdout),
+        HELD: held_print(held),
     }
+
+
+def held_print(held: Mapping[str, Collection[str]]) -> str:
+    """Changes when a column is held, or accepted: its type, and even its rows, may stay.
+
+    Args:
+        held: By table, the columns that are read as NULL because nobody has accepted them.
+    """
+    return fingerprint({table: sorted(columns) for table, columns in held.items() if columns})
 
 
 def decide(
@@ -116,10 +131,9 @@ def _decided(
         return Decision(wish=wish, reuse=False, reason="run.retrain is 'changed'")
     now = _profiles(setup, runners, staged)
     if wish == "moved":
-        obstacle = obstacle or outlived(last, setup.project.run.retrain_days)
+        obstacle = obstacle or incomparable(setup)
         if obstacle is None and before is not None:
             return _compared(staged, before, now)
-        obstacle = obstacle or "nothing is remembered of the rows that models learned from"
     _keep(staged, now)
     return Decision(wish=wish, reuse=False, reason=obstacle or "that was asked for")
 
@@ -140,6 +154,18 @@ def _keep(staged: Staged, learned: dict[str, RowsProfile] | None) -> None:
         forget_learned(folder)
     else:
         save_learned(folder, learned)
+
+
+def incomparable(setup: Setup) -> str | None:
+    """Why models are trained however little the rows moved, where nothing else changed, or None.
+
+    Args:
+        setup: The project and its places.
+    """
+    old = outlived(setup.staging.last_models, setup.project.run.retrain_days)
+    if old is None and read_learned(setup.staging.last_profiles) is None:
+        return "nothing is remembered of the rows that models learned from"
+    return old
 
 
 def outlived(last: Trained | None, days: float | None) -> str | None:

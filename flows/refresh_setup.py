@@ -63,10 +63,12 @@ class Setup:
     Args:
         file: The project file.
         project: What it says.
+        look: Whether to leave no trace: private staging is not made where it is not there.
     """
 
     file: Path
     project: Project
+    look: bool = False
 
     @property
     def base(self) -> Path:
@@ -76,7 +78,8 @@ class Setup:
     @cached_property
     def staging(self) -> Staging:
         """The project's private staging."""
-        return open_staging(self.project.staging, self.project.project, self.base)
+        project = self.project
+        return open_staging(project.staging, project.project, self.base, make=not self.look)
 
     @cached_property
     def sandbox(self) -> SnapshotStore:
@@ -189,11 +192,15 @@ class Setup:
         return fingerprint(schema_fingerprint(facts), sorted(self.baseline.excluded))
 
 
-def open_setup(project: Path | str) -> Setup:
+def open_setup(project: Path | str, look: bool = False) -> Setup:
     """Read a project file; nothing is connected yet.
+
+    Args:
+        project: The project file, or its folder.
+        look: Whether to leave no trace, as `plan` does.
 
     Raises:
         ProjectError: Something is wrong in the file.
     """
     file = project_file(project)
-    return Setup(file, load_project(file))
+    return Setup(file, load_project(file), look)

@@ -13,11 +13,12 @@ from prefect_synth import __version__
 from prefect_synth.flows.outcome import Outcome
 from prefect_synth.flows.pinned import pinned_files
 from prefect_synth.flows.refresh_pull import Pulled, Source
+from prefect_synth.flows.refresh_reuse import HELD, held_print
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.run_settings import RunSettings
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.connections import warehouse_url
-from prefect_synth.tasks.pseudonyms import key_print
+from prefect_synth.tasks.pseudonyms import key_print, pseudonym_key
 from prefect_synth.tasks.references import file_fingerprint, fingerprint
 from prefect_synth.tasks.snapshots.records import SnapshotRef
 from prefect_synth.tasks.sources import ROWS, Sources
@@ -69,6 +70,7 @@ def look_for_changes(setup: Setup, source: Source, pulled: Pulled, force: bool) 
     Raises:
         SandboxError: The sandbox cannot be read.
     """
+    pseudonym_key(setup.staging.pseudonyms)  # of the first night, so that it counts from then on
     sources = _sources(setup, source, pulled)
     sources.save(pulled.run.folder)
     latest = None if force else _still_published(setup, sources)
@@ -150,10 +152,11 @@ def sources_but_rows(setup: Setup, source: Source) -> dict[str, str]:
         "the version of prefect-synth": __version__,
         "the warehouse's address": fingerprint(place),
         SCHEMA: fingerprint(source.metadata.to_dict(), schemas),
+        HELD: held_print(source.drift.held_columns),
         "the project file": fingerprint(said),
         "suite files or modules of expectations": user_checks(setup).whole_fingerprint(),
         "pinned rows": fingerprint(pins),
-        "the pseudonyms' key": key_print(setup.staging.pseudonyms),
+        "the pseudonyms' key": key_print(setup.staging.pseudonyms, make=False),
     }
 
 

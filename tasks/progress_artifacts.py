@@ -64,11 +64,13 @@ class ProgressArtifacts:
     def __init__(self, project: str, flow_run: UUID, patience: float = PATIENCE) -> None:
         self._project, self._flow_run, self._patience = project, flow_run, patience
         self._bars: dict[str, _Bar] = {}
+        self._done: list[_Bar] = []
         self._lock, self._over, self._log = Lock(), Event(), run_log()
+        self._failed = False
         self._thread = Thread(target=copy_context().run, args=(self._show_until_over,), daemon=True)
 
     def begin(self, step: str, total: int | None) -> None:
-        """Remember when a step began."""
+        """Remember when a step began; one of the same name may have been done before."""
         with self._lock:
             self._bars[step] = _Bar(step, total)
 
@@ -82,10 +84,10 @@ class ProgressArtifacts:
     def end(self, step: str) -> None:
         """A step that is shown is shown as done; a quick one never is."""
         with self._lock:
-            bar = self._bars[step]
+            bar = self._bars.pop(step)
             bar.seconds = perf_counter() - bar.started
-            if bar.artifact is None and bar.seconds < self._patience:
-                del self._bars[step]
+            if bar.artifact is not None or bar.seconds >= self._patience:
+                self._done.append(bar)
 
     def start(self) -> None:
         """Begin to look."""
@@ -98,25 +100,30 @@ class ProgressArtifacts:
 
     def _show_until_over(self) -> None:
         # one client, made when there is something to tell: each reads all certificates
-        try:
-            with ExitStack() as end:
-                client = cache(lambda: end.enter_context(get_client(sync_client=True)))
-                while not self._over.wait(self._patience):
-                    self._show(client)
+        with ExitStack() as end:
+            client = cache(lambda: end.enter_context(get_client(sync_client=True)))
+            while not self._over.wait(self._patience):
                 self._show(client)
-        except Exception as error:  # the run is worth more than a picture of it
-            self._log.warning(f"Progress is not shown any more: {type(error).__name__}.")
+            self._show(client)
 
     def _show(self, client: Callable[[], SyncPrefectClient]) -> None:
         now = perf_counter()
         with self._lock:
             late = [bar for bar in self._bars.values() if now - bar.started >= self._patience]
-            told = [(bar, bar.text, bar.percent) for bar in late if bar.text != bar.shown]
-            for bar in late:
-                if bar.seconds is not None:
-                    self._bars.pop(bar.step)
-        for bar, text, percent in told:
-            self._tell(client(), bar, text, percent)
+            shown = [*self._done, *late]
+            told = [(bar, bar.text, bar.percent) for bar in shown if bar.text != bar.shown]
+        try:
+            for bar, text, percent in told:
+                self._tell(client(), bar, text, percent)
+        except Exception as error:  # the run is worth more than a picture of it
+            self._warn(error)
+        with self._lock:
+            self._done = [bar for bar in self._done if bar.text != bar.shown]
+
+    def _warn(self, error: Exception) -> None:
+        if not self._failed:
+            self._log.warning(f"Progress could not be shown: {type(error).__name__}.")
+        self._failed = True
 
     def _tell(self, client: SyncPrefectClient, bar: _Bar, text: str, percent: float) -> None:
         if bar.artifact is None:

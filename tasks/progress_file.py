@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prefect_synth.tasks.progress import ProgressListener, listening, progress
@@ -31,8 +31,8 @@ class WrittenProgress:
         """Steps begin in the flow."""
 
     def advance(self, step: str, amount: int, detail: str = "") -> None:
-        """Write that a step got further."""
-        with self.file.open("a", encoding="utf-8") as file:
+        """Write that a step got further; what cannot be written takes nothing from the task."""
+        with suppress(OSError), self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps([step, amount, detail]) + "\n")
 
     def end(self, step: str) -> None:
@@ -70,13 +70,21 @@ class ReadProgress:
         with self._lock:
             for file in sorted(self.folder.glob(f"*{_SUFFIX}")):
                 start = self._read.get(file, 0)
-                with file.open("rb") as written:
-                    written.seek(start)
-                    whole, newline, _ = written.read().rpartition(b"\n")
+                whole, newline, _ = _read_from(file, start).rpartition(b"\n")
                 self._read[file] = start + len(whole) + len(newline)
                 for line in whole.splitlines():
-                    step, amount, detail = json.loads(line)
-                    self.listener.advance(step, amount, detail)
+                    # half a line, where a full disk cut it off, has swallowed the next one
+                    with suppress(ValueError):
+                        step, amount, detail = json.loads(line)
+                        self.listener.advance(step, amount, detail)
+
+
+def _read_from(file: Path, start: int) -> bytes:
+    """What a worker has written since; nothing where the file cannot be read now."""
+    with suppress(OSError), file.open("rb") as written:
+        written.seek(start)
+        return written.read()
+    return b""
 
 
 @contextmanager

@@ -31,6 +31,12 @@ def pseudonym_key(file: Path) -> bytes:
     return file.read_bytes()
 
 
-def key_print(file: Path) -> str:
-    """Changes when the secret does, and tells nothing of it."""
-    return hashlib.blake2b(b"print", key=pseudonym_key(file), digest_size=8).hexdigest()
+def key_print(file: Path, make: bool = True) -> str:
+    """Changes when the secret does, and tells nothing of it.
+
+    Args:
+        file: `Staging.pseudonyms`.
+        make: Whether to make the secret where there is none.
+    """
+    key = pseudonym_key(file) if make or file.exists() else b""
+    return hashlib.blake2b(b"print", key=key, digest_size=8).hexdigest()

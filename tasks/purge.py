@@ -12,8 +12,10 @@ from pathlib import Path
 
 from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.family import Family, PurgeError, family_of
+from prefect_synth.tasks.looks import FOLDER as LOOKS
 from prefect_synth.tasks.oversampled import FOLDER
 from prefect_synth.tasks.references import file_fingerprint
+from prefect_synth.tasks.reuse import read_trained
 from prefect_synth.tasks.staged_rows import staged_files, without_rows
 from prefect_synth.tasks.staged_run import CATALOGUE, COMPARED, LEARNED, StagedRun
 from prefect_synth.tasks.staging import SKETCHES, Staging
@@ -24,7 +26,7 @@ __all__ = ["PurgeError", "Purged", "purge_parts", "purge_subject"]
 # without the catalogue the next refresh would take every new column for an accepted one
 _STAYS = frozenset({"lock", ".gitignore", CATALOGUE})
 _PARTS = {
-    "runs": ("runs", "errors", "published", "quarantine", "judged", FOLDER, SKETCHES),
+    "runs": ("runs", "errors", "published", "quarantine", "judged", FOLDER, SKETCHES, LOOKS),
     "models": ("models", "extensions", "links", "shared", "judged", "results"),
     "pseudonyms": ("pseudonyms.key",),
 }
@@ -103,13 +105,17 @@ def purge_subject(staging: Staging, table: str, key: tuple[str, ...]) -> Purged:
     done = Purged()
     with staging.lock():
         _delete(staging.root / SKETCHES)  # nobody can tell whether the subject was in a sample
+        _delete(staging.root / LOOKS)
         innocent = {
             run.folder.name
             for run in staging.runs()
             if not _purge_run(staging, run, table, key, done)
         }
         _forget_refused(staging, innocent, done)
+        _forget_learned(staging, innocent, done)
         if done.touched:
+            for run in staging.runs():
+                _delete(run.folder / "profiles" / LEARNED)  # it may be of an earlier run's rows
             done.profiles += int(_delete(staging.last_profiles))
             _delete(staging.root / FOLDER)
     return done
@@ -125,6 +131,22 @@ def _forget_refused(staging: Staging, innocent: Collection[str], done: Purged) -
         if folder.name not in innocent:
             done.samples += int(_delete(folder / "synthetic"))
             done.reports += int(_delete(folder / "report.html"))
+
+
+def _forget_learned(staging: Staging, innocent: Collection[str], done: Purged) -> None:
+    """All that was learned from rows, but by runs that are known not to hold the subject.
+
+    A run that was killed may not have noted yet what it learned. A run that reused models has
+    learned from the rows of the one that trained them, which may be gone.
+    """
+    known: set[Path] = set()
+    for run in staging.runs():
+        trained = read_trained(run.folder)
+        if run.folder.name in innocent and (trained is None or trained.run_id in innocent):
+            known |= {staging.root / path for path in run.state.models}
+        elif run.state.models:
+            run.update(models=())
+    done.models += staging.forget_learned(known)
 
 
 def _purge_run(

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from prefect_synth.tasks.folders import write_atomically, written_whole
+from prefect_synth.tasks.looks import forget_looks
 from prefect_synth.tasks.reuse import FILE, Trained, read_trained
 from prefect_synth.tasks.settings import StagingSettings
 from prefect_synth.tasks.sources import FILE as SOURCES
@@ -48,10 +49,13 @@ class Staging:
 
     Args:
         root: The folder; it is made, readable for its owner only.
+        make: Whether to make it where it is not there; there is nothing to be found then.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, make: bool = True) -> None:
         self.root = root
+        if not make and not root.exists():
+            return
         _make_private(root)
         _close_to_others(root)
         for part in ("runs", "models", "results"):
@@ -247,6 +251,7 @@ class Staging:
         changed nothing left no rows, and are counted apart: they push nothing out.
         """
         shutil.rmtree(self.errors, ignore_errors=True)
+        forget_looks(self.root)
         over = [run for run in self.runs() if run.state.finished]
         finished = [run for run in over if run.state.outcome != UNCHANGED]
         unchanged = [run for run in over if run.state.outcome == UNCHANGED]
@@ -279,11 +284,24 @@ class Staging:
         kept = [*last, *(state for state in users if not state.finished)]
         used = {self.root / path for state in kept for path in state.models}
         used |= set(self.last_models.paths if self.last_models else ())
-        for folder in (found for pattern in _LEARNED for found in self.root.glob(pattern)):
-            if folder not in used and folder.parent not in used:
-                shutil.rmtree(folder, ignore_errors=True)
+        self.forget_learned(used)
         if kept:
             self._forget_results({path.name for path in used}, min(state.started for state in kept))
+
+    def forget_learned(self, used: Collection[Path]) -> int:
+        """Delete what was learned from real rows, but what is named.
+
+        Args:
+            used: The folders that stay.
+
+        Returns:
+            How many folders were deleted.
+        """
+        learned = [found for pattern in _LEARNED for found in self.root.glob(pattern)]
+        unused = [f for f in learned if f not in used and f.parent not in used]
+        for folder in unused:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(unused)
 
     def _forget_results(self, used: Collection[str], since: datetime) -> None:
         """Delete Prefect's small results, unless a model that is kept or a later run has them."""
@@ -293,18 +311,19 @@ class Staging:
                 file.unlink(missing_ok=True)
 
 
-def open_staging(settings: StagingSettings, project: str, base: Path) -> Staging:
+def open_staging(settings: StagingSettings, project: str, base: Path, make: bool = True) -> Staging:
     """Open a project's private staging.
 
     Args:
         settings: The project file's `staging`.
         project: The project's name.
         base: Folder of the project file; relative paths start there.
+        make: Whether to make it where it is not there.
 
     Raises:
         StagingError: The folder cannot be made or is not local.
     """
-    return Staging(staging_folder(settings, project, base))
+    return Staging(staging_folder(settings, project, base), make)
 
 
 def staging_folder(settings: StagingSettings, project: str, base: Path) -> Path:

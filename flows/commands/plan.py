@@ -28,7 +28,7 @@ def plan_project(project: Path) -> Answer:
     Args:
         project: The project file, or its folder.
     """
-    setup = open_setup(project)
+    setup = open_setup(project, look=True)
     found = predict(setup)
     expected = forecast(found, read_measures(setup.staging.root), setup.project.run.retrain)
     return Answer(

@@ -70,6 +70,17 @@ def test_a_new_column_is_published_as_null_until_it_is_accepted(shop: Any) -> No
     assert set(table(outcome, "order_items")["gift"].to_pylist()) == {PLANTED}
 
 
+def test_an_accepted_column_is_learned_though_no_row_moved(shop: Any) -> None:
+    """A few values among many nulls are no move; models that never saw them are not reused."""
+    shop.refresh()
+    shop.execute("ALTER TABLE order_items ADD COLUMN gift INTEGER")
+    shop.refresh()
+    run("drift", "accept", "order_items.gift", folder=shop.folder)
+    name, outcome = shop.refresh()  # all of its values are NULL: no row is another one
+    assert (name, outcome.reused) == ("Published", None)
+    assert outcome.why == "what is accepted of new columns changed since they were trained"
+
+
 def test_drift_that_blocks_ends_a_refresh_before_anything_is_pulled(shop: Any) -> None:
     """The last good snapshot stays, and the message names the change and the remedy."""
     shop.configure("on_drift: {column_added: block}\n")

@@ -54,6 +54,30 @@ def test_a_first_refresh_trains_everything(shop: Any) -> None:
     assert planned["expected"]["factor"] == 4
 
 
+def test_a_first_plan_leaves_no_trace(shop: Any) -> None:
+    """Neither private staging nor the pseudonyms' key is made, and no table is read."""
+    assert plan(shop)["tables"]["orders"]["rows"] == 500
+    assert not shop.staging.parent.exists()
+
+
+def test_a_plan_makes_no_new_secret(lent_shop: Any) -> None:
+    """It tells that the next refresh will, and what comes of it."""
+    key = lent_shop.staging / "pseudonyms.key"
+    key.unlink()
+    planned = plan(lent_shop)
+    assert (planned["ends"], planned["why"]) == ("Published", "changed: the pseudonyms' key")
+    assert not key.exists()
+
+
+def test_models_without_a_memory_of_their_rows_are_trained(lent_shop: Any) -> None:
+    """After nights that compared nothing, no move can be told: all that changed is trained."""
+    (lent_shop.staging / "published" / "profiles" / "learned.json").unlink()
+    lent_shop.execute("INSERT INTO orders SELECT 500, 7, 'paid', TIMESTAMP '2024-03-01'")
+    planned, outcome = check_agreement(lent_shop)
+    assert (fates(planned, "reused"), "orders" in fates(planned, "trained")) == (set(), True)
+    assert outcome.why == "nothing is remembered of the rows that models learned from"
+
+
 def test_an_unchanged_night_is_foretold(lent_shop: Any) -> None:
     """Small tables are read whole, so that it is certain; only the pull is expected."""
     planned, _ = check_agreement(lent_shop)
@@ -100,7 +124,8 @@ def test_a_plan_changes_nothing(lent_shop: Any) -> None:
 
     before = files()
     plan(lent_shop)
-    assert {f for f in files() - before if "sketches" not in f.parts} == set()
+    new = {file.relative_to(lent_shop.staging) for file in files() - before}
+    assert {f for f in new if "sketches" not in f.parts} <= {Path("looks/.lock")}
 
 
 def test_a_scenario_out_of_reach_is_told(lent_shop: Any) -> None:

@@ -22,10 +22,12 @@ PATIENCE = 0.3
 def shown(prefect_url: str) -> Callable[[Callable[[], None], str], list[Any]]:
     """The progress artifacts of a flow that does something."""
 
-    def artifacts(work: Callable[[], None], project: str) -> list[Any]:
+    def artifacts(
+        work: Callable[[], None], project: str, kind: type[ProgressArtifacts] = ProgressArtifacts
+    ) -> list[Any]:
         @flow(name="progress")
         def something() -> str:
-            shower = ProgressArtifacts(project, UUID(str(flow_run.id)), PATIENCE)
+            shower = kind(project, UUID(str(flow_run.id)), PATIENCE)
             shower.start()
             with also_listening(shower):
                 work()
@@ -92,3 +94,34 @@ def test_a_run_outlives_the_picture_of_it(shown: Any) -> None:
     # a key that the API refuses
     assert shown(work, "Not A Key") == []
     assert done == ["orders"]
+
+
+def test_a_step_that_is_done_again_is_shown_again(shown: Any) -> None:
+    """A run that trains anew after a refusal shows both times as done."""
+
+    def work() -> None:
+        for _ in range(2):
+            with step("train", 1):
+                time.sleep(1.5 * PATIENCE)
+
+    assert [a.data for a in shown(work, "again")] == [100.0, 100.0]
+
+
+def test_what_could_not_be_told_is_told_later(shown: Any) -> None:
+    """A call that fails takes nothing from the rounds that follow."""
+
+    class Once(ProgressArtifacts):
+        refused = 0
+
+        def _tell(self, *told: Any) -> None:
+            if not self.refused:
+                self.refused += 1
+                raise OSError("the server is away")
+            super()._tell(*told)
+
+    def work() -> None:
+        with step("train", 1):
+            time.sleep(2.5 * PATIENCE)
+
+    [artifact] = shown(work, "later", Once)
+    assert artifact.data == 100.0

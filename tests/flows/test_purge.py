@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 
 from prefect_synth.flows.cli import app
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
-from prefect_synth.tasks.references import table_ref
+from prefect_synth.tasks.references import ExtensionsRef, table_ref
+from prefect_synth.tasks.reuse import Trained
 from prefect_synth.tasks.staged_run import StagedRun
 from prefect_synth.tasks.staging import Staging
 
@@ -127,6 +128,52 @@ def test_what_was_learned_of_a_subject_is_forgotten(shop: Any, run: StagedRun) -
     assert sorted(p.name for p in (run.folder / "profiles").iterdir()) == ["shops"]
     gone = [run.report.exists(), (shop.staging / "models" / "orders" / "f").exists()]
     assert (gone, found["retrain"], found["subject"]["models"]) == ([False, False], True, 1)
+
+
+def test_what_no_run_has_noted_is_forgotten(shop: Any, staging: Staging, run: StagedRun) -> None:
+    """A refresh that was killed while it extended or trained has not noted its folders yet."""
+    named = staging.extended("orders", "named")
+    run.update(models=(str(named.relative_to(staging.root)),))
+    killed = [staging.model("orders", "k"), staging.extended("customers", "k"),
+              staging.links("k"), staging.shared("k"), staging.judged("orders", "k")]  # fmt: skip
+    for folder in (named, *killed):
+        folder.mkdir(parents=True)
+    purged(shop, "--subject", "customers=999")
+    assert [folder.exists() for folder in (named, *killed)] == [True] + [False] * 5
+
+
+def reusing(staging: Staging, trained_by: str) -> StagedRun:
+    """A later run without the subject, drawn with models of another one."""
+    run = staging.begin("plan")
+    (run.folder / "metadata.json").write_text(json.dumps(schema(tables()).to_dict()))
+    for name, table in tables().items():
+        pq.write_table(table.slice(0, 1), run.real(name))
+    (run.folder / "profiles").mkdir()
+    (run.folder / "profiles" / "learned.json").write_text("{}")
+    folder = staging.model("orders", "reused")
+    folder.mkdir(parents=True)
+    ref = ExtensionsRef(path=folder, fingerprint="f", parts={}, rows={})
+    Trained(run_id=trained_by, depends_on={}, extensions=ref, models=(), rows={}).save(run.folder)
+    run.update(models=(str(folder.relative_to(staging.root)),), outcome="published")
+    return run
+
+
+def test_what_later_runs_took_over_is_forgotten(
+    shop: Any, staging: Staging, run: StagedRun
+) -> None:
+    """Models, and what their rows were like, in runs that never saw the subject themselves."""
+    later = reusing(staging, run.state.run_id)
+    purged(shop, "--subject", f"customers={SUBJECT}")
+    assert not (later.folder / "profiles" / "learned.json").exists()
+    assert not staging.model("orders", "reused").exists()
+    assert len(staged(later, "orders")) == 1
+
+
+def test_models_of_a_run_that_is_gone_are_forgotten(shop: Any, staging: Staging) -> None:
+    """Nobody can tell any more whether the subject was among the rows they learned from."""
+    reusing(staging, "gone")
+    found = purged(shop, "--subject", "customers=999")
+    assert (staging.model("orders", "reused").exists(), found["retrain"]) == (False, True)
 
 
 def test_what_outlives_its_run_is_forgotten_too(
