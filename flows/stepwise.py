@@ -8,9 +8,12 @@ No Prefect server is needed. A step that is called again goes on where it was.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from prefect_synth.flows.failures import CONNECTION, exit_code_of, explain
 from prefect_synth.flows.judged import Judged, ready
 from prefect_synth.flows.refresh import clean, stage
 from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
@@ -35,10 +38,30 @@ from prefect_synth.flows.stepwise_run import (
     working,
 )
 from prefect_synth.flows.user_checks import user_checks
+from prefect_synth.tasks.staging import RefreshRunningError
 
 
 class SnapshotRefusedError(RuntimeError):
     """A gate refused the snapshot; the message says which check failed, on which table."""
+
+
+@contextmanager
+def worth_a_retry() -> Iterator[None]:
+    """End the process where the same step may do better later; any other error is raised.
+
+    That is so where a connection was lost or refused, and while another refresh is going. The
+    sentence goes to the standard error output, and the exit code is 3.
+
+    Raises:
+        SystemExit: The step is worth a retry.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, RefreshRunningError) and exit_code_of(error) != CONNECTION:
+            raise
+        print(explain(error), file=sys.stderr)
+        raise SystemExit(CONNECTION) from None
 
 
 def pull(project: str, force: bool = False) -> dict[str, Any]:

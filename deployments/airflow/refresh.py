@@ -13,7 +13,9 @@ in the project file is looked up in the environment of Airflow's worker.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,12 @@ from urllib.parse import quote
 import pendulum
 import yaml
 from airflow.sdk import DAG, Asset, AssetAlias, dag, task
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+try:
+    from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+except ImportError:  # before Airflow 3.3 every failure of a patient task is tried again
+    ExceptionRetryPolicy = None
 
 PYTHON = os.environ.get("SYNTH_PYTHON", "/opt/prefect-synth/bin/python")
 PROJECTS = os.environ.get("SYNTH_PROJECTS", "/etc/prefect-synth/synth.yaml")
@@ -29,14 +37,18 @@ PROJECTS = os.environ.get("SYNTH_PROJECTS", "/etc/prefect-synth/synth.yaml")
 # the project file's defaults, which it need not state
 SCHEDULE, TIMEZONE = "30 2 * * *", "UTC"
 
-# what talks to warehouse and sandbox may have met a lost connection; what works on files alone,
-# or was refused by a gate, would end the same way again
+# what talks to warehouse and sandbox may have met a lost connection, and then ends its process with
+# an exit code of its own; what works on files alone, was refused by a gate, or is wrong in the
+# project file, would end the same way again, and is told as Airflow's exception with a sentence
 PATIENT: dict[str, Any] = {
     "retries": 3,
     "retry_delay": timedelta(minutes=1),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=15),
 }
+if ExceptionRetryPolicy is not None:
+    hopeless = RetryRule(exception=AirflowException, action=RetryAction.FAIL)
+    PATIENT["retry_policy"] = ExceptionRetryPolicy(rules=[hopeless])
 ELSEWHERE: dict[str, Any] = {
     "python": PYTHON,
     "expect_airflow": False,
@@ -49,7 +61,8 @@ def pull(project: str) -> dict:
     """Stage every table of the warehouse's one state."""
     from prefect_synth.flows import stepwise
 
-    return stepwise.pull(project)
+    with stepwise.worth_a_retry():
+        return stepwise.pull(project)
 
 
 @task.short_circuit
@@ -87,7 +100,8 @@ def publish(project: str, run: dict) -> dict:
     """Make the snapshot visible, whole or not at all."""
     from prefect_synth.flows import stepwise
 
-    return stepwise.publish(project, run["run_id"])
+    with stepwise.worth_a_retry():
+        return stepwise.publish(project, run["run_id"])
 
 
 def refresh(file: Path) -> DAG:
@@ -132,6 +146,44 @@ def refresh(file: Path) -> DAG:
     return steps()
 
 
+def broken(file: Path, error: Exception) -> DAG:
+    """Make a DAG that fails each night, for a project file of which none can be made.
+
+    The other projects keep their DAGs, and nobody takes a night without a run for a good one.
+
+    Args:
+        file: The project file.
+        error: What is wrong with it; its text may quote the file, and is not repeated.
+    """
+    line = getattr(getattr(error, "problem_mark", None), "line", None)
+    place = "" if line is None else f", line {line + 1}"
+    said = (
+        f"No DAG can be made of the project file '{file}': {type(error).__name__}{place}. "
+        "`prefect-synth check` says more; once it is mended, this DAG goes."
+    )
+    logging.getLogger(__name__).error(said)
+
+    @dag(
+        dag_id=f"broken-{re.sub(r'[^A-Za-z0-9._-]', '_', file.parent.name or 'project')}",
+        description=said,
+        schedule=SCHEDULE,
+        start_date=pendulum.datetime(2025, 1, 1, tz=TIMEZONE),
+        catchup=False,
+        tags=["prefect-synth", "broken"],
+    )
+    def steps() -> None:
+        @task
+        def mend_the_project_file() -> None:
+            raise AirflowFailException(said)
+
+        mend_the_project_file()
+
+    return steps()
+
+
 for project in PROJECTS.split(os.pathsep):
-    made = refresh(Path(project))
-    globals()[made.dag_id.replace("-", "_")] = made
+    try:
+        made = refresh(Path(project))
+    except Exception as error:  # whatever it is, it is this project's alone
+        made = broken(Path(project), error)
+    globals()[made.dag_id] = made

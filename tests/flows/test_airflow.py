@@ -49,6 +49,9 @@ def test_its_steps_call_what_there_is() -> None:
     assert list(found) == STEPS
     for name, function in found.items():
         imported, called = function.body[1:]
+        if isinstance(called, ast.With):  # what talks to warehouse or sandbox
+            assert ast.unparse(called.items[0]) == "stepwise.worth_a_retry()"
+            [called] = called.body
         assert ast.unparse(imported) == "from prefect_synth.flows import stepwise"
         assert isinstance(called, ast.Return)
         assert isinstance(called.value, ast.Call)
@@ -72,7 +75,7 @@ class Airflow:
     """An Airflow with a database of its own, and one project."""
 
     home: Path
-    project: Path
+    projects: tuple[Path, ...]
 
     def run(self, *arguments: str) -> str:
         """Run a command of Airflow, and give what it said."""
@@ -83,7 +86,7 @@ class Airflow:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            "SYNTH_PROJECTS": str(self.project),
+            "SYNTH_PROJECTS": os.pathsep.join(map(str, self.projects)),
             "SYNTH_PYTHON": sys.executable,
             "PYTHONPATH": str(REPO / ".typing"),
         }
@@ -120,7 +123,10 @@ def airflow(shop: Any) -> Airflow:
     (home / "dags" / DAG.name).write_bytes(DAG.read_bytes())
     (home / "dags" / "consumer.py").write_text(CONSUMER)
     shop.configure("run: {schedule: '15 3 * * *', timezone: Europe/Madrid}\n")
-    made = Airflow(home, shop.file)
+    broken = shop.folder / "broken" / "synth.yaml"
+    broken.parent.mkdir()
+    broken.write_text("project: broken\nwarehouse: {url: [s3cr3t\n")
+    made = Airflow(home, (broken, shop.file))
     made.run("db", "migrate")
     made.run("dags", "reserialize")
     return made
@@ -132,7 +138,10 @@ def test_airflow_publishes_and_keeps_the_snapshot_while_nothing_better_comes(
     airflow: Airflow, shop: Any
 ) -> None:
     """Published, unchanged, refused: assets move with the first; no real value is stored."""
-    assert "No data found" in airflow.run("dags", "list-import-errors")
+    assert airflow.ask("SELECT filename FROM import_error") == []
+    made = "SELECT dag_id FROM dag WHERE dag_id != 'tests_of_orders' ORDER BY dag_id"
+    assert airflow.ask(made) == [("broken-broken",), ("refresh-shop",)]
+    assert airflow.ask("SELECT description FROM dag WHERE description LIKE '%s3cr3t%'") == []
     told = airflow.run("dags", "test", "refresh-shop")
     tasks = dict.fromkeys(["changed", *STEPS, "announce"], "success")
     assert airflow.states() == ("success", tasks), told[-3000:]
@@ -157,6 +166,11 @@ def test_airflow_publishes_and_keeps_the_snapshot_while_nothing_better_comes(
     assert "was refused: " in told
     assert "nothing was published" in told
     assert (shop.published(), airflow.updates()) == ([latest], published)
+
+    shop.configure("warehouses: {}\n")  # no retry mends it, and none is waited for
+    told = airflow.run("dags", "test", "refresh-shop")
+    state, ended = airflow.states()
+    assert (state, ended["pull"], ended["publish"]) == ("failed", "failed", "upstream_failed")
 
     stored = airflow.ask("SELECT value FROM xcom")
     assert all(len(str(value)) < 1000 for (value,) in stored)

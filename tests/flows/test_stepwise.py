@@ -14,9 +14,11 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from prefect_synth.flows import stepwise
+from prefect_synth.flows.refresh_setup import open_setup
 from prefect_synth.flows.stepwise_run import Drawn, RunOverError
+from prefect_synth.flows.yaml_document import ProjectError
 from prefect_synth.tasks.references import TableRef, file_fingerprint
-from prefect_synth.tasks.snapshots.errors import UnjudgedRowsError
+from prefect_synth.tasks.snapshots.errors import SandboxError, UnjudgedRowsError
 
 STEPS = (stepwise.train, stepwise.sample, stepwise.validate, stepwise.publish)
 
@@ -212,3 +214,22 @@ def test_a_retry_publishes_what_it_has_trained(tied: Any) -> None:
     assert written[b"prefect_synth.model"].decode() == models["customers"]
     trained = json.loads((tied.staging / "published" / "profiles" / "models.json").read_text())
     assert trained["run_id"] == run
+
+
+def test_what_is_worth_a_retry_ends_the_process(
+    shop: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A lost connection, or a refresh that is going: exit code 3; what is wrong stays an error."""
+    said = "the sandbox is away"
+    with pytest.raises(SystemExit) as ended, stepwise.worth_a_retry():
+        raise SandboxError(said)
+    assert (ended.value.code, capsys.readouterr().err) == (3, f"{said}\n")
+    with (
+        open_setup(shop.file).staging.lock(),
+        pytest.raises(SystemExit),
+        stepwise.worth_a_retry(),
+    ):
+        stepwise.pull(str(shop.file))
+    shop.configure("warehouses: {}\n")
+    with pytest.raises(ProjectError), stepwise.worth_a_retry():
+        stepwise.pull(str(shop.file))
