@@ -111,7 +111,7 @@ class _Judge:
                 f"changed: {', '.join([*moved, *rows, *(f'{ROWS}{n}' for n in gone)])}",
             )
         latest = self.setup.sandbox.latest()
-        obstacle = why_not_published(self.setup, before, latest)
+        obstacle = why_not_published(self.setup, before, latest, self.setup.project.run.retrain)
         if obstacle is not None:
             return "Published", obstacle
         unread = [name for name, known in changed.items() if known == "unknown"]

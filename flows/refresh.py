@@ -25,6 +25,7 @@ from prefect_synth.flows.refresh_log import failure_in_plain_words, log_pulled
 from prefect_synth.flows.refresh_measure import note_what_it_took
 from prefect_synth.flows.refresh_outcome import outcome_of
 from prefect_synth.flows.refresh_pull import Staged, opened, pull_tables, stage_tables
+from prefect_synth.flows.refresh_reuse import wish_of
 from prefect_synth.flows.refresh_sample import sample_tables
 from prefect_synth.flows.refresh_setup import Setup, open_setup
 from prefect_synth.flows.refresh_unchanged import Unchanged, leave_it, look_for_changes
@@ -33,6 +34,7 @@ from prefect_synth.flows.runners import Runners, started_runners
 from prefect_synth.flows.turns import is_deployed, turn, warehouse_turn
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.artifacts import draw_schema
+from prefect_synth.tasks.decision import Wish
 from prefect_synth.tasks.drift.baseline import keep_first_facts
 from prefect_synth.tasks.memory import peak_memory
 from prefect_synth.tasks.progress import timed_steps
@@ -134,9 +136,10 @@ def _refresh(setup: Setup, reason: Reason, asked: _Asked) -> State[Outcome]:
             end.enter_context(showing_progress_in_prefect(setup.project.project, flow_run.id))
             memory = end.enter_context(peak_memory())
             runners = end.enter_context(workers)  # they tell of progress to who listens by now
-            staged = stage(setup, runners, end, asked.force)
+            wish = wish_of(setup, asked.reuse, asked.retrain)
+            staged = stage(setup, runners, end, asked.force, wish)
             if isinstance(staged, Unchanged):
-                return leave_it(setup, staged, seconds)
+                return leave_it(setup, runners, staged, seconds)
             log_pulled(staged)
             work = Work(setup.about(staged.metadata), runners, staged, asked.reuse, asked.retrain)
             state = _publish_or_refuse(work, seconds)
@@ -144,7 +147,9 @@ def _refresh(setup: Setup, reason: Reason, asked: _Asked) -> State[Outcome]:
             return state
 
 
-def stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged | Unchanged:
+def stage(
+    setup: Setup, runners: Runners, end: ExitStack, force: bool, wish: Wish
+) -> Staged | Unchanged:
     """Pull, or go on with what an interrupted run has pulled; from here on a run has its end.
 
     Args:
@@ -152,6 +157,7 @@ def stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged
         runners: Run the tasks.
         end: Closes the run.
         force: Whether a snapshot is due even where nothing has changed.
+        wish: By what it is decided whether models are trained.
     """
     setup.staging.settle(
         lambda: {info.run_id for info in setup.sandbox.list()},
@@ -162,7 +168,7 @@ def stage(setup: Setup, runners: Runners, end: ExitStack, force: bool) -> Staged
         end.enter_context(_to_its_end(setup, run))
         pulled = pull_tables(setup, runners.here, run, source)
     setup = setup.about(source.metadata)
-    same = None if pulled.resumed else look_for_changes(setup, source, pulled, force)
+    same = None if pulled.resumed else look_for_changes(setup, source, pulled, force, wish)
     if same:
         keep_first_facts(setup.staging.first_catalogue, source.catalogue)
         return same

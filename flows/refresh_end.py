@@ -9,12 +9,12 @@ from pathlib import Path
 from prefect.tasks import exponential_backoff
 
 from prefect_synth.expectations.gate import Judgement
+from prefect_synth.flows.afterwards import NEXT_TIME, retain, tried
 from prefect_synth.flows.judged import Judged, Ready
 from prefect_synth.flows.refresh_artifacts import leave_artifacts
 from prefect_synth.flows.refresh_comparison import compare
 from prefect_synth.flows.refresh_judge import judge_each
 from prefect_synth.flows.refresh_log import (
-    log_deleted,
     log_judged,
     log_published,
     log_refused,
@@ -24,17 +24,18 @@ from prefect_synth.flows.refresh_work import Work
 from prefect_synth.tasks.artifacts import announce_place, link_report
 from prefect_synth.tasks.comparison import Comparison
 from prefect_synth.tasks.progress import step
-from prefect_synth.tasks.publish import publish_snapshot, retain_snapshots
+from prefect_synth.tasks.publish import publish_snapshot
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef, TableRef, fingerprint
 from prefect_synth.tasks.snapshots.errors import UnjudgedRowsError
 from prefect_synth.tasks.snapshots.records import SnapshotRef
-from prefect_synth.tasks.steps import guard
-from prefect_synth.tasks.telling import events_in_the_log, run_log, tell_of_project
+from prefect_synth.tasks.telling import events_in_the_log, tell_of_project
 from prefect_synth.tasks.validate import (
     Reports,
     judge_tables,
     report_judgement,
 )
+
+_END = "The snapshot is published"
 
 
 def judge(
@@ -109,11 +110,10 @@ def follow_up(work: Work, ready: Ready, snapshot: SnapshotRef) -> tuple[str, ...
         A sentence for each of these that failed; the snapshot is visible all the same.
     """
     project = work.setup.project
-    later = "The next refresh tries again."
     troubles: list[str] = []
-    with _tried("what moved until the next one cannot be told", later, troubles):
+    with _tried("what moved until the next one cannot be told", NEXT_TIME, troubles):
         work.setup.staging.remember(work.staged.run)
-    with _tried("the artifacts that name its place were not made", later, troubles):
+    with _tried("the artifacts that name its place were not made", NEXT_TIME, troubles):
         announce_place(project.project, snapshot)
         link_report(project.project, snapshot, project.sandbox)
     with _tried(
@@ -121,27 +121,15 @@ def follow_up(work: Work, ready: Ready, snapshot: SnapshotRef) -> tuple[str, ...
     ):
         _tell_published(project.project, snapshot, sorted(ready.tables))
     work.staged.run.update(outcome="published")  # not before the event is with Prefect
-    with _tried("old snapshots were not deleted", later, troubles):
-        retain = project.sandbox.retain
-        deleted = work.do(
-            retain_snapshots,
-            sandbox=work.setup.sandbox,
-            last=retain.last,
-            weekly=retain.weekly,
-        )
-        log_deleted(deleted)
+    retain(work.setup, work.runners, _END, troubles)
     return tuple(troubles)
 
 
 @contextmanager
 def _tried(what: str, cure: str, troubles: list[str]) -> Iterator[None]:
     """Note and log a failure that takes nothing from a published snapshot."""
-    try:
-        with guard():
-            yield
-    except Exception as error:
-        troubles.append(f"The snapshot is published, but {what}: {error} {cure}")
-        run_log().warning(troubles[-1])
+    with tried(_END, what, cure, troubles):
+        yield
 
 
 def tell_of_earlier(setup: Setup, run_id: str) -> None:

@@ -168,6 +168,32 @@ def incomparable(setup: Setup) -> str | None:
     return old
 
 
+def why_trained_again(setup: Setup, wish: Wish) -> str | None:
+    """Why models are trained though all is as it was at the last snapshot; None where they are not.
+
+    Args:
+        setup: The project and its places.
+        wish: By what it is decided.
+    """
+    asked: dict[Wish, str] = {"train": "that was asked for", "changed": "run.retrain is 'changed'"}
+    if wish == "moved":
+        return outlived(setup.staging.last_models, setup.project.run.retrain_days)
+    return asked.get(wish)
+
+
+def wish_of(setup: Setup, reuse: bool, retrain: bool) -> Wish:
+    """By what it is decided whether models are trained.
+
+    Args:
+        setup: The project and its places.
+        reuse: Whether to draw with the models of the last published snapshot.
+        retrain: Whether to train all that changed; the project file decides without either.
+    """
+    if reuse or retrain:
+        return "train" if retrain else "reuse"
+    return setup.project.run.retrain
+
+
 def outlived(last: Trained | None, days: float | None) -> str | None:
     """Why models are too old to be drawn with; None where they are not.
 

@@ -10,14 +10,17 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from prefect_synth import __version__
+from prefect_synth.flows.afterwards import retain
 from prefect_synth.flows.outcome import Outcome
 from prefect_synth.flows.pinned import pinned_files
 from prefect_synth.flows.refresh_pull import Pulled, Source
-from prefect_synth.flows.refresh_reuse import HELD, held_print
+from prefect_synth.flows.refresh_reuse import HELD, held_print, why_trained_again
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.run_settings import RunSettings
+from prefect_synth.flows.runners import Runners
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.connections import warehouse_url
+from prefect_synth.tasks.decision import Wish
 from prefect_synth.tasks.pseudonyms import key_print, pseudonym_key
 from prefect_synth.tasks.references import file_fingerprint, fingerprint
 from prefect_synth.tasks.snapshots.records import SnapshotRef
@@ -55,7 +58,9 @@ class Unchanged:
     latest: SnapshotRef
 
 
-def look_for_changes(setup: Setup, source: Source, pulled: Pulled, force: bool) -> Unchanged | None:
+def look_for_changes(
+    setup: Setup, source: Source, pulled: Pulled, force: bool, wish: Wish
+) -> Unchanged | None:
     """See whether a snapshot is due, and note what it is made from.
 
     Args:
@@ -63,6 +68,7 @@ def look_for_changes(setup: Setup, source: Source, pulled: Pulled, force: bool) 
         source: The warehouse and its schema.
         pulled: The tables as they were pulled, not yet divided.
         force: Whether one is due in any case.
+        wish: By what it is decided whether models are trained.
 
     Returns:
         That nothing has changed; None where a snapshot is due.
@@ -73,17 +79,20 @@ def look_for_changes(setup: Setup, source: Source, pulled: Pulled, force: bool) 
     pseudonym_key(setup.staging.pseudonyms)  # of the first night, so that it counts from then on
     sources = _sources(setup, source, pulled)
     sources.save(pulled.run.folder)
-    latest = None if force else _still_published(setup, sources)
+    latest = None if force else _still_published(setup, sources, wish)
     return None if latest is None else Unchanged(pulled, latest)
 
 
-def leave_it(setup: Setup, same: Unchanged, seconds: Mapping[str, float]) -> State[Outcome]:
+def leave_it(
+    setup: Setup, runners: Runners, same: Unchanged, seconds: Mapping[str, float]
+) -> State[Outcome]:
     """End a refresh that makes no snapshot: say so, and forget the rows that it pulled.
 
     Those of the run that made the snapshot are the same, and stay as long as they would.
 
     Args:
         setup: The project and its places.
+        runners: Run what is done afterwards.
         same: The run, and the snapshot that stays.
         seconds: Time of each step.
     """
@@ -101,7 +110,9 @@ def leave_it(setup: Setup, same: Unchanged, seconds: Mapping[str, float]) -> Sta
         )
     run.forget_real_rows()
     run.update(outcome=UNCHANGED)
-    outcome = _outcome(setup, same, seconds)
+    troubles: list[str] = []
+    retain(setup, runners, "The last snapshot stays", troubles)
+    outcome = _outcome(setup, same, seconds).model_copy(update={"troubles": tuple(troubles)})
     run_log().info(outcome.message)
     return Completed(name="Unchanged", message=outcome.message, data=outcome)
 
@@ -160,7 +171,7 @@ def sources_but_rows(setup: Setup, source: Source) -> dict[str, str]:
     }
 
 
-def _still_published(setup: Setup, sources: Sources) -> SnapshotRef | None:
+def _still_published(setup: Setup, sources: Sources, wish: Wish) -> SnapshotRef | None:
     """The snapshot that these sources gave, where readers see it; the log says what came of it."""
     before, log = setup.staging.last_sources, run_log()
     if before is None:
@@ -171,20 +182,23 @@ def _still_published(setup: Setup, sources: Sources) -> SnapshotRef | None:
         log.info(f"A snapshot is made: since run {before.run_id} changed {_listed(changed)}.")
         return None
     latest = setup.sandbox.latest()
-    obstacle = why_not_published(setup, before, latest)
+    obstacle = why_not_published(setup, before, latest, wish)
     if obstacle is not None:
         log.info(f"Nothing changed since run {before.run_id}; a snapshot is made, for {obstacle}.")
         return None
     return latest
 
 
-def why_not_published(setup: Setup, before: Sources, latest: SnapshotRef | None) -> str | None:
+def why_not_published(
+    setup: Setup, before: Sources, latest: SnapshotRef | None, wish: Wish
+) -> str | None:
     """Why a snapshot is made of rows that are the same; None where there need be none.
 
     Args:
         setup: The project and its places.
         before: What the last published snapshot was made from.
         latest: The snapshot that readers see.
+        wish: By what it is decided whether models are trained.
     """
     if latest is None or latest.run_id != before.run_id:
         named = "no snapshot" if latest is None else f"'{latest.snapshot_id}'"
@@ -192,6 +206,9 @@ def why_not_published(setup: Setup, before: Sources, latest: SnapshotRef | None)
     models = setup.staging.last_models
     if models is None or not all(path.is_dir() for path in models.paths):
         return "its models are no longer in private staging"
+    why = why_trained_again(setup, wish)
+    if why and models.pulled != before.of_rows():
+        return f"its models learned from other rows, and {why}"
     found = setup.sandbox.verify(latest.snapshot_id, contents=False)
     return f"the last one is damaged: {_listed(found)}" if found else None
 

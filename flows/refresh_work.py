@@ -14,7 +14,7 @@ from prefect.tasks import Task
 
 from prefect_synth.flows.refresh_log import log_trained
 from prefect_synth.flows.refresh_pull import Staged
-from prefect_synth.flows.refresh_reuse import decide, decide_to_train, depends_on
+from prefect_synth.flows.refresh_reuse import decide, decide_to_train, depends_on, wish_of
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.refresh_synthesis import synthesis_of
 from prefect_synth.flows.runners import Runners, quoted
@@ -101,9 +101,7 @@ class Work:
     @property
     def wish(self) -> Wish:
         """By what it is decided whether models are trained."""
-        if self.reuse or self.retrain:
-            return "train" if self.retrain else "reuse"
-        return self.setup.project.run.retrain
+        return wish_of(self.setup, self.reuse, self.retrain)
 
     @cached_property
     def _depends_on(self) -> dict[str, str]:

@@ -84,9 +84,9 @@ def pull(project: str, force: bool = False) -> dict[str, Any]:
     with holding(setup) as going, ExitStack() as end:
         setup.sandbox.check_writable()
         user_checks(setup).read_files()
-        staged = stage(setup, going.runners, end, force)
+        staged = stage(setup, going.runners, end, force, setup.project.run.retrain)
         if isinstance(staged, Unchanged):
-            leave_it(setup, staged, going.seconds)
+            leave_it(setup, going.runners, staged, going.seconds)
             run, rows = staged.pulled.run, {ref.table: ref.rows for ref in staged.pulled.tables}
         else:
             run, rows = staged.run, staged.rows

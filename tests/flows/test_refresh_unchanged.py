@@ -14,6 +14,7 @@ from prefect_synth.flows.project import Project
 from prefect_synth.flows.refresh_pull import Pulled, opened
 from prefect_synth.flows.refresh_setup import open_setup
 from prefect_synth.flows.refresh_unchanged import OF_NO_ROW, look_for_changes
+from prefect_synth.tasks.decision import Wish
 from prefect_synth.tasks.pull import pull_table
 from prefect_synth.tasks.settings import WarehouseSettings
 from prefect_synth.tasks.snapshots.store import open_store
@@ -36,14 +37,15 @@ def published(shop: Any, **options: Any) -> Any:
     return outcome
 
 
-def is_due(shop: Any, force: bool = False) -> bool:
+def is_due(shop: Any, force: bool = False, wish: Wish = "moved") -> bool:
     """Pull, and ask whether a snapshot is due."""
     setup = open_setup(shop.file)
     run = setup.staging.begin("another plan")
     with opened(setup) as source, source.warehouse.snapshot() as snapshot:
         pull, schemas = pull_table.fn, source.schemas
         tables = [pull(t, run.real(t), schemas[t], snapshot, None) for t in source.metadata.tables]
-        return look_for_changes(setup, source, Pulled(run, tuple(tables), False), force) is None
+        pulled = Pulled(run, tuple(tables), False)
+        return look_for_changes(setup, source, pulled, force, wish) is None
 
 
 def events(prefect_url: str, run_id: str) -> list[dict[str, Any]]:
@@ -90,6 +92,28 @@ def test_a_snapshot_can_be_had_all_the_same(shop: Any) -> None:
     """With `force` the same sources give one more snapshot."""
     assert not is_due(shop)
     assert is_due(shop, force=True)
+
+
+def test_models_that_learned_from_other_rows_are_trained_when_it_is_time(shop: Any) -> None:
+    """Though nothing changed since: on request, by the setting, or because they are too old."""
+    file = shop.staging / "published" / "profiles" / "models.json"
+    trained = json.loads(file.read_text())
+    assert [is_due(shop, wish=wish) for wish in ("train", "changed", "moved")] == [False] * 3
+    file.write_text(json.dumps(trained | {"pulled": {"orders": "other rows"}}))
+    due = [is_due(shop, wish=wish) for wish in ("train", "changed", "reuse", "moved")]
+    assert due == [True, True, False, False]
+    old = {"pulled": {}, "since": "2020-01-01T00:00:00Z"}
+    file.write_text(json.dumps(trained | old))
+    assert is_due(shop)
+
+
+def test_retention_goes_on_while_nothing_changes(shop: Any) -> None:
+    """Fewer snapshots are wanted from now on: the older ones go on a night without a new one."""
+    published(shop, force=True)
+    shop.configure("sandbox: {url: sandbox, retain: {last: 1, weekly: 0}}\n")
+    shop.file.write_text(shop.file.read_text().replace("sandbox: {url: sandbox}\n", "", 1))
+    name, outcome = shop.refresh()
+    assert (name, outcome.troubles, len(shop.published())) == ("Unchanged", (), 1)
 
 
 @pytest.mark.parametrize(
