@@ -52,8 +52,8 @@ def test_pinned_rows_are_in_every_snapshot_with_all_that_hangs_on_them(shop: Any
     """Keys and given values are as written, missing ones are drawn, and stay from run to run."""
     write(shop)
     found = []
-    for _ in range(2):
-        name, outcome = shop.refresh()
+    for force in (False, True):
+        name, outcome = shop.refresh(force=force)
         assert name == "Published", outcome
         customers = table(shop, "customers")
         pinned = customers.filter(pc.is_in(customers["customer_id"], value_set=_ids(7001, 7002)))
