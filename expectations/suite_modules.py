@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -30,6 +32,48 @@ def import_modules(modules: Sequence[str], base: Path) -> list[Check]:
     great_expectations()  # quietly, before a module does it with a warning
     with _IMPORTING, _found_first(base):
         return [check for name in modules for check in _imported(name)]
+
+
+def module_files(modules: Sequence[str], base: Path) -> list[Path]:
+    """The code that expectation classes may be made of, as far as it is told by files.
+
+    All of the project's folder, since a module may import any of it, but hidden folders and
+    virtual environments; and a module from elsewhere, or all of its package.
+
+    Args:
+        modules: Their names.
+        base: The project's folder.
+    """
+    if not modules:
+        return []
+    found = {file for folder in _folders(base) for file in folder.glob("*.py")}
+    for name in modules:
+        found |= set(_elsewhere(name.partition(".")[0], base))
+    return sorted(found)
+
+
+def _folders(base: Path) -> Iterator[Path]:
+    for folder, below, files in os.walk(base):
+        if "pyvenv.cfg" in files:
+            below.clear()
+            continue
+        below[:] = [name for name in below if not name.startswith(".")]
+        yield Path(folder)
+
+
+def _elsewhere(package: str, base: Path) -> Iterator[Path]:
+    """The files of a module, or of a package; one of `base` is there already."""
+    try:
+        with _IMPORTING, _found_first(base):
+            spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):  # the refresh will say what is wrong with it
+        return
+    if spec is None or spec.origin is None:
+        return
+    for folder in spec.submodule_search_locations or ():
+        yield from Path(folder).rglob("*.py")
+    if not spec.submodule_search_locations and Path(spec.origin).is_file():
+        yield Path(spec.origin)
 
 
 def _imported(name: str) -> Iterator[Check]:

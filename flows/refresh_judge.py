@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from prefect_synth import __version__
 from prefect_synth.expectations.settings import TableGates
 from prefect_synth.flows.refresh_work import Work
-from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.synth.descent import tables_above
 from prefect_synth.tasks.comparison import Comparison
+from prefect_synth.tasks.prints import judges
 from prefect_synth.tasks.references import fingerprint
 from prefect_synth.tasks.staged_run import SOUND
 from prefect_synth.tasks.validate import validate_table
@@ -48,7 +47,7 @@ def _what_is_judged(work: Work, table: str, comparison: Comparison) -> str:
     above = tables_above(metadata, table)
     related = [repr(r) for r in metadata.relationships if r.child in above or r.parent == table]
     return fingerprint(
-        __version__,
+        judges(),
         table,
         prints.rows[table],
         {name: prints.keys[name] for name in above},
@@ -59,7 +58,7 @@ def _what_is_judged(work: Work, table: str, comparison: Comparison) -> str:
         comparison.units,
         comparison.quasi_identifiers.get(table, ()),
         work.setup.project.gates.with_overrides(_own_gates(work, table)).model_dump(mode="json"),
-        user_checks(work.setup).fingerprint(table),
+        comparison.user_checks.fingerprint(table),
     )
 
 

@@ -21,6 +21,7 @@ from prefect_synth.flows.runners import Runners
 from prefect_synth.flows.user_checks import user_checks
 from prefect_synth.tasks.connections import warehouse_url
 from prefect_synth.tasks.decision import Wish
+from prefect_synth.tasks.prints import judges
 from prefect_synth.tasks.pseudonyms import key_print, pseudonym_key
 from prefect_synth.tasks.references import file_fingerprint, fingerprint
 from prefect_synth.tasks.snapshots.records import SnapshotRef
@@ -161,6 +162,7 @@ def sources_but_rows(setup: Setup, source: Source) -> dict[str, str]:
     pins = {n: (file, file_fingerprint(path)) for n, (file, path) in pinned_files(setup).items()}
     return {
         "the version of prefect-synth": __version__,
+        "the libraries that judge": fingerprint(judges()),
         "the warehouse's address": fingerprint(place),
         SCHEMA: fingerprint(source.metadata.to_dict(), schemas),
         HELD: held_print(source.drift.held_columns),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,6 +16,13 @@ from prefect_synth.synth.metadata import Metadata
 from prefect_synth.tasks.references import TableRef, fingerprint
 
 _BATCH = 65_536
+_JUDGES = ("great-expectations", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
+
+
+@cache
+def judges() -> str:
+    """The versions of this package and of the libraries that count and measure for it."""
+    return ", ".join([__version__, *(f"{name} {version(name)}" for name in _JUDGES)])
 
 
 class Prints(BaseModel):
@@ -45,11 +54,11 @@ def print_tables(
     for name in metadata.tables:
         parts = [*(ref for ref in staged if ref.table == name), synthetic[name]]
         meaning = metadata.subset([name]).to_dict()
-        rows[name] = fingerprint(__version__, meaning, [ref.fingerprint for ref in parts])
+        rows[name] = fingerprint(judges(), meaning, [ref.fingerprint for ref in parts])
         columns = _linking_columns(metadata, name)
         links = [repr(r) for r in (*metadata.parents(name), *metadata.children(name))]
         keys[name] = fingerprint(
-            __version__, links, sorted(columns), [_keys(ref.path, columns) for ref in parts]
+            judges(), links, sorted(columns), [_keys(ref.path, columns) for ref in parts]
         )
     return Prints(rows=rows, keys=keys)
 

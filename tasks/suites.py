@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
+from importlib.metadata import distributions
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -19,12 +21,12 @@ from prefect_synth.expectations.suite_files import (
 )
 from prefect_synth.expectations.suite_form import Expectation, columns_of
 from prefect_synth.expectations.suite_merge import Merge, orphaned
-from prefect_synth.expectations.suite_modules import import_modules
+from prefect_synth.expectations.suite_modules import import_modules, module_files
 from prefect_synth.expectations.suite_settings import SqlCheck
 from prefect_synth.expectations.verdict import Check
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.metrics.sources import count_rows, read_schema
-from prefect_synth.tasks.references import fingerprint
+from prefect_synth.tasks.references import file_fingerprint, fingerprint
 from prefect_synth.tasks.sql_checks import run_sql_checks
 
 
@@ -87,18 +89,21 @@ class UserChecks(BaseModel):
 
     def fingerprint(self, table: str) -> str:
         """Of all that the verdict on one table depends on."""
-        files = [suite_file(self.folder, table), *self._module_files()]
-        texts = [path.read_text(encoding="utf-8") if path.is_file() else "" for path in files]
-        return fingerprint(texts, self.modules)
+        file = suite_file(self.folder, table)
+        return fingerprint(file_fingerprint(file) if file.is_file() else "", self.code)
 
     def whole_fingerprint(self) -> str:
         """Of every suite file and module; SQL checks stand in the project file."""
-        files = [*sorted(self.folder.glob("*.json")), *self._module_files()]
-        texts = [(p.name, p.read_text(encoding="utf-8")) for p in files if p.is_file()]
-        return fingerprint(texts, self.modules)
+        files = sorted(self.folder.glob("*.json"))
+        return fingerprint([(p.name, file_fingerprint(p)) for p in files], self.code)
 
-    def _module_files(self) -> list[Path]:
-        return [self.base / f"{name.replace('.', '/')}.py" for name in self.modules]
+    @cached_property
+    def code(self) -> str:
+        """Fingerprint of all code that expectation classes may be made of."""
+        if not self.modules:
+            return ""
+        files = [(str(p), file_fingerprint(p)) for p in module_files(self.modules, self.base)]
+        return fingerprint(self.modules, files, sorted(_installed()))
 
     def _lag(self, table: str, sides: Sides, gates_of: Callable[[str], Gates]) -> Iterator[Check]:
         merge = self.suite(table, sides.metadata, sides.training[table], gates_of(table))
@@ -109,6 +114,11 @@ class UserChecks(BaseModel):
             yield Check("suite file", table, None, "expectation", found, required, "warned", cure)
         for lost in orphaned(merge):
             yield _lost(table, lost, sides.metadata)
+
+
+def _installed() -> set[str]:
+    """Every installed distribution, with its version: modules may import any of them."""
+    return {f"{found.name}=={found.version}" for found in distributions()}
 
 
 def _lost(table: str, expectation: Expectation, metadata: Metadata) -> Check:
