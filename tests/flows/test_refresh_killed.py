@@ -117,6 +117,7 @@ def test_a_killed_refresh_does_not_disturb_what_readers_see(
     """The last good snapshot stays until the next one is whole."""
     shop.refresh()
     before = shop.latest()
+    shop.execute("UPDATE customers SET credit = credit + 1 WHERE customer_id < 50")
     kill(shop, prefect_environment, "begin", "publish")
     assert shop.latest() == before
 
