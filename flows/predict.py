@@ -170,7 +170,7 @@ class _Judge:
             return "trained", "its rows changed"
         if self._differs_from_learned(name):
             return "trained", "its rows changed since its model learned from them"
-        if any(c.table == name and c.effect != "kept" for c in self.drift.changes):
+        if self._described_otherwise(name):
             return "trained", "its columns changed"
         if changed[name] == "unknown":
             return "perhaps trained", "not all of its rows were read"
@@ -186,6 +186,23 @@ class _Judge:
         if before is None or last is None or not last.pulled:
             return False
         return last.pulled.get(table) != before.of_rows().get(table)
+
+    def _described_otherwise(self, table: str) -> bool:
+        """Whether what a refresh goes by is another schema than the last snapshot's.
+
+        Drift does not tell: a change that is held stays drift on every night after the first.
+        """
+        last = self._last_metadata()
+        return last is not None and _described(last, table) != _described(
+            self.source.metadata, table
+        )
+
+    def _last_metadata(self) -> Metadata | None:
+        """The schema of the last published snapshot, as rows refined it."""
+        try:
+            return read_metadata(self.setup.staging.last_profiles / "metadata.json")
+        except (OSError, ValueError, KeyError):
+            return None
 
     def _moved(self, table: str) -> tuple[str, ...]:
         learned = (read_learned(self.setup.staging.last_profiles) or {}).get(table)
@@ -205,13 +222,13 @@ class _Judge:
 
     def _profile(self, table: str) -> RowsProfile | None:
         """The distributions of a small table, its columns taken for what they were last time."""
-        try:
-            metadata = read_metadata(self.setup.staging.last_profiles / "metadata.json")
-        except (OSError, ValueError, KeyError):
-            return None
-        file = self.look.files[table]
+        metadata, file = self._last_metadata(), self.look.files[table]
         there = set(pq.read_schema(file).names)
-        if table not in metadata.tables or not set(metadata.tables[table].columns) <= there:
+        if (
+            metadata is None
+            or table not in metadata.tables
+            or not set(metadata.tables[table].columns) <= there
+        ):
             return None
         return profile_rows(file, table, metadata)
 
@@ -249,6 +266,18 @@ class _Judge:
 
 
 _ALL_ANEW = frozenset({"nothing was trained yet", "models are no longer in private staging"})
+
+
+def _described(metadata: Metadata, name: str) -> object:
+    """What the catalogue says of a table and models depend on; not what rows show, no comment."""
+    if name not in metadata.tables:
+        return None
+    table, keys = metadata.tables[name], metadata.key_columns(name)
+    columns = [
+        (c.name, c.source_type, c.nullable, c.categories, c.lost_key, c.name in keys)
+        for c in table.columns.values()
+    ]
+    return columns, table.primary_key, table.unique, metadata.parents(name)
 
 
 def _kin(metadata: Metadata, name: str) -> list[str]:

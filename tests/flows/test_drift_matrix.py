@@ -148,7 +148,7 @@ def told(url: str, project: str, name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("name", "kinds"),
-    [pytest.param("small", FEW, marks=pytest.mark.slow)]
+    [("small", FEW)]
     + [pytest.param(name, set(KINDS), marks=pytest.mark.slow) for name in DATA_SETS],
     ids=["few", *DATA_SETS],
 )
