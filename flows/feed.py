@@ -13,8 +13,9 @@ from prefect.states import Completed
 from prefect.tasks import exponential_backoff
 from pydantic import Field
 
-from prefect_synth.flows.project import ProjectError, load_project
+from prefect_synth.flows.project import ProjectError
 from prefect_synth.flows.refresh_setup import Setup, open_setup
+from prefect_synth.flows.run_names import run_name
 from prefect_synth.tasks.artifacts import keep_feed
 from prefect_synth.tasks.connections import warehouse_url
 from prefect_synth.tasks.databases.job import Mode
@@ -29,15 +30,10 @@ Results = dict[str, FeedResult]
 
 
 def _run_name() -> str:
-    """`shop · feed · published · 2026-11-21`."""
+    """`shop · feed test · published · 2026-11-21`."""
     arguments = flow_run.parameters
-    try:
-        name = load_project(arguments["project"]).project
-    except ProjectError:
-        name = str(arguments["project"])  # the run itself will say what is wrong
-    day = f"{flow_run.scheduled_start_time:%Y-%m-%d}"
     what = ", ".join(arguments.get("targets") or ()) or "all"
-    return f"{name} · feed {what} · {arguments['reason']} · {day}"
+    return run_name(f"feed {what}", arguments["reason"])
 
 
 @flow(name="feed", flow_run_name=_run_name, persist_result=False)

@@ -6,24 +6,18 @@ from typing import Annotated
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
-from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.flows.refresh_setup import open_setup
+from prefect_synth.flows.run_names import run_name
 from prefect_synth.tasks.snapshots.retention import Garbage, Retention
 from prefect_synth.tasks.steps import guard
 
 
 def _run_name() -> str:
     """`shop · gc · 2026-11-21`."""
-    arguments = flow_run.parameters
-    try:
-        name = load_project(arguments["project"]).project
-    except ProjectError:
-        name = str(arguments["project"])  # the run itself will say what is wrong
-    return f"{name} · gc · {flow_run.scheduled_start_time:%Y-%m-%d}"
+    return run_name("gc")
 
 
 @flow(name="gc", flow_run_name=_run_name, persist_result=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from prefect import flow
@@ -17,7 +16,6 @@ from pydantic import Field
 from prefect_synth.flows.data_drift import refuse_data_drift
 from prefect_synth.flows.judged import ready
 from prefect_synth.flows.outcome import Outcome
-from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.flows.refresh_contracts import add_pins, balanced_tables
 from prefect_synth.flows.refresh_end import follow_up, judge, publish, refuse, tell_of_earlier
 from prefect_synth.flows.refresh_extend import extend_tables
@@ -30,6 +28,7 @@ from prefect_synth.flows.refresh_sample import sample_tables
 from prefect_synth.flows.refresh_setup import Setup, open_setup
 from prefect_synth.flows.refresh_unchanged import Unchanged, leave_it, look_for_changes
 from prefect_synth.flows.refresh_work import Work
+from prefect_synth.flows.run_names import run_name
 from prefect_synth.flows.runners import Runners, started_runners
 from prefect_synth.flows.turns import is_deployed, turn, warehouse_turn
 from prefect_synth.flows.user_checks import user_checks
@@ -53,14 +52,7 @@ _TABLES_IN_A_NAME = 3
 def _run_name() -> str:
     """`shop · nightly · 2026-11-21`, or `shop · schema-change · orders · 2026-11-21`."""
     arguments = flow_run.parameters
-    file = arguments["project"]
-    try:
-        name = load_project(file).project
-    except ProjectError:
-        name = Path(file).stem  # the run itself will say what is wrong
-    day = f"{flow_run.scheduled_start_time:%Y-%m-%d}"
-    tables = _few(arguments.get("tables") or ())
-    return " · ".join(part for part in (name, arguments["reason"], tables, day) if part)
+    return run_name(arguments["reason"], _few(arguments.get("tables") or ()))
 
 
 def _few(tables: Sequence[str]) -> str:

@@ -6,26 +6,21 @@ from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.runtime import deployment, flow_run
+from prefect.runtime import deployment
 from prefect.states import Completed
 from pydantic import Field
 
 from prefect_synth.flows.drift_told import tell_drift
 from prefect_synth.flows.forgotten import free_forgotten_slots
 from prefect_synth.flows.look import Data, Sight, look, tell_prefect
-from prefect_synth.flows.project import ProjectError, load_project
 from prefect_synth.flows.refresh_setup import open_setup
+from prefect_synth.flows.run_names import run_name
 from prefect_synth.tasks.steps import guard, private_errors
 
 
 def _run_name() -> str:
     """`shop · watch · 2026-11-21 14:05`."""
-    arguments = flow_run.parameters
-    try:
-        name = load_project(arguments["project"]).project
-    except ProjectError:
-        name = str(arguments["project"])  # the run itself will say what is wrong
-    return f"{name} · watch · {flow_run.scheduled_start_time:%Y-%m-%d %H:%M}"
+    return run_name("watch", when="%Y-%m-%d %H:%M")
 
 
 @flow(name="watch", flow_run_name=_run_name, persist_result=False)
