@@ -21,9 +21,9 @@ from pydantic import BaseModel, ConfigDict
 
 from prefect_synth import __version__
 from prefect_synth.synth.row_models.threads import one_thread
+from prefect_synth.tasks.private_folder import StagingError
 from prefect_synth.tasks.progress import listening
 from prefect_synth.tasks.progress_file import WrittenProgress
-from prefect_synth.tasks.staging import StagingError
 from prefect_synth.tasks.steps import private_errors
 
 R = TypeVar("R")

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from prefect_synth.tasks.drift.changes import Change, Drift
 from prefect_synth.tasks.drift.policies import DATA_KINDS
 from prefect_synth.tasks.folders import write_atomically
+from prefect_synth.tasks.private_folder import StagingError
 from prefect_synth.tasks.references import fingerprint
-from prefect_synth.tasks.staging import Staging, StagingError
+from prefect_synth.tasks.staging import Staging
 
 _PATIENCE = 240.0  # less than the time between two watches, so that they do not pile up
 _SECONDS_BETWEEN_TRIES = 0.2

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from prefect_synth.tasks.folders import write_atomically, written_whole
 from prefect_synth.tasks.looks import forget_looks
+from prefect_synth.tasks.private_folder import StagingError, close_to_others, make_private
 from prefect_synth.tasks.reuse import FILE, Trained, read_trained
 from prefect_synth.tasks.settings import StagingSettings
 from prefect_synth.tasks.sources import FILE as SOURCES
@@ -27,17 +28,11 @@ from prefect_synth.tasks.staged_run import (
 
 SKETCHES = "sketches"
 """Folder of what samples of the warehouse's tables showed: real data."""
-_PRIVATE = 0o700
-_OTHERS = 0o077
 _KEEP_MODELS = 2
 _LEARNED = ("models/*/*", "extensions/*/*", "links/*", "shared/*", "judged/*/*")
 """Folders under staging of what was learned from real rows, each named by a fingerprint."""
 _KEEP_REPORTS = 30
 _KEEP_QUARANTINED = 3
-
-
-class StagingError(RuntimeError):
-    """Staging cannot be used; the message names the folder and the cure."""
 
 
 class RefreshRunningError(StagingError):
@@ -56,10 +51,10 @@ class Staging:
         self.root = root
         if not make and not root.exists():
             return
-        _make_private(root)
-        _close_to_others(root)
+        make_private(root)
+        close_to_others(root)
         for part in ("runs", "models", "results"):
-            _make_private(root / part)
+            make_private(root / part)
         # real rows never belong into a repository
         (root / ".gitignore").write_text("*\n", encoding="utf-8")
 
@@ -155,7 +150,7 @@ class Staging:
     def _new_run(self, plan: str) -> StagedRun:
         run_id = new_run_id()
         folder = self.root / "runs" / run_id
-        _make_private(folder)
+        make_private(folder)
         run = StagedRun(folder)
         run.save(RunState(run_id=run_id, plan=plan))
         return run
@@ -167,7 +162,7 @@ class Staging:
             The folder; of several the last few are kept.
         """
         folder = self.root / "quarantine" / run.folder.name
-        _make_private(folder)
+        make_private(folder)
         for part in ("synthetic", "verdicts"):
             if (run.folder / part).is_dir():
                 # the run was killed while it was refused, and went on
@@ -270,7 +265,7 @@ class Staging:
 
     def report_of(self, run_id: str) -> Path | None:
         """The private report of a run, if it is still there."""
-        report = StagedRun(self.root / "runs" / run_id).report
+        report = self.run(run_id).report
         return report if report.is_file() else None
 
     @property
@@ -345,28 +340,3 @@ def staging_folder(settings: StagingSettings, project: str, base: Path) -> Path:
             "Give a path, such as .synth/shop."
         )
     return base / (parts.path if parts.scheme else url)
-
-
-def _make_private(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
-    except OSError as error:
-        raise StagingError(
-            f"The staging folder '{folder}' cannot be made: {error.strerror}. Give another folder "
-            "as staging.url."
-        ) from None
-
-
-def _close_to_others(folder: Path) -> None:
-    """Take everybody else's rights away, unless the folder serves something else as well."""
-    if not folder.stat().st_mode & _OTHERS:
-        return
-    if (folder / "runs").is_dir() or not any(folder.iterdir()):
-        with suppress(OSError):
-            folder.chmod(_PRIVATE)
-    mode = folder.stat().st_mode & 0o777
-    if mode & _OTHERS:
-        raise StagingError(
-            f"The staging folder '{folder}' has mode {mode:04o}, so others may get at real rows; "
-            f"it must be 0700. Give a folder of its own as staging.url, or `chmod 700 '{folder}'`."
-        )

@@ -18,8 +18,9 @@ from prefect_synth.flows.look import DATA_CHANGED, SCHEMA_CHANGED
 from prefect_synth.flows.watch import watch
 from prefect_synth.tasks import reported
 from prefect_synth.tasks.events import EventNotDeliveredError
+from prefect_synth.tasks.private_folder import StagingError
 from prefect_synth.tasks.reported import memory_of
-from prefect_synth.tasks.staging import Staging, StagingError
+from prefect_synth.tasks.staging import Staging
 
 CANARY = "078-05-1120"
 ADD = f"ALTER TABLE order_items ADD COLUMN ssn VARCHAR; UPDATE order_items SET ssn = '{CANARY}'"

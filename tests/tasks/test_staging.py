@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from prefect_synth.synth.hierarchy.summary import PartSummary
+from prefect_synth.tasks.private_folder import StagingError
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef, table_ref
 from prefect_synth.tasks.reuse import Trained
 from prefect_synth.tasks.settings import StagingSettings
 from prefect_synth.tasks.staged_run import RESUME_WITHIN, StagedRun
-from prefect_synth.tasks.staging import RefreshRunningError, Staging, StagingError, open_staging
+from prefect_synth.tasks.staging import RefreshRunningError, Staging, open_staging
 
 HOLDS_THE_LOCK = """
 import sys, time
