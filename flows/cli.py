@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from prefect_synth.flows.cli_drift import drift
+from prefect_synth.flows.cli_folders import folders
 from prefect_synth.flows.cli_options import (
     HERE,
     EndpointOption,
@@ -20,9 +21,9 @@ from prefect_synth.flows.cli_options import (
     SandboxOption,
     SnapshotArgument,
 )
+from prefect_synth.flows.cli_running import running
 from prefect_synth.flows.cli_snapshots import snapshots
 from prefect_synth.flows.commands.answer import DEBUG, respond
-from prefect_synth.flows.tables import Keys, OnOrphan, RuleSearch
 
 app = typer.Typer(
     name="prefect-synth",
@@ -31,6 +32,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(folders)
+app.add_typer(running)
 app.add_typer(snapshots, name="snapshots")
 app.add_typer(drift, name="drift")
 suites = typer.Typer(help="What must hold of each table, as files.", no_args_is_help=True)
@@ -39,9 +42,6 @@ app.add_typer(suites, name="suites")
 Mode = Literal["replace", "append", "upsert"]
 Create = Literal["missing", "never", "always"]
 Oversampling = Literal["smote", "smotenc", "adasyn"]
-MetadataOption = Annotated[
-    Path | None, typer.Option("--metadata", help="Metadata as JSON, in our form or in SDV's.")
-]
 
 
 def main() -> None:
@@ -126,74 +126,6 @@ def refresh(
     from prefect_synth.flows.commands.refresh import refresh_now
 
     respond(as_json, lambda: refresh_now(project, as_json, verbose, reuse_models, retrain, force))
-
-
-@app.command()
-def synthesize(
-    data: Annotated[Path, typer.Argument(help="Folder of Parquet files, one for each table.")],
-    out: Annotated[Path, typer.Argument(help="Folder to write <table>.parquet to.")],
-    metadata: MetadataOption = None,
-    synthesizer: Annotated[
-        str,
-        typer.Option(help="auto, fast, copula, trees, argn or independent: the model of a row."),
-    ] = "auto",
-    scale: Annotated[float, typer.Option(help="Synthetic rows for each real row.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Same data, same seed: same rows.")] = 0,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option("--keep", help="A reference table whose REAL rows are written as they are."),
-    ] = None,
-    on_orphan: Annotated[
-        OnOrphan, typer.Option(help="A foreign key that refers to no row: refuse, null or drop it.")
-    ] = "error",
-    keys: Annotated[Keys, typer.Option(help="fresh with every seed, or stable.")] = "fresh",
-    memory: Annotated[str | None, typer.Option(help="What sampling may use, as 2GB.")] = None,
-    unit: Annotated[
-        str | None, typer.Option(help="The table whose rows are people: rare is few of them.")
-    ] = None,
-    budget: Annotated[
-        float | None,
-        typer.Option(help="Processor seconds that auto may spend on a table; beyond, it is fast."),
-    ] = None,
-    rules: Annotated[
-        RuleSearch, typer.Option(help="infer: find what holds on every row, and hold it; or none.")
-    ] = "infer",
-    as_json: JsonOption = False,
-) -> None:
-    """Synthesize a folder of Parquet files: no Prefect, no warehouse, no bucket."""
-    from prefect_synth.flows.commands.synthesize import Request, synthesize_folder
-
-    kept = tuple(keep or ())
-    request = Request(
-        data, out, metadata, synthesizer, scale, seed, kept, on_orphan, keys, memory,
-        unit, budget, rules,
-    )  # fmt: skip
-    respond(as_json, lambda: synthesize_folder(request))
-
-
-@app.command()
-def evaluate(
-    real: Annotated[Path, typer.Argument(help="Folder of the real tables.")],
-    synthetic: Annotated[Path, typer.Argument(help="Folder of the synthetic tables.")],
-    metadata: MetadataOption = None,
-    holdout: Annotated[
-        Path | None, typer.Option(help="Folder of real tables that no synthesizer saw.")
-    ] = None,
-    rows: Annotated[
-        int, typer.Option(min=0, help="Compare at most so many rows of a table; 0 for all.")
-    ] = 20_000,
-    target: Annotated[
-        list[str] | None,
-        typer.Option(help="table.column to predict, trained on synthetic, tested on the holdout."),
-    ] = None,
-    unit: Annotated[str | None, typer.Option(help="The table whose rows are people.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Score synthetic tables against real ones: fidelity, structure, privacy."""
-    from prefect_synth.flows.commands.evaluate import evaluate as score
-
-    targets = tuple(target or ())
-    respond(as_json, lambda: score(real, synthetic, metadata, holdout, rows or None, targets, unit))
 
 
 @app.command()
@@ -372,83 +304,6 @@ def purge(
     chosen = {"runs": runs, "models": models, "pseudonyms": pseudonyms}
     parts = ["everything"] if everything else [name for name, wanted in chosen.items() if wanted]
     respond(as_json, lambda: purge_project(project, parts, subject, yes=yes, ask=not as_json))
-
-
-@app.command()
-def watch(
-    data: Annotated[
-        Literal["due", "always", "never"],
-        typer.Option(help="Compare rows too: as often as synth.yaml says, now, or never."),
-    ] = "due",
-    keep_listening: Annotated[
-        bool,
-        typer.Option("--listen", help="Until SIGTERM: at once when PostgreSQL notifies a change."),
-    ] = False,
-    every: Annotated[
-        float | None,
-        typer.Option(min=0.01, help="With --listen: minutes after which to look anyway."),
-    ] = None,
-    sql: Annotated[
-        bool, typer.Option("--sql", help="Print the SQL that makes PostgreSQL notify; run nothing.")
-    ] = False,
-    project: ProjectOption = HERE,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show Prefect's own log.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Look whether the warehouse moved, and tell Prefect once; exit 5 where a change blocks."""
-    if (sql and keep_listening) or (every is not None and not keep_listening):
-        raise typer.BadParameter("--sql and --listen exclude each other; --every needs --listen.")
-    from prefect_synth.flows.commands import watch as commands
-
-    if sql:
-        respond(as_json, commands.trigger_sql)
-    if keep_listening:
-        # it answers by a line for each thing that happens, and there is nothing to add at the end
-        respond(False, lambda: commands.watch_and_listen(project, data, every, as_json))
-    respond(as_json, lambda: commands.watch_once(project, data, verbose))
-
-
-@app.command()
-def serve(
-    project: ProjectOption = HERE,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 4200,
-    now: Annotated[bool, typer.Option("--now", help="Start a first refresh at once.")] = False,
-    cron: Annotated[
-        str | None, typer.Option(help="Another schedule than the project file's.")
-    ] = None,
-) -> None:
-    """Bring up server, user interface and schedule on this machine, until Ctrl-C."""
-    from prefect_synth.flows.commands.serve import serve_project
-
-    respond(False, lambda: serve_project(project, port, now, cron))
-
-
-@app.command()
-def deploy(
-    pool: Annotated[
-        str | None, typer.Option(help="Name of the work pool; by default the project file's.")
-    ] = None,
-    kind: Annotated[
-        Literal["process", "docker", "kubernetes"] | None,
-        typer.Option("--type", help="Type of the work pool, if it is not there yet."),
-    ] = None,
-    image: Annotated[
-        str | None, typer.Option(help="Image of the containers that run the flows.")
-    ] = None,
-    project_at: Annotated[
-        str | None, typer.Option(help="Where workers find the project file, if elsewhere.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
-    project: ProjectOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Create or update deployments, automations and the work pool on a Prefect server."""
-    from prefect_synth.flows.commands.deploy import Wanted, deploy_project
-
-    wanted = Wanted(pool, kind, image, project_at)
-    respond(as_json, lambda: deploy_project(project, wanted, dry_run, quiet=as_json))
 
 
 @suites.command("generate")
