@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from prefect import flow
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+from prefect.client.schemas.objects import FlowRun
 from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner
@@ -192,9 +192,13 @@ def test_an_event_that_the_file_names_starts_a_refresh(
     assert deploy(shop)[automation_name("shop", "refresh for other events")][0] == "created"
     on_change = client.read_deployment_by_name("refresh/shop-on-change").id
     mine = DeploymentFilter(id=DeploymentFilterId(any_=[on_change]))
-    time.sleep(1)  # until the server knows of the automation
-    deliver_event("dbt.job.done", {"prefect.resource.id": "dbt.job.7"}, payload)
-    [run] = wait(lambda: client.read_flow_runs(deployment_filter=mine), 60)
+
+    def started() -> list[FlowRun]:
+        # again and again: what happens before the server knows of the automation starts nothing
+        deliver_event("dbt.job.done", {"prefect.resource.id": "dbt.job.7"}, payload)
+        return client.read_flow_runs(deployment_filter=mine)
+
+    run, *_ = wait(started, 60)
     assert (run.parameters["reason"], run.parameters["tables"]) == ("event", tables)
     shop.configure()
     assert deploy(shop)[automation_name("shop", "refresh for other events")][0] == "deleted"
