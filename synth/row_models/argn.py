@@ -14,19 +14,22 @@ from typing import Self
 
 import numpy as np
 
+from prefect_synth.synth.devices import Device
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
 from prefect_synth.synth.row_models.argn_codes import ColumnCodes, first_embedding, fit_codes
 from prefect_synth.synth.row_models.argn_network import Network, Shape
-from prefect_synth.synth.row_models.argn_training import Training, train
+from prefect_synth.synth.row_models.argn_training import train
 from prefect_synth.synth.row_models.base import Among, Condition
 from prefect_synth.synth.row_models.importance import sample_held, sample_with_odds
 from prefect_synth.synth.row_models.raking import inverse, probabilities, raked, stratified
 from prefect_synth.synth.row_models.sequential import Given
 from prefect_synth.synth.row_models.threads import one_blas_thread
 from prefect_synth.synth.storage import stored
+from prefect_synth.synth.training import History, Training
 
 MOST_ROWS = 100_000
 EPOCHS = 40
+_BATCH, _STEPS, _PATIENCE, _DECAY = 512, 32, 3, 0.5
 _CHUNK = 50_000
 _HELD_CHUNK = 10_000
 _FEWEST_TRAINED = 20
@@ -48,6 +51,9 @@ class ARGNRowModel:
         codes: Codes of the row's columns, learned.
         network: The weights, learned.
         calibrated: Whether the draws have the shares of the data, as near as can be.
+        max_minutes: Wall clock that training may take; None for any.
+        device: Where it is trained.
+        history: What happened in training.
     """
 
     epochs: int = EPOCHS
@@ -57,6 +63,9 @@ class ARGNRowModel:
     codes: tuple[ColumnCodes, ...] = ()
     network: Network | None = None
     calibrated: bool = True
+    max_minutes: float | None = None
+    device: Device = "auto"
+    history: History | None = None
 
     def fit(self, rows: Encoded, context: Encoded, rng: np.random.Generator) -> Self:
         """Train the network.
@@ -76,13 +85,18 @@ class ARGNRowModel:
         shape = Shape(tuple(len(c) for c in every), context.width)
         shares = [c.shares for c in self.codes]
         parts = splits(context, rng)
-        training = Training(epochs=self.epochs)
+        training = Training(
+            self.epochs, _BATCH, _STEPS, _PATIENCE, _DECAY, max_minutes=self.max_minutes,
+            device=self.device, mixed=True,
+        )  # fmt: skip
         layouts = (*context.layouts, *rows.layouts)
         tables = [
             first_embedding(c, layout.nominal, width, rng)
             for c, layout, width in zip(every, layouts, shape.embedded, strict=True)
         ]
-        self.network = train(np.column_stack(coded), shape, tables, shares, parts, training, rng)
+        self.network, self.history = train(
+            np.column_stack(coded), shape, tables, shares, parts, training, rng
+        )
         return self
 
     def sample(

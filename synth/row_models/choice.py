@@ -6,7 +6,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect_synth.synth.row_models.argn_training import load_torch
+from prefect_synth.synth.devices import load_torch
 from prefect_synth.synth.storage import stored
 
 AUTO = "auto"
