@@ -23,7 +23,7 @@ from prefect_synth.synth.row_models.importance import systematic
 from prefect_synth.synth.row_models.sequential import neighbours
 
 Draw = Callable[[Encoded, np.random.Generator], Encoded]
-"""Draws a row for each row of a context, [n, c]; a context without columns has rows all the same."""
+"""Draws a row for each row of a context, [n, c], which may have no columns."""
 
 _SMALLEST_POOL = 256
 _GROWTH = 50
@@ -109,7 +109,7 @@ def _among(column: Encoded, among: Among) -> Floats:
 
 
 def _second_best(column: Encoded, first: int, last: int) -> Floats:
-    """A trace of weight for what lies near pieces, so that the nearest is taken where none is there.
+    """A trace of weight for what lies near pieces: the nearest is taken where none is there.
 
     Null is near nothing.
     """
@@ -190,7 +190,7 @@ def _written(rows: Encoded, held: Mapping[int, Condition], rng: np.random.Genera
 
 
 def _moved(pieces: Ints, among: Among, layout: Layout, rng: np.random.Generator) -> Ints:
-    """Pieces with stretches in them: the nearest, or of categories as frequent ones as in the data."""
+    """Pieces with stretches in them: the nearest; of categories as many as the data have."""
     if layout.nominal:
         return among.drawn(layout, len(pieces), rng)[0]
     allowed = np.unique(among.pieces)
