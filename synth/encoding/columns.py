@@ -107,7 +107,7 @@ def fit_number(
         if marginal == "quantile" or len(ticks) < _FEWEST  # a family would tell about single rows
         else fit_parametric(marginal, ticks, whole, units=owners)
     )
-    layout = layout_of(clean, fitted.weights, fitted.ranges, nominal=False)
+    layout = layout_of(clean, fitted.weights, fitted.ranges, nominal=False, line=fitted.edges)
     nan = not values.null_count and clean.null_count > 0
     return NumberEncoder(layout, scale, fitted, pa.schema([("v", values.type)]), nan)
 

@@ -7,7 +7,7 @@ a place between 0 and 1 is kept). Row models see nothing else: no names, no keys
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class Layout:
         has_null: Whether the first piece stands for null.
         key: Keys the draws of the column, so that they do not move when another one comes or goes;
             0 where columns are told apart by their place.
+        values: Where the pieces of a column of numbers or times begin and end on its own scale,
+            as protected as the pieces are, [P + 1]; empty where that says nothing.
     """
 
     probabilities: Floats
@@ -43,6 +45,7 @@ class Layout:
     nominal: bool
     has_null: bool
     key: int = 0
+    values: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def edges(self) -> Floats:

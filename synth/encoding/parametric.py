@@ -51,6 +51,11 @@ class ParametricMarginal:
         """The piece is a range."""
         return np.ones(1, bool)
 
+    @property
+    def edges(self) -> Floats:
+        """None: the place in the piece is a rank, and says nothing of distances."""
+        return np.zeros(0)
+
     def locate(self, ticks: Floats) -> tuple[Ints, Floats]:
         """Piece 0 and the CDF of each tick, between the ends."""
         below, width = self._stretch()

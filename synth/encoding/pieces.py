@@ -10,13 +10,46 @@ import pyarrow as pa
 from prefect_synth.synth.encoding.layout import Floats, Ints, Layout, from_uniform
 
 
-def layout_of(values: pa.Array, weights: Floats, ranges: np.ndarray, *, nominal: bool) -> Layout:
-    """Pieces of the given weights, with one for null before them where `values` has nulls."""
-    nulls = values.null_count / len(values) if len(values) else 0.0
-    if not values.null_count:
-        return Layout(weights / weights.sum(), ranges, nominal, has_null=False)
-    shares = np.concatenate([[nulls], (1 - nulls) * weights / weights.sum()])
-    return Layout(shares, np.concatenate([[False], ranges]), nominal, has_null=True)
+def layout_of(
+    values: pa.Array,
+    weights: Floats,
+    ranges: np.ndarray,
+    *,
+    nominal: bool,
+    line: Floats | None = None,
+) -> Layout:
+    """Pieces of the given weights, with one for null before them where `values` has nulls.
+
+    Args:
+        values: The column.
+        weights: Of each piece, [P].
+        ranges: Which pieces are ranges, [P] bool.
+        nominal: Whether the pieces have no order.
+        line: Edges of the pieces on the scale of the values, if they have one, [P + 1].
+    """
+    nulls = values.null_count / len(values) if len(values) and values.null_count else None
+    return with_null_share(weights / weights.sum(), ranges, nulls, nominal=nominal, line=line)
+
+
+def with_null_share(
+    shares: Floats,
+    ranges: np.ndarray,
+    nulls: float | None,
+    *,
+    nominal: bool,
+    line: Floats | None = None,
+) -> Layout:
+    """Pieces of the given shares, with one for null before them, of share `nulls`, unless None."""
+    line = np.zeros(0) if line is None else line
+    if nulls is None:
+        return Layout(shares, ranges, nominal, has_null=False, values=line)
+    return Layout(
+        np.concatenate([[nulls], (1 - nulls) * shares]),
+        np.concatenate([[False], ranges]),
+        nominal,
+        has_null=True,
+        values=np.concatenate([line[:1], line]),
+    )
 
 
 def with_nulls(

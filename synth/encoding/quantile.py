@@ -50,6 +50,13 @@ class QuantileMarginal:
         """Which pieces are ranges, [P] bool."""
         return self.highs > self.lows
 
+    @property
+    def edges(self) -> Floats:
+        """Where pieces meet: half way between their ends, [P + 1]."""
+        half = 0.5 if self.whole else 0.0
+        between = (self.highs[:-1] + self.lows[1:]) / 2
+        return np.concatenate([self.lows[:1] - half, between, self.highs[-1:] + half])
+
     def locate(self, ticks: Floats) -> tuple[Ints, Floats]:
         """Piece [n] and place in it [n]; a value between two pieces goes to the nearer end."""
         piece = np.clip(np.searchsorted(self.lows, ticks, side="right") - 1, 0, None)

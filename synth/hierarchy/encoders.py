@@ -8,6 +8,7 @@ import numpy as np
 
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
 from prefect_synth.synth.encoding.parametric import ParametricMarginal
+from prefect_synth.synth.encoding.pieces import with_null_share
 from prefect_synth.synth.encoding.quantile import QuantileMarginal, fit_quantiles
 from prefect_synth.synth.hierarchy.tails import with_tail
 from prefect_synth.synth.row_models.copula import normal_scores
@@ -146,11 +147,5 @@ def reference_layout(link: Ints, parents: int) -> Layout:
 
 def _layout(marginal: QuantileMarginal | ParametricMarginal, null: float) -> Layout:
     weights = marginal.weights / marginal.weights.sum()
-    if null <= 0:
-        return Layout(weights, marginal.ranges, nominal=False, has_null=False)
-    return Layout(
-        np.concatenate([[null], (1 - null) * weights]),
-        np.concatenate([[False], marginal.ranges]),
-        nominal=False,
-        has_null=True,
-    )
+    nulls = null if null > 0 else None
+    return with_null_share(weights, marginal.ranges, nulls, nominal=False, line=marginal.edges)
