@@ -10,8 +10,10 @@ import typer
 from prefect_synth.flows.cli_options import (
     JsonOption,
 )
-from prefect_synth.flows.commands.answer import respond
+from prefect_synth.flows.commands.answer import Answer, respond
 from prefect_synth.flows.tables import Keys, OnOrphan, RuleSearch
+from prefect_synth.synth.devices import Device
+from prefect_synth.synth.registry import SYNTHESIZERS
 
 folders = typer.Typer(add_completion=False)
 
@@ -27,7 +29,7 @@ def synthesize(
     metadata: MetadataOption = None,
     synthesizer: Annotated[
         str,
-        typer.Option(help="auto, fast, copula, trees, argn or independent: the model of a row."),
+        typer.Option(help=f"The model of a row: {', '.join(SYNTHESIZERS)}."),
     ] = "auto",
     scale: Annotated[float, typer.Option(help="Synthetic rows for each real row.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Same data, same seed: same rows.")] = 0,
@@ -50,17 +52,33 @@ def synthesize(
     rules: Annotated[
         RuleSearch, typer.Option(help="infer: find what holds on every row, and hold it; or none.")
     ] = "infer",
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes of a network over a table at most.")
+    ] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(help="Minutes on the clock for each network.")
+    ] = None,
+    device: Annotated[
+        Device, typer.Option(help="Where networks are trained: auto, cpu, cuda or mps.")
+    ] = "auto",
+    contest: Annotated[
+        bool, typer.Option("--contest", help="auto tries several models on a part of each table.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Synthesize a folder of Parquet files: no Prefect, no warehouse, no bucket."""
     from prefect_synth.flows.commands.synthesize import Request, synthesize_folder
+    from prefect_synth.synth.effort import Effort
 
-    kept = tuple(keep or ())
-    request = Request(
-        data, out, metadata, synthesizer, scale, seed, kept, on_orphan, keys, memory,
-        unit, budget, rules,
-    )  # fmt: skip
-    respond(as_json, lambda: synthesize_folder(request))
+    def work() -> Answer:
+        effort = Effort(epochs, max_minutes, device, contest)
+        request = Request(
+            data, out, metadata, synthesizer, scale, seed, tuple(keep or ()), on_orphan, keys,
+            memory, unit, budget, rules, effort,
+        )  # fmt: skip
+        return synthesize_folder(request)
+
+    respond(as_json, work)
 
 
 @folders.command()

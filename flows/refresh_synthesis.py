@@ -33,5 +33,6 @@ def synthesis_of(project: Project, metadata: Path, tables: tuple[TableRef, ...])
         keys=project.defaults.keys,
         unit=project.privacy.unit,
         budget_seconds=project.run.budget_seconds,
+        effort=project.run.training.effort(),
         memory=project.run.memory,
     )

@@ -33,7 +33,7 @@ from prefect_synth.tasks.warehouses.url import redact
 SCHEMA = "the schema"
 """What the fingerprint of the schema is called."""
 _MOST_TOLD = 8
-_RUN_COUNTS = {"seed", "budget_seconds"}
+_RUN_COUNTS = {"seed", "budget_seconds", "training"}
 OF_NO_ROW: Mapping[str, Any] = {
     "feeds": True,
     "notify": True,

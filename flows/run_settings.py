@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
+from prefect_synth.flows.training_settings import TrainingSettings
 from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.tasks.settings import Settings
 
@@ -111,6 +112,10 @@ class RunSettings(Settings):
         "longer, it takes the copula.",
     )
 
+    training: TrainingSettings = Field(
+        default_factory=TrainingSettings,
+        description="What networks may spend on a table, and whether `auto` holds a contest.",
+    )
     retrain: Literal["moved", "changed"] = Field(
         default="moved",
         description="When models are trained again: where the rows moved more than chance "

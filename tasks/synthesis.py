@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from prefect_synth import __version__
+from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.hierarchy.links import OnOrphan
@@ -35,6 +36,7 @@ class Synthesis(BaseModel):
         keys: Whether minted keys are fresh or stable.
         unit: The table whose rows are people, where it is known.
         budget_seconds: Processor seconds that `auto` may spend on a table; without end where None.
+        effort: What networks may spend on a table.
         memory: What sampling may use; without end where None.
     """
 
@@ -54,6 +56,7 @@ class Synthesis(BaseModel):
     keys: Keys = "fresh"
     unit: str | None = None
     budget_seconds: float | None = None
+    effort: Effort = Effort()
     memory: str | None = None
 
     def read_metadata(self) -> Metadata:
@@ -79,6 +82,7 @@ class Synthesis(BaseModel):
             keys=self.keys,
             unit=self.unit,
             budget_seconds=self.budget_seconds,
+            effort=self.effort,
         )
 
     def fingerprint(self) -> str:

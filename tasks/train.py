@@ -17,6 +17,7 @@ from prefect_synth.tasks.references import ExtensionsRef, ModelRef
 from prefect_synth.tasks.steps import guarded, keyed_by
 from prefect_synth.tasks.synthesis import Synthesis
 from prefect_synth.tasks.telling import run_log
+from prefect_synth.tasks.watched_training import watched_training
 
 STEP = "train"
 
@@ -50,7 +51,8 @@ def train_table(
     needed = Extensions.gather(plan, extensions.tables, model.metadata, table)
     if extensions.shared is not None:
         needed = needed.sharing(load_state(extensions.shared, "shared"))
-    part = model.fit_part(table, needed)
+    with watched_training(STEP, table, folder.with_name(f"{folder.name}.training")):
+        part = model.fit_part(table, needed)
     with written_whole(folder) as unfinished:
         part.save(unfinished)
     made, seconds = summarize(part), round(perf_counter() - started, 3)

@@ -19,6 +19,7 @@ from rich.table import Table
 from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.evaluation import find_tables, read_metadata
 from prefect_synth.flows.tables import RuleSearch
+from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.errors import RequestError
 from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
@@ -52,6 +53,7 @@ class Request:
         unit: The table whose rows are people, where it is known.
         budget: Processor seconds that `auto` may spend on a table; without end where None.
         rules: Whether rules are found and held, or not.
+        effort: What networks may spend on a table.
     """
 
     data: Path
@@ -67,6 +69,7 @@ class Request:
     unit: str | None = None
     budget: float | None = None
     rules: RuleSearch = "infer"
+    effort: Effort = field(default_factory=Effort)
 
 
 @dataclass
@@ -105,6 +108,7 @@ def synthesize_folder(request: Request) -> Answer:
         unit=request.unit,
         budget_seconds=request.budget,
         rules=request.rules,
+        effort=request.effort,
     )
     load_library(resolve(request.synthesizer))
     watch = Stopwatch()

@@ -74,7 +74,12 @@ def part_fingerprint(
         prints: Of the extended table, and of those whose rows its rows are told of.
         shared: Whose values its personal columns have, or a fingerprint of it.
     """
-    fitted = (settings.row_model, settings.budget_seconds, *chosen_for(table, settings))
+    fitted = (
+        settings.row_model,
+        settings.budget_seconds,
+        settings.effort,
+        *chosen_for(table, settings),
+    )
     lines = [
         (repr(r), prints[parent].told[r.name], prints[r.child].links[r.name])
         for r, parent in _lines(metadata, plan, table)

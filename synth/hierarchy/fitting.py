@@ -58,7 +58,7 @@ def fit_part(
         link = table.links[relation][rows]
         contexts.append(_context(metadata, extensions, relation, link, nulls, rng))
     styles = _fit_styles(table, rows, contexts, settings, rng)
-    row_model = row_model or make_row_model(settings.row_model)
+    row_model = row_model or make_row_model(settings.row_model, settings.effort)
     known = Encoded.beside(contexts, len(rows))
     row_model, sequence = fit_rows(table, rows, known, row_model, settings, rng)
     kept = None if table.kept is None else KeptRows(table.kept, table.blocks)
@@ -93,7 +93,7 @@ def _fit_styles(
     models = {}
     for name, column in table.blocks.styles.items():
         known, some = Encoded.beside(contexts, len(rows)), column.take(rows)
-        model = make_row_model(settings.row_model).fit(some, known, rng)
+        model = make_row_model(settings.row_model, settings.effort).fit(some, known, rng)
         models[name] = StyleModel(table.styles[name], model)
         contexts.append(some)
     return models
@@ -160,7 +160,9 @@ def _fit_structure(
         style = parent.blocks.style_of[relation]
         codes = parent.blocks.styles[style].pieces[:, 0]
         wanted, layout = link_styles(link, codes, len(parent.styles[style].layout.ranges))
-        model = make_row_model(settings.row_model).fit(wanted.take(rows), known, rng)
+        model = make_row_model(settings.row_model, settings.effort).fit(
+            wanted.take(rows), known, rng
+        )
         return StructureModel(None, None, layout, model)
     seen = parent.blocks.for_child(relation)
     traits = fit_traits(seen, parent.counts[relation])
@@ -168,7 +170,7 @@ def _fit_structure(
     numbers[link >= 0] = traits.of(seen)[link[link >= 0]]
     codec = fit_numbers(numbers, whole=False)
     sought = codec.encode(numbers[rows])
-    row_model = make_row_model(settings.row_model).fit(sought, known, rng)
+    row_model = make_row_model(settings.row_model, settings.effort).fit(sought, known, rng)
     return StructureModel(traits, codec, None, row_model)
 
 

@@ -8,6 +8,7 @@ from typing import Self, get_args
 
 import pyarrow as pa
 
+from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.errors import NotFittedError, SynthesisError
 from prefect_synth.synth.generation.keys import Keys
@@ -59,6 +60,7 @@ class HMASynthesizer:
             people, and none of their rows is modelled by itself.
         budget_seconds: Processor seconds that `auto` may spend on fitting a table; where trees
             would take longer, it takes the copula.
+        effort: Epochs, minutes and device of networks, and whether `auto` holds a contest.
         pseudonym_key: Secret of at most 64 bytes that personal data are made with, the same with
             every seed; it is not saved. It follows from the seed where None.
 
@@ -83,6 +85,7 @@ class HMASynthesizer:
         rules: Rules = "infer",
         infer_rules: bool = True,
         budget_seconds: float | None = None,
+        effort: Effort | None = None,
         unit: str | None = None,
         pseudonym_key: bytes | None = None,
     ) -> None:
@@ -101,6 +104,7 @@ class HMASynthesizer:
             infer_rules=infer_rules,
             unit=unit,
             budget_seconds=budget_seconds,
+            effort=effort or Effort(),
         )
         self.parts_: dict[str, TablePart] = {}
         self.plan_: Plan | None = None

@@ -86,7 +86,7 @@ def fit_rows(
     positions = fit_numbers(position[later, None].astype(float), whole=True)
     first = without_calibration(row_model)
     first = first.fit(_relaid(joined.take(rows[heads])), known.take(heads), rng)
-    following = without_calibration(make_row_model(settings.row_model))
+    following = without_calibration(make_row_model(settings.row_model, settings.effort))
     model = SequenceModel(following, positions, joined.layouts, seen)
     before = joined.take(previous[later])
     context = model.context(known.take(later), before, position[later])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.links import OnOrphan
@@ -27,6 +28,7 @@ class HierarchySettings:
         unit: The table whose rows are people: what is rare is counted in them, and no row of it or
             below it is ever modelled by itself. Guessed where None.
         budget_seconds: Processor seconds that `auto` may spend on fitting a table; None for any.
+        effort: What networks may spend on a table.
     """
 
     row_model: str = "copula"
@@ -39,6 +41,7 @@ class HierarchySettings:
     infer_rules: bool = True
     unit: str | None = None
     budget_seconds: float | None = None
+    effort: Effort = field(default_factory=Effort)
 
     @property
     def with_styles(self) -> bool:

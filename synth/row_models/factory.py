@@ -6,11 +6,15 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Protocol, runtime_checkable
 
+from prefect_synth.synth.devices import Device
+from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.row_models.argn import ARGNRowModel
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.copula import CopulaRowModel
 from prefect_synth.synth.row_models.trees import TreesRowModel
+from prefect_synth.synth.training import History
 
 MAKERS: Mapping[str, Callable[[], RowModel]] = {
     "copula": CopulaRowModel,
@@ -23,6 +27,19 @@ MAKERS: Mapping[str, Callable[[], RowModel]] = {
 
 LIBRARIES = {"auto": "sklearn.tree", "trees": "sklearn.tree", "argn": "torch"}
 """What row models import when they are first fitted, and not before."""
+
+
+AS_IT_COMES = Effort()
+
+
+@runtime_checkable
+class Network(Protocol):
+    """A row model that is trained by `synth.training`."""
+
+    epochs: int
+    max_minutes: float | None
+    device: Device
+    history: History | None
 
 
 def load_library(name: str) -> None:
@@ -44,12 +61,20 @@ def without_calibration(model: RowModel) -> RowModel:
     return model
 
 
-def make_row_model(name: str) -> RowModel:
+def make_row_model(name: str, effort: Effort = AS_IT_COMES) -> RowModel:
     """A row model that is not fitted yet.
+
+    Args:
+        name: One of `MAKERS`.
+        effort: What a network may spend; others take no notice.
 
     Raises:
         ValueError: There is none of that name.
     """
     if name not in MAKERS:
         raise ValueError(f"The row model '{name}' is not known. Use one of: {', '.join(MAKERS)}.")
-    return MAKERS[name]()
+    model = MAKERS[name]()
+    if isinstance(model, Network):
+        model.epochs = model.epochs if effort.epochs is None else effort.epochs
+        model.max_minutes, model.device = effort.max_minutes, effort.device
+    return model

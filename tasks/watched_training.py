@@ -1,0 +1,30 @@
+"""Networks in training, as a refresh has them: shown while they learn, and resumed after a kill."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prefect_synth.synth.training import Epoch, checkpointing, listening
+from prefect_synth.tasks.progress import progress
+
+
+@contextmanager
+def watched_training(step: str, table: str, checkpoints: Path) -> Iterator[None]:
+    """Show each epoch as the detail of a step, and keep checkpoints until all went well.
+
+    Args:
+        step: The step's name.
+        table: The table that is trained.
+        checkpoints: A folder in private staging that no other data use.
+    """
+    shown = progress()
+
+    def tell(epoch: Epoch) -> None:
+        shown.advance(step, 0, f"{table}, epoch {epoch.done} of at most {epoch.most}")
+
+    with listening(tell), checkpointing(checkpoints):
+        yield
+    shutil.rmtree(checkpoints, ignore_errors=True)
