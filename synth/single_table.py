@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 import pyarrow as pa
 
 from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.errors import NotFittedError, SynthesisError
+from prefect_synth.synth.hierarchy.alarms import alarms
 from prefect_synth.synth.hierarchy.extensions import extend_tables
 from prefect_synth.synth.hierarchy.fitting import fit_part
 from prefect_synth.synth.hierarchy.part import TablePart
@@ -22,6 +24,7 @@ from prefect_synth.synth.rules.applying import Rules
 from prefect_synth.synth.rules.contradictions import with_unique
 from prefect_synth.synth.single_drawing import BLOCK, Drawing, rebatched
 from prefect_synth.synth.storage import StorageError, load_state, save_state
+from prefect_synth.synth.training import History
 
 _NAME = "table"
 
@@ -177,6 +180,29 @@ class SingleTableSynthesizer:
         synthesizer = found(Metadata.from_dict(model["metadata"]), **model["settings"])
         synthesizer.part_ = TablePart.load(folder)
         return synthesizer
+
+    def get_loss_values(self) -> pa.Table:
+        """The losses of training: columns `epoch` and `loss`, a row for each epoch.
+
+        Returns:
+            No row where the row model is no network.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
+        history = getattr(self._fitted().row_model, "history", None)
+        losses = history.losses if isinstance(history, History) else ()
+        epochs = np.arange(1, len(losses) + 1)
+        return pa.table({"epoch": epochs, "loss": pa.array(losses, pa.float64())})
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What went wrong in training, in sentences; none where all is well.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
+        return alarms(self._fitted())
 
     @property
     def table(self) -> Table:

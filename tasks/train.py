@@ -61,5 +61,7 @@ def train_table(
     run_log().info(
         f"{table}: {made.row_model}, {columns}, {rows} in {seconds:.1f} s. {made.reason}"
     )
+    for alarm in made.alarms:
+        run_log().warning(alarm)
     progress().advance(STEP, 1, table)
     return ModelRef(table=table, path=folder, fingerprint=fingerprint, made=made, seconds=seconds)

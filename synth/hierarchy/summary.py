@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prefect_synth.synth.hierarchy.alarms import alarms
+
 if TYPE_CHECKING:  # whoever only reads what a part is made of does without what it is made with
     from prefect_synth.synth.hierarchy.part import TablePart
 
@@ -25,6 +27,7 @@ class PartSummary:
         rules: The rules in force, as the project file has them.
         named_rows: Rows that have a style of their own, so that the children's rows are learned
             for each: of a reference table, never of people where the unit of privacy is known.
+        alarms: What went wrong in training, in sentences.
     """
 
     table: str
@@ -32,6 +35,7 @@ class PartSummary:
     reason: str
     rules: tuple[str, ...] = ()
     named_rows: int = 0
+    alarms: tuple[str, ...] = ()
 
 
 def summarize(part: TablePart) -> PartSummary:
@@ -45,6 +49,7 @@ def summarize(part: TablePart) -> PartSummary:
         choice.reason if choice else "The model is older than the choice.",
         tuple(dict.fromkeys(part.rules.texts())),
         _named_rows(part),
+        alarms(part),
     )
 
 
