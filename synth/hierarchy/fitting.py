@@ -20,8 +20,12 @@ from prefect_synth.synth.hierarchy.styles import link_styles
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.randomness import stream
 from prefect_synth.synth.row_models.base import RowModel
-from prefect_synth.synth.row_models.choice import choose
+from prefect_synth.synth.row_models.choice import AUTO, Choice, choose
+from prefect_synth.synth.row_models.contest import hold_contest
 from prefect_synth.synth.row_models.factory import make_row_model
+
+FEWEST_FOR_CONTEST = 600
+"""Rows of which a contest can tell models apart: half to learn from, half to judge."""
 
 
 def fit_part(
@@ -44,7 +48,8 @@ def fit_part(
     rows = family_rows(metadata, extensions, name, settings.seed)
     rng, width = stream(settings.seed, "fit", name), table.blocks.joined().width
     seen = width + _context_width(metadata, extensions, name)
-    choice = choose(table.rows, seen, settings.budget_seconds, settings.row_model)
+    asked = settings.row_model
+    choice = choose(table.rows, seen, settings.budget_seconds, asked)
     settings = replace(settings, row_model=choice.row_model)
     nulls = {r: _null_share(link) for r, link in table.links.items()}
     contexts: list[Encoded] = []
@@ -58,8 +63,11 @@ def fit_part(
         link = table.links[relation][rows]
         contexts.append(_context(metadata, extensions, relation, link, nulls, rng))
     styles = _fit_styles(table, rows, contexts, settings, rng)
-    row_model = row_model or make_row_model(settings.row_model, settings.effort)
     known = Encoded.beside(contexts, len(rows))
+    if asked == AUTO and settings.effort.contest and len(rows) >= FEWEST_FOR_CONTEST:
+        choice = _contest(name, table.blocks.joined().take(rows), known, settings)
+        settings = replace(settings, row_model=choice.row_model)
+    row_model = row_model or make_row_model(settings.row_model, settings.effort)
     row_model, sequence = fit_rows(table, rows, known, row_model, settings, rng)
     kept = None if table.kept is None else KeptRows(table.kept, table.blocks)
     return TablePart(
@@ -69,6 +77,12 @@ def fit_part(
         table.counters, table.unique, kept, table.rules, choice,
         sequence, table.shared,
     )  # fmt: skip
+
+
+def _contest(name: str, rows: Encoded, known: Encoded, settings: HierarchySettings) -> Choice:
+    """The row model that did best on a part of the rows."""
+    rng = stream(settings.seed, "contest", name)
+    return hold_contest(rows, known, settings.effort, settings.budget_seconds, rng)[0]
 
 
 def _context_width(metadata: Metadata, extensions: Extensions, name: str) -> int:
