@@ -25,6 +25,7 @@ class TableOutcome(BaseModel):
         train_seconds: Time on the clock that its training took, when it was trained.
         moved: In what its rows are others than those that the last model learned from, as far as
             that was asked.
+        alarms: What went wrong in training, in sentences.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +43,7 @@ class TableOutcome(BaseModel):
     named_rows: int
     train_seconds: float
     moved: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
 
 
 class Outcome(BaseModel):

@@ -69,6 +69,7 @@ def _table(judged: Judged, table: str) -> TableOutcome:
         reason=model.made.reason,
         rules=judged.told.model(model.made).rules,
         named_rows=model.made.named_rows,
+        alarms=model.made.alarms,
         train_seconds=model.seconds,
         moved=judged.work.decision.tables.get(table, ()),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from prefect_synth.expectations.settings import TableGates
 from prefect_synth.flows.contracts import BalanceSettings, ScenarioSettings
 from prefect_synth.synth.marginal_names import Marginal
+from prefect_synth.synth.registry import SYNTHESIZERS
 from prefect_synth.synth.rules.declared import read_rule
 from prefect_synth.tasks.settings import Settings
 
@@ -18,7 +19,12 @@ def _is_rule(text: str) -> str:
     return text
 
 
-RowModel = Literal["auto", "fast", "copula", "trees", "argn", "independent"]
+if TYPE_CHECKING:
+    RowModel = str
+    TableModel = str
+else:  # the registry alone knows the names
+    RowModel = Literal[tuple(SYNTHESIZERS)]
+    TableModel = Literal["copy", *SYNTHESIZERS]
 OnOrphan = Literal["error", "null", "drop"]
 Keys = Literal["fresh", "stable"]
 RuleSearch = Literal["infer", "none"]
@@ -72,7 +78,7 @@ class ColumnSettings(Settings):
 class TableSettings(Settings):
     """What differs for one table."""
 
-    model: Literal["copy", "auto", "fast", "copula", "trees", "argn", "independent"] | None = Field(
+    model: TableModel | None = Field(
         default=None,
         description="This table's model; `copy` publishes its REAL rows as they are.",
     )

@@ -69,11 +69,11 @@ class UnsupportedTypeError(SynthesisError):
 
 
 class MissingTorchError(SynthesisError):
-    """The autoregressive network is asked for, and torch is not installed."""
+    """A network is asked for, and torch is not installed."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The synthesizer 'argn' needs torch, which is not installed. Install it "
+            "This synthesizer is a network and needs torch, which is not installed. Install it "
             "(pip install \"prefect-synth[torch]\"), or choose another synthesizer, as 'trees'."
         )
 
