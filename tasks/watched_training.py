@@ -1,4 +1,4 @@
-"""Networks in training, as a refresh has them: shown while they learn, and resumed after a kill."""
+"""Networks in training: shown while they learn, and in a refresh resumed after a kill."""
 
 from __future__ import annotations
 
@@ -12,19 +12,31 @@ from prefect_synth.tasks.progress import progress
 
 
 @contextmanager
-def watched_training(step: str, table: str, checkpoints: Path) -> Iterator[None]:
-    """Show each epoch as the detail of a step, and keep checkpoints until all went well.
+def shown_epochs(step: str, table: str) -> Iterator[None]:
+    """Show each epoch as the detail of a step.
 
     Args:
         step: The step's name.
         table: The table that is trained.
-        checkpoints: A folder in private staging that no other data use.
     """
     shown = progress()
 
     def tell(epoch: Epoch) -> None:
         shown.advance(step, 0, f"{table}, epoch {epoch.done} of at most {epoch.most}")
 
-    with listening(tell), checkpointing(checkpoints):
+    with listening(tell):
+        yield
+
+
+@contextmanager
+def watched_training(step: str, table: str, checkpoints: Path) -> Iterator[None]:
+    """Show each epoch, and keep checkpoints until all went well.
+
+    Args:
+        step: The step's name.
+        table: The table that is trained.
+        checkpoints: A folder in private staging that no other data use.
+    """
+    with shown_epochs(step, table), checkpointing(checkpoints):
         yield
     shutil.rmtree(checkpoints, ignore_errors=True)

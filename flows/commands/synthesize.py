@@ -19,6 +19,7 @@ from rich.table import Table
 from prefect_synth.flows.commands.answer import Answer
 from prefect_synth.flows.evaluation import find_tables, read_metadata
 from prefect_synth.flows.tables import RuleSearch
+from prefect_synth.flows.terminal import showing_progress
 from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.errors import RequestError
 from prefect_synth.synth.generation.keys import Keys
@@ -33,6 +34,10 @@ from prefect_synth.synth.metrics.sources import read_schema
 from prefect_synth.synth.registry import SYNTHESIZERS, resolve
 from prefect_synth.synth.row_models.factory import load_library
 from prefect_synth.tasks.parquet_form import FileFacts, write_published
+from prefect_synth.tasks.progress import progress, step
+from prefect_synth.tasks.watched_training import shown_epochs
+
+_TRAIN = "train"
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,8 @@ def synthesize_folder(request: Request) -> Answer:
     )
     load_library(resolve(request.synthesizer))
     watch = Stopwatch()
-    model.fit({name: tables[name] for name in metadata.tables if name in tables})
+    with showing_progress(Console(stderr=True)):
+        _fit(model, {name: tables[name] for name in metadata.tables if name in tables})
     spent = watch.lap("fit")
     sampler = model.sampler(request.scale, memory=request.memory)
     spent |= watch.lap("sample")
@@ -125,6 +131,18 @@ def synthesize_folder(request: Request) -> Answer:
         "out": str(request.out),
     }
     return Answer(document, lambda console: _show(console, document))
+
+
+def _fit(model: HMASynthesizer, tables: dict[str, Path]) -> None:
+    """Fit table by table, so that it can be seen how far it is."""
+    extensions, parts = model.extend(tables), {}
+    with step(_TRAIN, len(extensions.plan.order)):
+        for table in extensions.plan.order:
+            progress().advance(_TRAIN, 0, table)
+            with shown_epochs(_TRAIN, table):
+                parts[table] = model.fit_part(table, extensions)
+            progress().advance(_TRAIN, 1, table)
+    model.assemble(extensions.plan, parts)
 
 
 def _check(request: Request, metadata: Metadata) -> None:
