@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from prefect_synth.synth.scenarios.scenario import ChildCount, Scenario
     from prefect_synth.synth.single import (
         ARGNSynthesizer,
+        AutoSynthesizer,
         GaussianCopulaSynthesizer,
         TreesSynthesizer,
     )
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARGNSynthesizer",
+    "AutoSynthesizer",
     "ChildCount",
     "GaussianCopulaSynthesizer",
     "HMASynthesizer",
@@ -32,6 +34,7 @@ __all__ = [
 
 _HOMES = {
     "ARGNSynthesizer": "prefect_synth.synth.single",
+    "AutoSynthesizer": "prefect_synth.synth.single",
     "ChildCount": "prefect_synth.synth.scenarios.scenario",
     "GaussianCopulaSynthesizer": "prefect_synth.synth.single",
     "HMASynthesizer": "prefect_synth.synth.hierarchy.hma",

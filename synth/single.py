@@ -7,13 +7,73 @@ from typing import Any
 
 import pyarrow as pa  # noqa: F401 - for the examples
 
+from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.row_models.argn import EPOCHS, MOST_ROWS, ARGNRowModel
 from prefect_synth.synth.row_models.base import RowModel
+from prefect_synth.synth.row_models.choice import Choice
 from prefect_synth.synth.single_table import SingleRules, SingleTableSynthesizer
+
+
+class AutoSynthesizer(SingleTableSynthesizer):
+    """Synthesize one table by the row model that suits it; `choice` says which one, and why.
+
+    Args:
+        metadata: Metadata of exactly one table; inferred from the data where None.
+        contest: Whether several models are fitted to a part of the rows, and the one is taken
+            whose rows a classifier tells from held-back ones the least.
+        epochs: Passes of a network over the data at most; its own number where None.
+        max_minutes: Wall clock of each network.
+        seed: Of fitting, and of `sample` where it is given none.
+        locale: Faker's locale for personal data.
+        rules: As `SingleTableSynthesizer` takes them.
+
+    Raises:
+        SynthesisError: The metadata has several tables, or relations, or a number is too small.
+
+    Example:
+        >>> table = pa.table({"size": ["S", "L"] * 200, "price": [5, 9] * 200})
+        >>> AutoSynthesizer().fit(table).choice.row_model
+        'trees'
+    """
+
+    row_model = "auto"
+
+    def __init__(
+        self,
+        metadata: Metadata | None = None,
+        *,
+        contest: bool = False,
+        epochs: int | None = None,
+        max_minutes: float | None = None,
+        seed: int = 0,
+        locale: str = "en_US",
+        rules: SingleRules = "infer",
+    ) -> None:
+        super().__init__(metadata, seed=seed, locale=locale, rules=rules)
+        self.effort = Effort(epochs, max_minutes, contest=contest)
+
+    @property
+    def choice(self) -> Choice:
+        """The row model that was chosen, and a sentence that says why.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
+        choice = self._fitted().choice
+        assert choice is not None  # noqa: S101 - set by fit
+        return choice
+
+    def _effort(self) -> Effort:
+        return self.effort
+
+    def _settings(self) -> dict[str, Any]:
+        effort = self.effort
+        own = {"contest": effort.contest, "epochs": effort.epochs}
+        return {**super()._settings(), **own, "max_minutes": effort.max_minutes}
 
 
 class GaussianCopulaSynthesizer(SingleTableSynthesizer):

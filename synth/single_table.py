@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import pyarrow as pa
 
+from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.errors import NotFittedError, SynthesisError
 from prefect_synth.synth.hierarchy.alarms import alarms
@@ -95,6 +96,7 @@ class SingleTableSynthesizer:
             seed=self.seed,
             encoding=self._encoding(name),
             rules=self._rules(name),
+            effort=self._effort(),
         )
         extensions = extend_tables(self.metadata, {name: data}, settings)
         self.part_ = fit_part(self.metadata, extensions, name, settings, self._new_row_model())
@@ -226,6 +228,10 @@ class SingleTableSynthesizer:
 
     def _encoding(self, name: str) -> EncodingSettings:
         return EncodingSettings(self.locale)
+
+    def _effort(self) -> Effort:
+        """What networks may spend, and whether there is a contest."""
+        return Effort()
 
     def _new_row_model(self) -> RowModel | None:
         """The row model to fit; by the class' name for it where None."""

@@ -16,6 +16,7 @@ from prefect_synth.synth.errors import NotFittedError, SynthesisError
 from prefect_synth.synth.registry import SYNTHESIZERS, resolve
 from prefect_synth.synth.single import (
     ARGNSynthesizer,
+    AutoSynthesizer,
     GaussianCopulaSynthesizer,
     TreesSynthesizer,
 )
@@ -24,12 +25,6 @@ from prefect_synth.synth.single_table import SingleTableSynthesizer
 from prefect_synth.synth.storage import StorageError
 
 Maker = Callable[..., SingleTableSynthesizer]
-
-
-class AutoSynthesizer(SingleTableSynthesizer):
-    """The row model is chosen at fit."""
-
-    row_model = "auto"
 
 
 class IndependentSynthesizer(SingleTableSynthesizer):
