@@ -12,6 +12,7 @@ from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.privacy.settings import DifferentialPrivacy
 from prefect_synth.synth.row_models.argn import EPOCHS, MOST_ROWS, ARGNRowModel
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.choice import Choice
@@ -89,6 +90,7 @@ class GaussianCopulaSynthesizer(SingleTableSynthesizer):
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
         rules: As `SingleTableSynthesizer` takes them.
+        privacy: How it is differentially private; None where it is not.
 
     Raises:
         SynthesisError: The metadata has several tables, or a marginal is not known.
@@ -111,14 +113,15 @@ class GaussianCopulaSynthesizer(SingleTableSynthesizer):
         seed: int = 0,
         locale: str = "en_US",
         rules: SingleRules = "infer",
+        privacy: DifferentialPrivacy | None = None,
     ) -> None:
-        super().__init__(metadata, seed=seed, locale=locale, rules=rules)
+        self.default_marginal, self.marginals = default_marginal, dict(marginals or {})
+        super().__init__(metadata, seed=seed, locale=locale, rules=rules, privacy=privacy)
         for marginal in (default_marginal, *(marginals or {}).values()):
             if marginal not in MARGINALS:
                 raise SynthesisError(
                     f"The marginal '{marginal}' is not known. Use {', '.join(MARGINALS)}."
                 )
-        self.default_marginal, self.marginals = default_marginal, dict(marginals or {})
 
     def _settings(self) -> dict[str, Any]:
         own = {"default_marginal": self.default_marginal, "marginals": self.marginals}
@@ -168,6 +171,7 @@ class ARGNSynthesizer(SingleTableSynthesizer):
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
         rules: As `SingleTableSynthesizer` takes them.
+        privacy: How it is differentially private; None where it is not.
 
     Raises:
         SynthesisError: The metadata has several tables, or relations.
@@ -191,8 +195,9 @@ class ARGNSynthesizer(SingleTableSynthesizer):
         seed: int = 0,
         locale: str = "en_US",
         rules: SingleRules = "infer",
+        privacy: DifferentialPrivacy | None = None,
     ) -> None:
-        super().__init__(metadata, seed=seed, locale=locale, rules=rules)
+        super().__init__(metadata, seed=seed, locale=locale, rules=rules, privacy=privacy)
         for name, number in (("epochs", epochs), ("most_rows", most_rows)):
             if number < 1:
                 raise SynthesisError(f"{name} must be at least 1, got {number}.")

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.encoding.table import EncodingSettings
-from prefect_synth.synth.errors import NotFittedError, SynthesisError
+from prefect_synth.synth.errors import NotFittedError, RequestError, SynthesisError
 from prefect_synth.synth.hierarchy.alarms import alarms
 from prefect_synth.synth.hierarchy.extensions import extend_tables
 from prefect_synth.synth.hierarchy.fitting import fit_part
@@ -20,6 +20,8 @@ from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.inference import as_table, infer_metadata
 from prefect_synth.synth.metadata import Metadata, Table
+from prefect_synth.synth.privacy.planning import table_costs
+from prefect_synth.synth.privacy.settings import DifferentialPrivacy
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.rules.applying import Rules
 from prefect_synth.synth.rules.contradictions import with_unique
@@ -42,8 +44,11 @@ class SingleTableSynthesizer:
         locale: Faker's locale for personal data.
         rules: `infer` finds the rules that every row obeys, and holds them; lines such as
             `"a = b + c"` are held beside those; `none`.
+        privacy: How the model is differentially private; None where it is not. The metadata must
+            be given then, and bounds and categories may be named by column alone.
 
     Raises:
+        RequestError: The table, or a setting, cannot be had with differential privacy.
         SynthesisError: The metadata has several tables, or relations.
         RuleError: A rule is not understood, or contradicts another.
     """
@@ -61,6 +66,7 @@ class SingleTableSynthesizer:
         seed: int = 0,
         locale: str = "en_US",
         rules: SingleRules = "infer",
+        privacy: DifferentialPrivacy | None = None,
     ) -> None:
         name = type(self).__name__
         if metadata is not None and len(metadata.tables) != 1:
@@ -77,6 +83,11 @@ class SingleTableSynthesizer:
         if metadata is not None and not isinstance(rules, str):
             metadata = with_unique(metadata, {next(iter(metadata.tables)): rules})
         self.metadata = metadata
+        self.privacy = _named(privacy, metadata)
+        if metadata is not None and privacy is not None:
+            name = next(iter(metadata.tables))
+            asked = HierarchySettings(self.row_model, encoding=self._encoding(name))
+            table_costs(metadata, replace(asked, rules=self._rules(name), privacy=self.privacy))
         self.part_: TablePart | None = None
 
     def fit(self, table: pa.Table | Path) -> Self:
@@ -91,13 +102,7 @@ class SingleTableSynthesizer:
         (name,) = self.metadata.tables
         if not len(data):
             raise SynthesisError(f"Table '{name}' has no rows to learn from.")
-        settings = HierarchySettings(
-            row_model=self.row_model,
-            seed=self.seed,
-            encoding=self._encoding(name),
-            rules=self._rules(name),
-            effort=self._effort(),
-        )
+        settings = self._fitting(name)
         extensions = extend_tables(self.metadata, {name: data}, settings)
         self.part_ = fit_part(self.metadata, extensions, name, settings, self._new_row_model())
         return self
@@ -219,7 +224,18 @@ class SingleTableSynthesizer:
 
     def _settings(self) -> dict[str, Any]:
         """Arguments of `__init__` but the metadata."""
-        return {"seed": self.seed, "locale": self.locale}
+        private = {} if self.privacy is None else {"privacy": self.privacy}
+        return {"seed": self.seed, "locale": self.locale, **private}
+
+    def _fitting(self, name: str) -> HierarchySettings:
+        return HierarchySettings(
+            row_model=self.row_model,
+            seed=self.seed,
+            encoding=self._encoding(name),
+            rules=self._rules(name),
+            effort=self._effort(),
+            privacy=self.privacy,
+        )
 
     def _rules(self, name: str) -> Rules:
         if self.rules == "infer" or self.rules == "none":
@@ -252,3 +268,29 @@ class SingleTableSynthesizer:
             raise SynthesisError(f"num_rows must be at least 1, got {num_rows}.")
         seed = self.seed if seed is None else seed
         return Drawing(self.metadata, part, num_rows, seed, conditions or {}).tables()
+
+
+def _named(
+    privacy: DifferentialPrivacy | None, metadata: Metadata | None
+) -> DifferentialPrivacy | None:
+    """Privacy whose bounds and categories are of `table.column`.
+
+    Raises:
+        RequestError: There is no metadata: what columns mean would be read off the rows.
+    """
+    if privacy is None:
+        return None
+    if metadata is None:
+        raise RequestError(
+            "With differential privacy the metadata must be given: inferring it looks at the rows."
+        )
+    table = next(iter(metadata.tables.values()))
+
+    def full(name: str) -> str:
+        return f"{table.name}.{name}" if name in table.columns else name
+
+    return replace(
+        privacy,
+        bounds={full(name): bounds for name, bounds in privacy.bounds.items()},
+        categories={full(name): all_ for name, all_ in privacy.categories.items()},
+    )

@@ -44,6 +44,9 @@ class Extended:
         rules: What restores the columns that rules determine.
         sequence: The row before each row of its parent, and its position, where there is an order.
         shared: Whose values its personal columns have, where they are another column's.
+        units: With differential privacy the unit of each row, negative for those that are not
+            learned from.
+        counted: With differential privacy the noised number of rows that are learned from.
     """
 
     rows: int
@@ -64,6 +67,8 @@ class Extended:
     rules: TableRules = field(default_factory=TableRules)
     sequence: Ints | None = None
     shared: dict[str, Shared] = field(default_factory=dict)
+    units: Ints | None = None
+    counted: int = 0
 
     def save(self, folder: Path) -> None:
         """Write the table into `folder`; it comes from real rows: keep it private."""
@@ -123,6 +128,6 @@ class PersonalColumns:
 
 
 def personal_of(table: Extended) -> PersonalColumns:
-    """Its personal columns; none of a table that is published as it is."""
-    kept = table.kept is not None
-    return PersonalColumns({} if kept else personal_columns(table.codec), table.one_to_one)
+    """Its personal columns; none of a table that is published as it is, or learned privately."""
+    unseen = table.kept is not None or table.units is not None
+    return PersonalColumns({} if unseen else personal_columns(table.codec), table.one_to_one)

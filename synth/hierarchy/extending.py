@@ -20,6 +20,7 @@ from prefect_synth.synth.hierarchy.relations import extend_relations
 from prefect_synth.synth.hierarchy.roles import KeyRoles, key_roles
 from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.privacy.extending import extend_privately
 from prefect_synth.synth.randomness import stream
 from prefect_synth.synth.rules.applying import (
     family_of,
@@ -52,6 +53,8 @@ def extend_table(
     Raises:
         SynthesisError: A type is not known, or a key cannot be made.
     """
+    if settings.privacy is not None and name not in settings.keep:
+        return extend_privately(metadata, name, tables[name], around, settings)
     plan, links = around.plan, around.links
     known = {n: np.arange(around.rows[n]) for n in settings.keep if n in around.rows}
     known |= {

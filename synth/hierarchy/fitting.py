@@ -18,6 +18,7 @@ from prefect_synth.synth.hierarchy.sequences import fit_rows
 from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.hierarchy.styles import link_styles
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.privacy.fitting import fit_privately
 from prefect_synth.synth.randomness import stream
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.choice import AUTO, Choice, choose
@@ -45,6 +46,9 @@ def fit_part(
         row_model: The row model to fit; one of the settings' name where None.
     """
     table, plan = extensions.tables[name], extensions.plan.tables[name]
+    if settings.privacy is not None and table.units is not None:
+        told = _private_context(metadata, extensions, name, settings)
+        return fit_privately(metadata, name, table, plan, told, settings)
     rows = family_rows(metadata, extensions, name, settings.seed)
     rng, width = stream(settings.seed, "fit", name), table.blocks.joined().width
     seen = width + _context_width(metadata, extensions, name)
@@ -83,6 +87,17 @@ def _contest(name: str, rows: Encoded, known: Encoded, settings: HierarchySettin
     """The row model that did best on a part of the rows."""
     rng = stream(settings.seed, "contest", name)
     return hold_contest(rows, known, settings.effort, settings.budget_seconds, rng)[0]
+
+
+def _private_context(
+    metadata: Metadata, extensions: Extensions, name: str, settings: HierarchySettings
+) -> Encoded:
+    """What all rows of a table are told of their parents."""
+    table, primary = extensions.tables[name], extensions.plan.tables[name].primary
+    if primary is None:
+        return Encoded.empty(len(table.blocks.own))
+    rng = stream(settings.seed, "fit", name)
+    return _context(metadata, extensions, primary, table.links[primary], {primary: 0.0}, rng)
 
 
 def _context_width(metadata: Metadata, extensions: Extensions, name: str) -> int:

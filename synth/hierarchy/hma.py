@@ -25,6 +25,8 @@ from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.privacy.planning import table_costs
+from prefect_synth.synth.privacy.settings import DifferentialPrivacy
 from prefect_synth.synth.registry import resolve
 from prefect_synth.synth.rules.applying import Rules
 from prefect_synth.synth.rules.contradictions import with_unique
@@ -63,9 +65,12 @@ class HMASynthesizer:
         effort: Epochs, minutes and device of networks, and whether `auto` holds a contest.
         pseudonym_key: Secret of at most 64 bytes that personal data are made with, the same with
             every seed; it is not saved. It follows from the seed where None.
+        privacy: How models are differentially private; None where they are not. Fitting twice
+            costs twice: keep count with `synth.privacy.ledger`.
 
     Raises:
         ValueError: The row model is not known.
+        RequestError: The schema, or a setting, cannot be had with differential privacy.
         SynthesisError: A marginal, its column, `on_orphan` or `keys` is not known.
         RuleError: A rule is not understood, or contradicts another.
     """
@@ -88,6 +93,7 @@ class HMASynthesizer:
         effort: Effort | None = None,
         unit: str | None = None,
         pseudonym_key: bytes | None = None,
+        privacy: DifferentialPrivacy | None = None,
     ) -> None:
         if not isinstance(rules, str):
             metadata = with_unique(metadata, rules)
@@ -105,7 +111,10 @@ class HMASynthesizer:
             unit=unit,
             budget_seconds=budget_seconds,
             effort=effort or Effort(),
+            privacy=privacy,
         )
+        if privacy is not None:
+            table_costs(metadata, self.settings)
         self.parts_: dict[str, TablePart] = {}
         self.plan_: Plan | None = None
 

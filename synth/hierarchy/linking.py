@@ -26,6 +26,8 @@ from prefect_synth.synth.hierarchy.roles import narrow_columns
 from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.hierarchy.units import guessed_units, units_of
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.privacy.planning import check_plan, table_costs
+from prefect_synth.synth.privacy.units import learned_units
 from prefect_synth.synth.storage import fingerprint_of, stored
 
 
@@ -123,22 +125,37 @@ def link(
     loaded = LoadedTables(metadata, sources)
     loaded.check()
     plan = make_plan(metadata, {n: len(t) for n, t in loaded.items()}, settings.keep)
+    if settings.privacy is not None:
+        check_plan(plan, settings.keep)
     _check_kept(metadata, settings.keep)
     links, left = link_tables(metadata, loaded, plan.order, settings.on_orphan)
     check_owners(metadata, plan, links)
     tables = Without(loaded, left)
     named = (
         name_rows(metadata, plan, tables, links, tuple(settings.keep), settings.unit)
-        if settings.with_styles
+        if settings.with_styles and settings.privacy is None
         else {}
     )
     rows = {n: len(t) for n, t in tables.items()}
-    units = (
-        guessed_units(metadata, plan.order, rows, links)
-        if settings.unit is None
-        else units_of(metadata, plan.order, rows, links, settings.unit)
-    )
+    units = _units(metadata, plan, tables, links, settings)
     return Linked(metadata, plan, rows, links, named, units, narrow_columns(tables), left)
+
+
+def _units(
+    metadata: Metadata,
+    plan: Plan,
+    tables: Mapping[str, pa.Table],
+    links: Mapping[str, Ints],
+    settings: HierarchySettings,
+) -> dict[str, Ints]:
+    """Whose rows they are, by table: of people, where these are known."""
+    if settings.privacy is not None:
+        costs = table_costs(metadata, settings)
+        return learned_units(metadata, plan, tables, links, costs)
+    rows = {n: len(t) for n, t in tables.items()}
+    if settings.unit is None:
+        return guessed_units(metadata, plan.order, rows, links)
+    return units_of(metadata, plan.order, rows, links, settings.unit)
 
 
 def neighbours(metadata: Metadata, name: str) -> tuple[str, ...]:
@@ -197,7 +214,8 @@ def chosen_for(name: str, settings: HierarchySettings) -> tuple[object, ...]:
     """The settings that the encoding of a table depends on."""
     encoding = settings.encoding
     own = {k: m for k, m in encoding.marginals.items() if k.startswith(f"{name}.")}
-    return (settings.seed, encoding.locale, encoding.marginal, encoding.text, own, settings.keys)
+    asked = (settings.keys, settings.privacy)
+    return (settings.seed, encoding.locale, encoding.marginal, encoding.text, own, *asked)
 
 
 def described(metadata: Metadata, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.links import OnOrphan
+from prefect_synth.synth.privacy.settings import DifferentialPrivacy
 from prefect_synth.synth.rules.applying import Rules
 
 
@@ -29,6 +30,7 @@ class HierarchySettings:
             below it is ever modelled by itself. Guessed where None.
         budget_seconds: Processor seconds that `auto` may spend on fitting a table; None for any.
         effort: What networks may spend on a table.
+        privacy: How models are differentially private; None where they are not.
     """
 
     row_model: str = "copula"
@@ -42,6 +44,7 @@ class HierarchySettings:
     unit: str | None = None
     budget_seconds: float | None = None
     effort: Effort = field(default_factory=Effort)
+    privacy: DifferentialPrivacy | None = None
 
     @property
     def with_styles(self) -> bool:

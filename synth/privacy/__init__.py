@@ -1,0 +1,1 @@
+"""Differential privacy: mechanisms, accounting, the ledger, and how tables are learned under it."""
