@@ -43,7 +43,7 @@ airflow-constraints: $(AIRFLOW)/.installed ## Write deployments/airflow/constrai
 drifts: $(VENV)/.tested ## Every kind of drift by every policy: a small database, the demo, sakila (long: no whole run was timed yet)
 	$(BIN)/python -m pytest -m "slow or not slow" tests/flows/test_drift_matrix.py
 
-nights: $(VENV)/.tested ## Whole nights with a worker: a column appears, a worker is killed, and nobody acts (minutes)
+nights: $(VENV)/.tested ## Whole nights with a worker: a column appears, a worker is killed, and nobody acts (a quarter of an hour)
 	$(BIN)/python -m pytest -m slow tests/flows/test_schema_change.py tests/flows/test_nights.py
 
 scale: $(VENV)/.tested ## Publish with processes, Dask (1, 2, 4 workers) and Ray, and compare the bytes (installs Ray)

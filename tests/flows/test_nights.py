@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,15 @@ class Nights:
         where = {"flow_run_id": {"any_": [run]}}
         return {t["name"]: t["state_name"] for t in self.ask("task_runs/filter", task_runs=where)}
 
+    def times(self, event: str, resource: str = "") -> list[datetime]:
+        """When events of a name happened, to resources whose names begin like this."""
+        found = self.ask("events/filter", filter={"event": {"name": [event]}})["events"]
+        return [
+            datetime.fromisoformat(e["occurred"])
+            for e in found
+            if e["resource"].get("prefect.resource.name", "").startswith(resource)
+        ]
+
     def is_healthy(self) -> bool:
         """Whether the server answers."""
         try:
@@ -151,13 +161,18 @@ def nights(shop: Any, tmp_path: Path, port: int, wait: Callable[..., Any]) -> It
         yield stack.enter_context(nights_of(shop, tmp_path / "home", port, wait))
 
 
+PROMISE = timedelta(minutes=1.2)
+
+
 def test_a_scheduled_night_is_published_and_a_missing_one_is_told(
     nights: Nights, oncall: Any, wait: Callable[..., Any]
 ) -> None:
     """The schedule fires and the run finishes; without a worker somebody is told, of both."""
     oncall.save(nights.api)
+    promised = PROMISE.total_seconds() / 3600
     nights.shop.configure(
-        "run: {schedule: '* * * * *', promise_hours: 0.01}\nnotify: [custom-webhook/oncall]\n"
+        f"run: {{schedule: '* * * * *', promise_hours: {promised}}}\n"
+        "notify: [custom-webhook/oncall]\n"
     )
     nights.deploy()
     worker = nights.work()
@@ -167,6 +182,14 @@ def test_a_scheduled_night_is_published_and_a_missing_one_is_told(
     kill(worker)
     wait(lambda: "prefect-synth: shop: a run is late" in oncall.subjects, PATIENCE)
     wait(lambda: "prefect-synth: shop: the last snapshot is old" in oncall.subjects, PATIENCE)
+    last = max(nights.times("snapshot.published") + nights.times("snapshot.unchanged"))
+
+    def after_the_last() -> list[datetime]:
+        told = nights.times("prefect.automation.triggered", "shop: tell that the last snapshot")
+        return [at for at in told if at > last]
+
+    # not a promise later: it is counted from the last snapshot, and not from the last message
+    assert PROMISE <= min(wait(after_the_last, PATIENCE)) - last < 2 * PROMISE
 
 
 def test_a_nightly_run_is_dropped_and_one_of_an_event_outlives_the_worker(
