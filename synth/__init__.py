@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         GaussianCopulaSynthesizer,
         TreesSynthesizer,
     )
+    from prefect_synth.synth.single_sequences import PARSynthesizer
     from prefect_synth.synth.single_table import SingleTableSynthesizer
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "GaussianCopulaSynthesizer",
     "HMASynthesizer",
     "Metadata",
+    "PARSynthesizer",
     "Scenario",
     "SingleTableSynthesizer",
     "TreesSynthesizer",
@@ -39,6 +41,7 @@ _HOMES = {
     "GaussianCopulaSynthesizer": "prefect_synth.synth.single",
     "HMASynthesizer": "prefect_synth.synth.hierarchy.hma",
     "Metadata": "prefect_synth.synth.metadata",
+    "PARSynthesizer": "prefect_synth.synth.single_sequences",
     "Scenario": "prefect_synth.synth.scenarios.scenario",
     "SingleTableSynthesizer": "prefect_synth.synth.single_table",
     "TreesSynthesizer": "prefect_synth.synth.single",

@@ -13,6 +13,7 @@ from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.row_models.argn import ARGNRowModel
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.copula import CopulaRowModel
+from prefect_synth.synth.row_models.par import PARRowModel
 from prefect_synth.synth.row_models.trees import TreesRowModel
 from prefect_synth.synth.training import History
 
@@ -20,12 +21,13 @@ MAKERS: Mapping[str, Callable[[], RowModel]] = {
     "copula": CopulaRowModel,
     "trees": TreesRowModel,
     "argn": ARGNRowModel,
+    "par": PARRowModel,
     "independent": partial(CopulaRowModel, independent=True),
 }
 """How a row model is made, by the names that `registry.SYNTHESIZERS` resolves to."""
 
 
-LIBRARIES = {"auto": "sklearn.tree", "trees": "sklearn.tree", "argn": "torch"}
+LIBRARIES = {"auto": "sklearn.tree", "trees": "sklearn.tree", "argn": "torch", "par": "torch"}
 """What row models import when they are first fitted, and not before."""
 
 

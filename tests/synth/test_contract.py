@@ -21,6 +21,7 @@ from prefect_synth.synth.single import (
     TreesSynthesizer,
 )
 from prefect_synth.synth.single_drawing import BLOCK
+from prefect_synth.synth.single_sequences import PARSynthesizer
 from prefect_synth.synth.single_table import SingleTableSynthesizer
 from prefect_synth.synth.storage import StorageError
 
@@ -39,6 +40,7 @@ MAKERS: dict[str, Maker] = {
     "copula": GaussianCopulaSynthesizer,
     "trees": TreesSynthesizer,
     "argn": partial(ARGNSynthesizer, epochs=2),
+    "par": partial(PARSynthesizer, epochs=2),
     "independent": IndependentSynthesizer,
 }
 every_one = pytest.mark.parametrize("name", [n for n in SYNTHESIZERS if n != "fast"])
