@@ -17,8 +17,8 @@ if TYPE_CHECKING:
         AutoSynthesizer,
         GaussianCopulaSynthesizer,
         TreesSynthesizer,
+        TVAESynthesizer,
     )
-    from prefect_synth.synth.single_sequences import PARSynthesizer
     from prefect_synth.synth.single_table import SingleTableSynthesizer
 
 __all__ = [
@@ -28,9 +28,9 @@ __all__ = [
     "GaussianCopulaSynthesizer",
     "HMASynthesizer",
     "Metadata",
-    "PARSynthesizer",
     "Scenario",
     "SingleTableSynthesizer",
+    "TVAESynthesizer",
     "TreesSynthesizer",
 ]
 
@@ -41,9 +41,9 @@ _HOMES = {
     "GaussianCopulaSynthesizer": "prefect_synth.synth.single",
     "HMASynthesizer": "prefect_synth.synth.hierarchy.hma",
     "Metadata": "prefect_synth.synth.metadata",
-    "PARSynthesizer": "prefect_synth.synth.single_sequences",
     "Scenario": "prefect_synth.synth.scenarios.scenario",
     "SingleTableSynthesizer": "prefect_synth.synth.single_table",
+    "TVAESynthesizer": "prefect_synth.synth.single",
     "TreesSynthesizer": "prefect_synth.synth.single",
 }
 

@@ -8,7 +8,7 @@ SYNTHESIZERS = {
     "copula": "copula",
     "trees": "trees",
     "argn": "argn",
-    "par": "par",
+    "tvae": "tvae",
     "independent": "independent",
 }
 """Row model by name: `auto` is chosen for each table when it is fitted (`row_models.choice`);

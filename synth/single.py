@@ -13,10 +13,17 @@ from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.privacy.settings import DifferentialPrivacy
-from prefect_synth.synth.row_models.argn import EPOCHS, MOST_ROWS, ARGNRowModel
-from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.choice import Choice
+from prefect_synth.synth.single_networks import ARGNSynthesizer, TVAESynthesizer
 from prefect_synth.synth.single_table import SingleRules, SingleTableSynthesizer
+
+__all__ = [
+    "ARGNSynthesizer",
+    "AutoSynthesizer",
+    "GaussianCopulaSynthesizer",
+    "TVAESynthesizer",
+    "TreesSynthesizer",
+]
 
 
 class AutoSynthesizer(SingleTableSynthesizer):
@@ -157,54 +164,3 @@ class TreesSynthesizer(SingleTableSynthesizer):
     """
 
     row_model = "trees"
-
-
-class ARGNSynthesizer(SingleTableSynthesizer):
-    """Synthesize one table by an autoregressive network over discretised columns.
-
-    Fitting needs torch, `pip install "prefect-synth[torch]"`; a fitted model is sampled without.
-
-    Args:
-        metadata: Metadata of exactly one table; inferred from the data where None.
-        epochs: Passes over the data at most; training stops by itself.
-        most_rows: Rows to train on at most; of more a random part is taken.
-        seed: Of fitting, and of `sample` where it is given none.
-        locale: Faker's locale for personal data.
-        rules: As `SingleTableSynthesizer` takes them.
-        privacy: How it is differentially private; None where it is not.
-
-    Raises:
-        SynthesisError: The metadata has several tables, or relations.
-        MissingTorchError: At `fit`: torch is not installed.
-
-    Example:
-        >>> table = pa.table({"size": ["S", "L"] * 100, "price": [5, 9] * 100})
-        >>> made = ARGNSynthesizer(epochs=5).fit(table).sample(4, conditions={"size": "L"})
-        >>> made["size"].to_pylist()
-        ['L', 'L', 'L', 'L']
-    """
-
-    row_model = "argn"
-
-    def __init__(
-        self,
-        metadata: Metadata | None = None,
-        *,
-        epochs: int = EPOCHS,
-        most_rows: int = MOST_ROWS,
-        seed: int = 0,
-        locale: str = "en_US",
-        rules: SingleRules = "infer",
-        privacy: DifferentialPrivacy | None = None,
-    ) -> None:
-        super().__init__(metadata, seed=seed, locale=locale, rules=rules, privacy=privacy)
-        for name, number in (("epochs", epochs), ("most_rows", most_rows)):
-            if number < 1:
-                raise SynthesisError(f"{name} must be at least 1, got {number}.")
-        self.epochs, self.most_rows = epochs, most_rows
-
-    def _settings(self) -> dict[str, Any]:
-        return {**super()._settings(), "epochs": self.epochs, "most_rows": self.most_rows}
-
-    def _new_row_model(self) -> RowModel:
-        return ARGNRowModel(self.epochs, self.most_rows)

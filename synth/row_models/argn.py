@@ -213,6 +213,7 @@ def splits(context: Encoded, rng: np.random.Generator) -> list[Ints]:
     if context.width:
         _, parent = np.unique(context.pieces, axis=0, return_inverse=True)
         held = rng.random(int(parent.max()) + 1) * _VALIDATION < 1
-        split[held[parent.ravel()]] = 2
+        if len(held) >= _FEWEST_TRAINED:  # of few parents each is too large a part of the rows
+            split[held[parent.ravel()]] = 2
     parts = [np.flatnonzero(split == s) for s in range(3)]
     return parts[:1] + [p for p in parts[1:] if len(p)]

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
-from prefect_synth.synth.row_models.mixtures import Mixture, fit_mixture
+from prefect_synth.synth.row_models.mixtures import REACH, Mixture, fit_mixture
 from prefect_synth.synth.storage import stored
 
 Numbers = Literal["scores", "modes"]
@@ -164,6 +164,12 @@ class DenseColumns:
     def flat(self, rows: Encoded) -> Floats:
         """Flat vectors of encoded rows, [n, width] float32."""
         return self.matrix(*self.encode(rows))
+
+    def inputs(self, rows: Encoded) -> Floats:
+        """The same with scalars as large as a network likes its inputs: scores of variance 1."""
+        flat = self.flat(rows)
+        flat[:, self.starts[-1] :] *= REACH
+        return flat
 
     def decode(
         self, modes: Ints, scalars: Floats, layouts: Sequence[Layout], rng: np.random.Generator

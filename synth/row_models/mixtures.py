@@ -15,7 +15,8 @@ MOST_MODES = 10
 _MOST_VALUES = 10_000
 _FEWEST = 20
 _LIGHTEST = 0.005
-_REACH = 4.0
+REACH = 4.0
+"""Standard deviations that a scalar of 1 is away from its mode's centre."""
 
 
 @stored
@@ -46,11 +47,11 @@ class Mixture:
         offset = (at[:, None] - self.centres) / self.spreads  # [n, M]
         odds = np.log(self.weights) - np.log(self.spreads) - offset**2 / 2  # [n, M]
         own = odds.argmax(axis=1)
-        return own, offset[np.arange(len(at)), own] / _REACH
+        return own, offset[np.arange(len(at)), own] / REACH
 
     def value(self, modes: Ints, offsets: Floats) -> Floats:
         """Values at distances from the centres of modes, [n]: the inverse of `assign`."""
-        return np.asarray(self.centres[modes] + offsets * _REACH * self.spreads[modes])
+        return np.asarray(self.centres[modes] + offsets * REACH * self.spreads[modes])
 
 
 def fit_mixture(values: Floats, line: Floats, rng: np.random.Generator) -> Mixture:
@@ -65,7 +66,7 @@ def fit_mixture(values: Floats, line: Floats, rng: np.random.Generator) -> Mixtu
     if len(values) < _FEWEST or np.ptp(values) <= 0:
         centre = float(values.mean()) if len(values) else (low + high) / 2
         reach = max(high - centre, centre - low, 1e-9 * max(abs(centre), 1.0))
-        return Mixture(np.array([centre]), np.array([reach / _REACH]), np.ones(1))
+        return Mixture(np.array([centre]), np.array([reach / REACH]), np.ones(1))
     if len(values) > _MOST_VALUES:
         values = rng.choice(values, _MOST_VALUES, replace=False)
     mean, spread = float(values.mean()), float(values.std())

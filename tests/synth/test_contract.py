@@ -19,9 +19,9 @@ from prefect_synth.synth.single import (
     AutoSynthesizer,
     GaussianCopulaSynthesizer,
     TreesSynthesizer,
+    TVAESynthesizer,
 )
 from prefect_synth.synth.single_drawing import BLOCK
-from prefect_synth.synth.single_sequences import PARSynthesizer
 from prefect_synth.synth.single_table import SingleTableSynthesizer
 from prefect_synth.synth.storage import StorageError
 
@@ -40,7 +40,7 @@ MAKERS: dict[str, Maker] = {
     "copula": GaussianCopulaSynthesizer,
     "trees": TreesSynthesizer,
     "argn": partial(ARGNSynthesizer, epochs=2),
-    "par": partial(PARSynthesizer, epochs=2),
+    "tvae": partial(TVAESynthesizer, epochs=2),
     "independent": IndependentSynthesizer,
 }
 every_one = pytest.mark.parametrize("name", [n for n in SYNTHESIZERS if n != "fast"])
