@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         TreesSynthesizer,
         TVAESynthesizer,
     )
+    from prefect_synth.synth.single_sequences import PARSynthesizer
     from prefect_synth.synth.single_table import SingleTableSynthesizer
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "GaussianCopulaSynthesizer",
     "HMASynthesizer",
     "Metadata",
+    "PARSynthesizer",
     "Scenario",
     "SingleTableSynthesizer",
     "TVAESynthesizer",
@@ -41,6 +43,7 @@ _HOMES = {
     "GaussianCopulaSynthesizer": "prefect_synth.synth.single",
     "HMASynthesizer": "prefect_synth.synth.hierarchy.hma",
     "Metadata": "prefect_synth.synth.metadata",
+    "PARSynthesizer": "prefect_synth.synth.single_sequences",
     "Scenario": "prefect_synth.synth.scenarios.scenario",
     "SingleTableSynthesizer": "prefect_synth.synth.single_table",
     "TVAESynthesizer": "prefect_synth.synth.single",

@@ -8,6 +8,7 @@ SYNTHESIZERS = {
     "copula": "copula",
     "trees": "trees",
     "argn": "argn",
+    "par": "par",
     "tvae": "tvae",
     "independent": "independent",
 }

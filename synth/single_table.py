@@ -185,7 +185,7 @@ class SingleTableSynthesizer:
                 f"{model.get('synthesizer', 'hierarchy')}. Load it by that class."
             )
         synthesizer = found(Metadata.from_dict(model["metadata"]), **model["settings"])
-        synthesizer.part_ = TablePart.load(folder)
+        synthesizer._load_parts(folder)
         return synthesizer
 
     def get_loss_values(self) -> pa.Table:
@@ -249,6 +249,10 @@ class SingleTableSynthesizer:
         """What networks may spend, and whether there is a contest."""
         return Effort()
 
+    def _load_parts(self, folder: Path) -> None:
+        """Read what was learned."""
+        self.part_ = TablePart.load(folder)
+
     def _new_row_model(self) -> RowModel | None:
         """The row model to fit; by the class' name for it where None."""
         return None
@@ -262,12 +266,17 @@ class SingleTableSynthesizer:
         self, num_rows: int, seed: int | None, conditions: Mapping[str, Any] | None
     ) -> Iterator[pa.Table]:
         """Check the arguments, and begin to draw."""
-        part = self._fitted()
-        assert self.metadata is not None  # noqa: S101 - set by fit
+        self._fitted()
         if num_rows < 1:
             raise SynthesisError(f"num_rows must be at least 1, got {num_rows}.")
         seed = self.seed if seed is None else seed
-        return Drawing(self.metadata, part, num_rows, seed, conditions or {}).tables()
+        return self._drawn(num_rows, seed, conditions or {})
+
+    def _drawn(self, num_rows: int, seed: int, conditions: Mapping[str, Any]) -> Iterator[pa.Table]:
+        """Begin to draw; the arguments are checked."""
+        part = self._fitted()
+        assert self.metadata is not None  # noqa: S101 - set by fit
+        return Drawing(self.metadata, part, num_rows, seed, conditions).tables()
 
 
 def _named(

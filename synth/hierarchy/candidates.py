@@ -11,6 +11,7 @@ from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints
 from prefect_synth.synth.hierarchy.blocks import Told
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.sequences import schedule
+from prefect_synth.synth.hierarchy.whole_families import FamilySequence
 from prefect_synth.synth.row_models.base import Among, RowModel
 
 
@@ -73,6 +74,8 @@ def drawn_on(
     context, model, now = told.context.take(at), part.sequence, told.now()
     if model is None:
         return _sampled(part.row_model, context, held, rng)
+    if isinstance(model, FamilySequence):
+        return _alone(part.row_model, model.index, context, now.take(at), held, rng)
     previous, position, step = (some[at] for some in schedule(told.parent))
     pieces, places = now.pieces[at].copy(), now.places[at].copy()
     odds = np.ones(len(at))
@@ -108,6 +111,21 @@ def with_children(part: TablePart, drawn: Encoded, now: Encoded) -> tuple[Encode
     pieces, places = drawn.pieces.copy(), drawn.places.copy()
     pieces[:, :at], places[:, :at] = now.pieces[:, :at], now.places[:, :at]
     return Encoded(pieces, places, drawn.layouts), alike
+
+
+def _alone(
+    model: RowModel,
+    index: int,
+    context: Encoded,
+    now: Encoded,
+    held: Mapping[int, Among],
+    rng: np.random.Generator,
+) -> tuple[Encoded, Floats]:
+    """Rows of families, each drawn by itself, which stay where they are in their family."""
+    drawn, odds = _sampled(model, context, held, rng)
+    if index >= 0 and index not in held:
+        drawn.pieces[:, index], drawn.places[:, index] = now.pieces[:, index], now.places[:, index]
+    return drawn, odds
 
 
 def _sampled(

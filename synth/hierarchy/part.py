@@ -17,6 +17,7 @@ from prefect_synth.synth.hierarchy.plan import TablePlan
 from prefect_synth.synth.hierarchy.sequences import SequenceModel
 from prefect_synth.synth.hierarchy.shared import Shared
 from prefect_synth.synth.hierarchy.styles import StyleCodec
+from prefect_synth.synth.hierarchy.whole_families import FamilySequence
 from prefect_synth.synth.row_models import factory  # noqa: F401 - a part on disk names its model
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.choice import Choice
@@ -112,7 +113,7 @@ class TablePart:
         rules: What restores the columns that rules determine.
         choice: The row model's name, and why it was chosen.
         sequence: p(row | context, the row before it), where the rows of a parent are in order;
-            `row_model` draws the first ones then.
+            `row_model` draws the first ones then, or all, where it is a model of families.
         shared: Whose values its personal columns have, where they are another column's.
     """
 
@@ -136,7 +137,7 @@ class TablePart:
     kept: KeptRows | None
     rules: TableRules = field(default_factory=TableRules)
     choice: Choice | None = None
-    sequence: SequenceModel | None = None
+    sequence: SequenceModel | FamilySequence | None = None
     shared: dict[str, Shared] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Rows of a parent in their order: the first given the parent, each next one given the last too.
 
-A Markov chain of first order along each family, as the parallel network of conditional parameter
-and autoregressive synthesizers for sequences have it, over whichever row model is in use.
+A Markov chain of first order along each family, over whichever row model is in use; a model that
+draws whole families does it itself.
 """
 
 from __future__ import annotations
@@ -14,8 +14,15 @@ import numpy as np
 
 from prefect_synth.synth.encoding.layout import Encoded, Ints, Layout
 from prefect_synth.synth.hierarchy.encoders import NumbersCodec, fit_numbers
+from prefect_synth.synth.hierarchy.whole_families import (
+    FamilySequence,
+    draw_whole,
+    fit_whole,
+    relaid,
+)
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.factory import make_row_model, without_calibration
+from prefect_synth.synth.row_models.families import FamilyModel
 from prefect_synth.synth.rules.increasing import starts
 from prefect_synth.synth.storage import stored
 
@@ -26,7 +33,6 @@ if TYPE_CHECKING:
 
 LONGEST = 1000
 """Steps that are drawn one after another; longer families go on side by side."""
-_TRACE = 1e-9
 
 
 @stored
@@ -66,7 +72,7 @@ def fit_rows(
     row_model: RowModel,
     settings: HierarchySettings,
     rng: np.random.Generator,
-) -> tuple[RowModel, SequenceModel | None]:
+) -> tuple[RowModel, SequenceModel | FamilySequence | None]:
     """Fit the model of a table's rows, and where they have an order, that of the next row.
 
     Args:
@@ -80,17 +86,19 @@ def fit_rows(
     joined = table.blocks.joined()
     if table.sequence is None or (table.sequence[rows, 0] < 0).all():
         return row_model.fit(joined.take(rows), known, rng), None
+    if isinstance(row_model, FamilyModel):
+        return fit_whole(table, rows, known, row_model, settings, rng)
     previous, position = table.sequence[rows].T
     heads, later = np.flatnonzero(previous < 0), np.flatnonzero(previous >= 0)
     seen = sum(codec.width for codec in table.relations.values()) + len(table.levels)
     positions = fit_numbers(position[later, None].astype(float), whole=True)
     first = without_calibration(row_model)
-    first = first.fit(_relaid(joined.take(rows[heads])), known.take(heads), rng)
+    first = first.fit(relaid(joined.take(rows[heads])), known.take(heads), rng)
     following = without_calibration(make_row_model(settings.row_model, settings.effort))
     model = SequenceModel(following, positions, joined.layouts, seen)
     before = joined.take(previous[later])
     context = model.context(known.take(later), before, position[later])
-    following = following.fit(_relaid(joined.take(rows[later])), context, rng)
+    following = following.fit(relaid(joined.take(rows[later])), context, rng)
     return first, replace(model, row_model=following)
 
 
@@ -108,6 +116,8 @@ def draw_sequences(
     model = part.sequence
     if model is None:
         return part.row_model.sample(known, rng)
+    if isinstance(model, FamilySequence):
+        return draw_whole(part.row_model, model, known, parent, rng)
     previous, position, step = schedule(parent)
     shape = (len(known), len(model.layouts))
     rows = Encoded(np.zeros(shape, np.int64), np.full(shape, 0.5), model.layouts)
@@ -135,12 +145,3 @@ def schedule(parent: Ints) -> tuple[Ints, Ints, Ints]:
     again = (within == 0) & (position > 0)
     previous = np.where(again, head, np.arange(len(parent)) - 1)
     return previous, position, within + (position >= LONGEST)
-
-
-def _relaid(rows: Encoded) -> Encoded:
-    """The same rows, with the shares that the pieces have among them."""
-    layouts = []
-    for j, layout in enumerate(rows.layouts):
-        counts = np.bincount(rows.pieces[:, j], minlength=len(layout.probabilities)) + _TRACE
-        layouts.append(replace(layout, probabilities=counts / counts.sum()))
-    return Encoded(rows.pieces, rows.places, tuple(layouts))

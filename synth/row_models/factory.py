@@ -13,6 +13,7 @@ from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.row_models.argn import ARGNRowModel
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.copula import CopulaRowModel
+from prefect_synth.synth.row_models.par import PARRowModel
 from prefect_synth.synth.row_models.trees import TreesRowModel
 from prefect_synth.synth.row_models.tvae import TVAERowModel
 from prefect_synth.synth.training import History
@@ -21,13 +22,20 @@ MAKERS: Mapping[str, Callable[[], RowModel]] = {
     "copula": CopulaRowModel,
     "trees": TreesRowModel,
     "argn": ARGNRowModel,
+    "par": PARRowModel,
     "tvae": TVAERowModel,
     "independent": partial(CopulaRowModel, independent=True),
 }
 """How a row model is made, by the names that `registry.SYNTHESIZERS` resolves to."""
 
 
-LIBRARIES = {"auto": "sklearn.tree", "trees": "sklearn.tree", "argn": "torch", "tvae": "torch"}
+LIBRARIES = {
+    "auto": "sklearn.tree",
+    "trees": "sklearn.tree",
+    "argn": "torch",
+    "par": "torch",
+    "tvae": "torch",
+}
 """What row models import when they are first fitted, and not before."""
 
 

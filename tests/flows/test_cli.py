@@ -193,7 +193,7 @@ def test_synthesize_keeps_a_table_only_if_asked(folder: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("option", "value", "part"),
     [
-        ("--synthesizer", "magic", "Use one of: auto, fast, copula, trees, argn, independent."),
+        ("--synthesizer", "magic", "Use one of: auto, fast, copula, trees, argn"),
         ("--scale", "0", "--scale must be above 0, got 0.0."),
         ("--keep", "peopel", "people"),
         ("--unit", "person", "Tables: people, visits."),

@@ -63,8 +63,8 @@ def test_an_unknown_key_deep_in_a_table_is_found(tmp_path: Path) -> None:
         ("defaults: {scale: -1}", "synth.yaml:4: 'defaults.scale' must be greater than 0, got -1."),
         (
             "defaults: {model: tree}",
-            "synth.yaml:4: 'defaults.model' must be 'auto', 'fast', 'copula', 'trees', 'argn' or "
-            "'independent', got 'tree'.",
+            "synth.yaml:4: 'defaults.model' must be 'auto', 'fast', 'copula', 'trees', 'argn', "
+            "'par' or 'independent', got 'tree'.",
         ),
         ("version: 2", "synth.yaml:4: 'version' must be 1, got 2."),
         (

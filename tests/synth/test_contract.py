@@ -22,6 +22,7 @@ from prefect_synth.synth.single import (
     TVAESynthesizer,
 )
 from prefect_synth.synth.single_drawing import BLOCK
+from prefect_synth.synth.single_sequences import PARSynthesizer
 from prefect_synth.synth.single_table import SingleTableSynthesizer
 from prefect_synth.synth.storage import StorageError
 
@@ -40,6 +41,7 @@ MAKERS: dict[str, Maker] = {
     "copula": GaussianCopulaSynthesizer,
     "trees": TreesSynthesizer,
     "argn": partial(ARGNSynthesizer, epochs=2),
+    "par": partial(PARSynthesizer, epochs=2),
     "tvae": partial(TVAESynthesizer, epochs=2),
     "independent": IndependentSynthesizer,
 }

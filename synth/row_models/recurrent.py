@@ -1,0 +1,103 @@
+"""Fitted recurrent networks as arrays: they run with NumPy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from prefect_synth.synth.encoding.layout import Floats
+from prefect_synth.synth.storage import stored
+
+States = list[Floats]
+"""The state of each layer, [m, h] each."""
+
+
+@stored
+@dataclass(frozen=True)
+class GRU:
+    """Gated recurrent units in layers (Cho et al. 2014).
+
+    Args:
+        inputs: From what comes in to the three gates (reset, update, new), [i, 3 h] by layer.
+        states: From the state to the gates, [h, 3 h] by layer.
+        input_biases: [3 h] by layer.
+        state_biases: [3 h] by layer.
+    """
+
+    inputs: tuple[Floats, ...]
+    states: tuple[Floats, ...]
+    input_biases: tuple[Floats, ...]
+    state_biases: tuple[Floats, ...]
+
+    def start(self, rows: int) -> States:
+        """Where every sequence begins."""
+        return [np.zeros((rows, len(w)), np.float32) for w in self.states]
+
+    def step(self, seen: Floats, states: States) -> tuple[Floats, States]:
+        """One step of all sequences.
+
+        Args:
+            seen: What comes in, [m, i].
+            states: The states before.
+
+        Returns:
+            The last layer's state [m, h], and the states.
+        """
+        after = []
+        for w, u, b, c, state in zip(
+            self.inputs, self.states, self.input_biases, self.state_biases, states, strict=True
+        ):
+            ours, theirs, h = seen @ w + b, state @ u + c, state.shape[1]  # [m, 3 h]
+            gates = expit(ours[:, : 2 * h] + theirs[:, : 2 * h])  # [m, 2 h]
+            reset, update = gates[:, :h], gates[:, h:]
+            new = np.tanh(ours[:, 2 * h :] + reset * theirs[:, 2 * h :])  # [m, h]
+            seen = (1 - update) * new + update * state
+            after.append(seen)
+        return seen, after
+
+
+def gru_of(module: Any) -> GRU:
+    """A `torch.nn.GRU` as arrays."""
+    layers = range(module.num_layers)
+
+    def arrays(name: str) -> tuple[Floats, ...]:
+        return tuple(array_of(getattr(module, f"{name}_l{i}")).T.copy() for i in layers)
+
+    return GRU(arrays("weight_ih"), arrays("weight_hh"), arrays("bias_ih"), arrays("bias_hh"))
+
+
+@stored
+@dataclass(frozen=True)
+class Rectified:
+    """Linear layers with a rectifier between them.
+
+    Args:
+        weights: [i, o] by layer.
+        biases: [o] by layer.
+    """
+
+    weights: tuple[Floats, ...]
+    biases: tuple[Floats, ...]
+
+    def __call__(self, seen: Floats) -> Floats:
+        """The last layer's output, [m, o]."""
+        for w, b in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            seen = np.maximum(seen @ w + b, 0)
+        return np.asarray(seen @ self.weights[-1] + self.biases[-1])
+
+
+def rectified_of(linear: Sequence[Any]) -> Rectified:
+    """`torch.nn.Linear` modules as arrays."""
+    return Rectified(
+        tuple(array_of(m.weight).T.copy() for m in linear),
+        tuple(array_of(m.bias) for m in linear),
+    )
+
+
+def array_of(tensor: Any) -> Floats:
+    """A copy, as the optimiser writes in place."""
+    return np.array(tensor.detach().cpu().numpy(), np.float32)
