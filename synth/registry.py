@@ -8,6 +8,7 @@ SYNTHESIZERS = {
     "copula": "copula",
     "trees": "trees",
     "argn": "argn",
+    "argn-flexible": "argn-flexible",
     "par": "par",
     "tvae": "tvae",
     "independent": "independent",

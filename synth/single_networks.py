@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, get_args
 
-import pyarrow as pa  # noqa: F401 - for the examples
+import pyarrow as pa
 
 from prefect_synth.synth.devices import Device
 from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.errors import SynthesisError
+from prefect_synth.synth.imputation import impute
+from prefect_synth.synth.inference import as_table
 from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.privacy.settings import DifferentialPrivacy
 from prefect_synth.synth.row_models.argn import EPOCHS, MOST_ROWS, ARGNRowModel
+from prefect_synth.synth.row_models.argn_any_order import EPOCHS as ANY_ORDER_EPOCHS
+from prefect_synth.synth.row_models.argn_any_order import AnyOrderRowModel
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.dense import Numbers
 from prefect_synth.synth.row_models.tvae import EPOCHS as TVAE_EPOCHS
@@ -26,8 +32,11 @@ class ARGNSynthesizer(SingleTableSynthesizer):
 
     Args:
         metadata: Metadata of exactly one table; inferred from the data where None.
-        epochs: Passes over the data at most; training stops by itself.
+        epochs: Passes over the data at most; training stops by itself. 40 where None, 80 where it
+            is flexible.
         most_rows: Rows to train on at most; of more a random part is taken.
+        flexible: Learn to predict each column from any others, for `impute` and for conditions
+            that all other columns follow; columns before others are otherwise all that is told.
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
         rules: As `SingleTableSynthesizer` takes them.
@@ -50,24 +59,57 @@ class ARGNSynthesizer(SingleTableSynthesizer):
         self,
         metadata: Metadata | None = None,
         *,
-        epochs: int = EPOCHS,
+        epochs: int | None = None,
         most_rows: int = MOST_ROWS,
+        flexible: bool = False,
         seed: int = 0,
         locale: str = "en_US",
         rules: SingleRules = "infer",
         privacy: DifferentialPrivacy | None = None,
     ) -> None:
         super().__init__(metadata, seed=seed, locale=locale, rules=rules, privacy=privacy)
+        if epochs is None:
+            epochs = ANY_ORDER_EPOCHS if flexible else EPOCHS
         for name, number in (("epochs", epochs), ("most_rows", most_rows)):
             if number < 1:
                 raise SynthesisError(f"{name} must be at least 1, got {number}.")
-        self.epochs, self.most_rows = epochs, most_rows
+        if flexible and privacy is not None:
+            raise SynthesisError(
+                "flexible=True cannot be had with differential privacy. Leave one of them out."
+            )
+        self.epochs, self.most_rows, self.flexible = epochs, most_rows, flexible
+
+    def impute(
+        self, table: pa.Table | Path, seed: int | None = None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Fill missing values by draws given all that is there in the row; it stays as it is.
+
+        Args:
+            table: Rows of the schema that was fitted, seen in training or not.
+            seed: Of the draws; the synthesizer's own where None. Another seed gives other values:
+                several fillings tell how sure they are (multiple imputation, Rubin 1987).
+            columns: The columns to fill; where None all that are modelled, or determined by rules.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            SynthesisError: It is not flexible, the schema is another one, or a column cannot be
+                filled.
+
+        Example:
+            >>> table = pa.table({"size": ["S", "L", None] * 100, "price": [5, 9, 9] * 100})
+            >>> ARGNSynthesizer(flexible=True).fit(table).impute(table)["size"].null_count
+            0
+        """
+        seed = self.seed if seed is None else seed
+        return impute(self._fitted(), as_table(table), seed, columns)
 
     def _settings(self) -> dict[str, Any]:
-        return {**super()._settings(), "epochs": self.epochs, "most_rows": self.most_rows}
+        own = {"epochs": self.epochs, "most_rows": self.most_rows, "flexible": self.flexible}
+        return {**super()._settings(), **own}
 
     def _new_row_model(self) -> RowModel:
-        return ARGNRowModel(self.epochs, self.most_rows)
+        kind = AnyOrderRowModel if self.flexible else ARGNRowModel
+        return kind(self.epochs, self.most_rows)
 
 
 class TVAESynthesizer(SingleTableSynthesizer):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class ARGNRowModel:
     context_codes: tuple[ColumnCodes, ...] = ()
     codes: tuple[ColumnCodes, ...] = ()
     network: Network | None = None
+    any_order: ClassVar[bool] = False
     calibrated: bool = True
     max_minutes: float | None = None
     device: Device = "auto"
@@ -80,7 +81,7 @@ class ARGNRowModel:
         if len(rows) > self.most_rows:
             some = np.sort(rng.choice(len(rows), self.most_rows, replace=False))
             rows, context = rows.take(some), context.take(some)
-        coded = [*_coded(self.context_codes, context), *_coded(self.codes, rows)]
+        coded = [*coded_columns(self.context_codes, context), *coded_columns(self.codes, rows)]
         every = (*self.context_codes, *self.codes)
         shape = Shape(tuple(len(c) for c in every), context.width)
         shares = [c.shares for c in self.codes]
@@ -95,8 +96,9 @@ class ARGNRowModel:
             for c, layout, width in zip(every, layouts, shape.embedded, strict=True)
         ]
         self.network, self.history = train(
-            np.column_stack(coded), shape, tables, shares, parts, training, rng
-        )
+            np.column_stack(coded), shape, tables, shares, parts, training, rng,
+            any_order=self.any_order,
+        )  # fmt: skip
         return self
 
     def sample(
@@ -171,7 +173,7 @@ class ARGNRowModel:
         if not d or not n:
             return Encoded(np.empty((n, d), np.int64), np.empty((n, d)), self.layouts)
         network = self._network
-        known = network.embed(_coded(self.context_codes, context), n)
+        known = network.embed(coded_columns(self.context_codes, context), n)
         pieces, places = np.empty((n, d), np.int64), np.empty((n, d))
         for j, codes in enumerate(self.codes):
             odds = probabilities(network.logits(j, known))
@@ -183,7 +185,7 @@ class ARGNRowModel:
 
     def _logits(self, column: int, given: Given) -> Floats:
         before = [c.of(given.pieces[:, j]) for j, c in enumerate(self.codes[:column])]
-        coded = [*_coded(self.context_codes, given.context), *before]
+        coded = [*coded_columns(self.context_codes, given.context), *before]
         return self._network.logits(column, self._network.embed(coded, len(given)))
 
     @property
@@ -196,7 +198,8 @@ def _fit_columns(columns: Encoded) -> tuple[ColumnCodes, ...]:
     return tuple(fit_codes(columns.columns(j, j + 1)) for j in range(columns.width))
 
 
-def _coded(codes: Sequence[ColumnCodes], columns: Encoded) -> Iterator[Ints]:
+def coded_columns(codes: Sequence[ColumnCodes], columns: Encoded) -> Iterator[Ints]:
+    """The codes of each column, [n] each."""
     return (c.of(columns.pieces[:, j]) for j, c in enumerate(codes))
 
 

@@ -20,6 +20,7 @@ DROPOUT = 0.15
 """Share of context columns that a row does not see in a step."""
 _DECAY = 0.01
 _VALIDATED = 4096
+_VALIDATED_ORDERS = 4
 
 
 def train(
@@ -30,6 +31,8 @@ def train(
     splits: list[Ints],
     settings: Training,
     rng: np.random.Generator,
+    *,
+    any_order: bool = False,
 ) -> tuple[Network, History]:
     """Fit a network by maximum likelihood.
 
@@ -42,17 +45,19 @@ def train(
             validation set no longer improves; without one the network stays at the shares.
         settings: How to train.
         rng: Source of initial weights, order of rows and dropout.
+        any_order: Whether columns are predicted from any others, or from those before them.
     """
     torch = load_torch()
     training, *validation = splits
     with one_torch_thread(torch):
         device = pick_device(torch, settings.device)
-        learner = _Likelihood(torch, device, codes, shape, tables, shares, validation, rng)
+        kind = AnyOrderLikelihood if any_order else Likelihood
+        learner = kind(torch, device, codes, shape, tables, shares, validation, rng)
         history = fit(learner, training if validation else training[:0], settings, rng)
         return learner.network(), history
 
 
-class _Likelihood:
+class Likelihood:
     """Negative log likelihood of a row, all columns at once by one masked product."""
 
     def __init__(
@@ -71,9 +76,9 @@ class _Likelihood:
         self.held_back = [torch.as_tensor(rows, device=device) for rows in validation]
         self.generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         width, hidden = sum(shape.embedded), sum(shape.hidden)
-        seen = np.repeat(shape.inputs, shape.hidden)  # dimensions that each hidden unit may see
-        mask = np.arange(width)[:, None] < seen  # [D, H]
-        scale = np.sqrt(2 / np.maximum(seen, 1))
+        self.inputs = self._inputs()
+        mask = self._first_mask()  # [D, H]
+        scale = np.sqrt(2 / np.maximum(mask.sum(axis=0), 1))
         self.mask = torch.as_tensor(mask, dtype=torch.float32, device=device)
         self.tables = self._weights(tables)
         [self.weights] = self._weights([rng.standard_normal((width, hidden)) * scale * mask])
@@ -110,11 +115,20 @@ class _Likelihood:
         weights = np.split(_array(self.weights * self.mask), ends, 1)
         return Network(
             tuple(_array(t) for t in self.tables),
-            tuple(w[:i].copy() for w, i in zip(weights, self.shape.inputs, strict=True)),
+            tuple(w[:i].copy() for w, i in zip(weights, self.inputs, strict=True)),
             tuple(np.split(_array(self.biases), ends)),
             tuple(_array(h) for h in self.heads),
             tuple(_array(m) for m in self.marginals),
         )
+
+    def _inputs(self) -> list[int]:
+        """First embedded dimension that each column never sees, [d]."""
+        return self.shape.inputs
+
+    def _first_mask(self) -> Any:
+        """Which dimensions each hidden unit may see, [D, H] bool."""
+        seen = np.repeat(self.shape.inputs, self.shape.hidden)
+        return np.arange(sum(self.shape.embedded))[:, None] < seen
 
     def _mean_loss(self, rows: Any) -> float:
         parts = rows.split(_VALIDATED)
@@ -152,6 +166,58 @@ class _Likelihood:
         torch = self.torch
         tensors = [torch.as_tensor(a, dtype=torch.float32, device=self.device) for a in arrays]
         return [torch.nn.Parameter(t) for t in tensors]
+
+
+class AnyOrderLikelihood(Likelihood):
+    """The same in a new random order of columns in each step, so that any may be given.
+
+    Order-agnostic training (Uria, Murray and Larochelle 2014) by a mask for each step.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.everything = self.mask
+        columns = len(self.shape.hidden)
+        generator = self.torch.Generator().manual_seed(columns)
+        self.orders = [
+            self.torch.randperm(columns, generator=generator) for _ in range(_VALIDATED_ORDERS)
+        ]
+
+    def step(self, rows: Any, update: Update) -> float:
+        """One step of maximum likelihood, in an order of its own."""
+        columns = len(self.shape.hidden)
+        self.mask = self._mask_of(self.torch.randperm(columns, generator=self.generator))
+        return super().step(rows, update)
+
+    def validate(self) -> Sequence[float]:
+        """Mean negative log likelihood of each validation set, over some orders."""
+        losses = []
+        for order in self.orders:
+            self.mask = self._mask_of(order)
+            losses.append(super().validate())
+        return [float(np.mean(of_set)) for of_set in zip(*losses, strict=True)]
+
+    def network(self) -> Network:
+        """The weights as arrays; each column's take all others."""
+        self.mask = self.everything
+        return super().network()
+
+    def _inputs(self) -> list[int]:
+        return [sum(self.shape.embedded)] * len(self.shape.hidden)
+
+    def _first_mask(self) -> Any:
+        columns, contexts = len(self.shape.hidden), self.shape.contexts
+        others = np.vstack([np.ones((contexts, columns), bool), ~np.eye(columns, dtype=bool)])
+        return np.repeat(np.repeat(others, self.shape.embedded, 0), self.shape.hidden, 1)
+
+    def _mask_of(self, rank: Any) -> Any:
+        """What each hidden unit sees where columns stand at these ranks, [D, H]."""
+        torch, shape = self.torch, self.shape
+        before = rank[:, None] < rank  # [d, d]
+        context = torch.ones((shape.contexts, len(rank)), dtype=torch.bool)
+        seen = torch.cat([context, before]).float().to(self.device)  # [c + d, d]
+        rows = seen.repeat_interleave(torch.as_tensor(shape.embedded, device=self.device), 0)
+        return rows.repeat_interleave(torch.as_tensor(shape.hidden, device=self.device), 1)
 
 
 def _array(tensor: Any) -> Floats:

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 from prefect_synth.synth.devices import Device
 from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.row_models.argn import ARGNRowModel
+from prefect_synth.synth.row_models.argn_any_order import AnyOrderRowModel
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.copula import CopulaRowModel
 from prefect_synth.synth.row_models.par import PARRowModel
@@ -22,6 +23,7 @@ MAKERS: Mapping[str, Callable[[], RowModel]] = {
     "copula": CopulaRowModel,
     "trees": TreesRowModel,
     "argn": ARGNRowModel,
+    "argn-flexible": AnyOrderRowModel,
     "par": PARRowModel,
     "tvae": TVAERowModel,
     "independent": partial(CopulaRowModel, independent=True),
@@ -33,6 +35,7 @@ LIBRARIES = {
     "auto": "sklearn.tree",
     "trees": "sklearn.tree",
     "argn": "torch",
+    "argn-flexible": "torch",
     "par": "torch",
     "tvae": "torch",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prefect_synth.synth.errors import NotFittedError, SynthesisError
+from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.registry import SYNTHESIZERS, resolve
 from prefect_synth.synth.single import (
     ARGNSynthesizer,
@@ -35,12 +37,22 @@ class IndependentSynthesizer(SingleTableSynthesizer):
     row_model = "independent"
 
 
+class FlexibleSynthesizer(ARGNSynthesizer):
+    """Columns in any order."""
+
+    row_model = "argn-flexible"
+
+    def __init__(self, metadata: Metadata | None = None, **settings: Any) -> None:
+        super().__init__(metadata, **{"flexible": True, "epochs": 2, **settings})
+
+
 MAKERS: dict[str, Maker] = {
     "auto": AutoSynthesizer,
     "fast": GaussianCopulaSynthesizer,
     "copula": GaussianCopulaSynthesizer,
     "trees": TreesSynthesizer,
     "argn": partial(ARGNSynthesizer, epochs=2),
+    "argn-flexible": FlexibleSynthesizer,
     "par": partial(PARSynthesizer, epochs=2),
     "tvae": partial(TVAESynthesizer, epochs=2),
     "independent": IndependentSynthesizer,
