@@ -19,13 +19,21 @@ if TYPE_CHECKING:
         TreesSynthesizer,
         TVAESynthesizer,
     )
+    from prefect_synth.synth.single_gan import (
+        CopulaGANSynthesizer,
+        CTGANSynthesizer,
+        GANSynthesizer,
+    )
     from prefect_synth.synth.single_sequences import PARSynthesizer
     from prefect_synth.synth.single_table import SingleTableSynthesizer
 
 __all__ = [
     "ARGNSynthesizer",
     "AutoSynthesizer",
+    "CTGANSynthesizer",
     "ChildCount",
+    "CopulaGANSynthesizer",
+    "GANSynthesizer",
     "GaussianCopulaSynthesizer",
     "HMASynthesizer",
     "Metadata",
@@ -39,7 +47,10 @@ __all__ = [
 _HOMES = {
     "ARGNSynthesizer": "prefect_synth.synth.single",
     "AutoSynthesizer": "prefect_synth.synth.single",
+    "CTGANSynthesizer": "prefect_synth.synth.single_gan",
     "ChildCount": "prefect_synth.synth.scenarios.scenario",
+    "CopulaGANSynthesizer": "prefect_synth.synth.single_gan",
+    "GANSynthesizer": "prefect_synth.synth.single_gan",
     "GaussianCopulaSynthesizer": "prefect_synth.synth.single",
     "HMASynthesizer": "prefect_synth.synth.hierarchy.hma",
     "Metadata": "prefect_synth.synth.metadata",

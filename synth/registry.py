@@ -11,6 +11,15 @@ SYNTHESIZERS = {
     "argn-flexible": "argn-flexible",
     "par": "par",
     "tvae": "tvae",
+    "gan": "gan",
+    "cgan": "cgan",
+    "wgan": "wgan",
+    "wgan-gp": "wgan-gp",
+    "cwgan-gp": "cwgan-gp",
+    "dragan": "dragan",
+    "cramer-gan": "cramer-gan",
+    "ctgan": "ctgan",
+    "copula-gan": "copula-gan",
     "independent": "independent",
 }
 """Row model by name: `auto` is chosen for each table when it is fitted (`row_models.choice`);

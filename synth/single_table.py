@@ -53,7 +53,7 @@ class SingleTableSynthesizer:
         RuleError: A rule is not understood, or contradicts another.
     """
 
-    row_model: ClassVar[str]
+    row_model: str
     classes: ClassVar[dict[str, type[SingleTableSynthesizer]]] = {}
 
     def __init_subclass__(cls) -> None:

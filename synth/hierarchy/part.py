@@ -240,9 +240,19 @@ def split(rows: Encoded, part: TablePart, styles: dict[str, Encoded]) -> Blocks:
     )
 
 
+def column_key(name: str, number: int = 0) -> int:
+    """The key of a column's layout.
+
+    Args:
+        name: The column's name.
+        number: Its position, where several have that name.
+    """
+    return crc32(f"{number} {name}".encode()) + 1
+
+
 def _keyed(some: Encoded, names: Sequence[str]) -> Encoded:
     layouts = tuple(
-        replace(layout, key=crc32(f"{number if names.count(name) > 1 else 0} {name}".encode()) + 1)
+        replace(layout, key=column_key(name, number if names.count(name) > 1 else 0))
         for number, (name, layout) in enumerate(zip(names, some.layouts, strict=False))
     )
     return replace(some, layouts=layouts)

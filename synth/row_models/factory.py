@@ -14,6 +14,8 @@ from prefect_synth.synth.row_models.argn import ARGNRowModel
 from prefect_synth.synth.row_models.argn_any_order import AnyOrderRowModel
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.copula import CopulaRowModel
+from prefect_synth.synth.row_models.gan import GANRowModel
+from prefect_synth.synth.row_models.gan_objectives import OBJECTIVES
 from prefect_synth.synth.row_models.par import PARRowModel
 from prefect_synth.synth.row_models.trees import TreesRowModel
 from prefect_synth.synth.row_models.tvae import TVAERowModel
@@ -27,6 +29,7 @@ MAKERS: Mapping[str, Callable[[], RowModel]] = {
     "par": PARRowModel,
     "tvae": TVAERowModel,
     "independent": partial(CopulaRowModel, independent=True),
+    **{name: partial(GANRowModel, name) for name in OBJECTIVES},
 }
 """How a row model is made, by the names that `registry.SYNTHESIZERS` resolves to."""
 
@@ -38,6 +41,7 @@ LIBRARIES = {
     "argn-flexible": "torch",
     "par": "torch",
     "tvae": "torch",
+    **dict.fromkeys(OBJECTIVES, "torch"),
 }
 """What row models import when they are first fitted, and not before."""
 

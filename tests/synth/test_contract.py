@@ -24,6 +24,12 @@ from prefect_synth.synth.single import (
     TVAESynthesizer,
 )
 from prefect_synth.synth.single_drawing import BLOCK
+from prefect_synth.synth.single_gan import (
+    PLAIN,
+    CopulaGANSynthesizer,
+    CTGANSynthesizer,
+    GANSynthesizer,
+)
 from prefect_synth.synth.single_sequences import PARSynthesizer
 from prefect_synth.synth.single_table import SingleTableSynthesizer
 from prefect_synth.synth.storage import StorageError
@@ -56,6 +62,9 @@ MAKERS: dict[str, Maker] = {
     "par": partial(PARSynthesizer, epochs=2),
     "tvae": partial(TVAESynthesizer, epochs=2),
     "independent": IndependentSynthesizer,
+    **{name: partial(GANSynthesizer, objective=name, epochs=1) for name in PLAIN},
+    "ctgan": partial(CTGANSynthesizer, epochs=1),
+    "copula-gan": partial(CopulaGANSynthesizer, epochs=1),
 }
 every_one = pytest.mark.parametrize("name", [n for n in SYNTHESIZERS if n != "fast"])
 
@@ -96,7 +105,7 @@ def test_all_names_are_under_contract():
 
 
 def _row_model(make: Maker) -> str:
-    return (make.func if isinstance(make, partial) else make).row_model
+    return make().row_model
 
 
 @every_one
