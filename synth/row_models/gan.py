@@ -171,8 +171,11 @@ class GANRowModel:
     def _some(
         self, context: Encoded, rng: np.random.Generator, aim: Mapping[int, Condition]
     ) -> Encoded:
+        if not len(context):
+            shape = (0, len(self.layouts))
+            return Encoded(np.zeros(shape, np.int64), np.zeros(shape), self.layouts)
         label, values = self._asked(context, rng, aim)
-        if self.generator is None or self.conditions is None or not len(context):
+        if self.generator is None or self.conditions is None:
             return beside(Encoded.empty(len(context)), label, self.labelled, self.layouts)
         logits, scalars = self.generator(self._inputs(context, values, rng))
         modes = self.generator.modes(logits, rng)

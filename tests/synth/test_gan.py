@@ -250,7 +250,7 @@ def test_contexts_are_followed(objective):
     """Rows drawn for a context are those of such contexts; a label too."""
     rows = shop(ROWS)
     told, own = rows.columns(0, 1), rows.columns(1, 3)
-    model = GANRowModel(objective, epochs=15).fit(own, told, np.random.default_rng(0))
+    model = GANRowModel(objective, epochs=12).fit(own, told, np.random.default_rng(0))
     made = Encoded.beside([told, model.sample(told, np.random.default_rng(1))], ROWS)
     assert error(made, rows) < 0.2
     _, odds = model.sample_held(told, np.random.default_rng(1), {0: (1, 0.5)})
