@@ -42,6 +42,8 @@ EXIT_CODES = {
     "synth.errors.UnsupportedTypeError": CONFIGURATION,
     "synth.metadata.MetadataError": CONFIGURATION,
     "synth.metrics.sources.MetricsError": CONFIGURATION,
+    "synth.privacy.ledger.LedgerError": CONFIGURATION,
+    "synth.privacy.ledger.OverspentError": CONFIGURATION,
     "synth.storage.StorageError": ENGINE,
     "tasks.databases.errors.FeedError": CONNECTION,
     "tasks.databases.errors.FeedRequestError": CONFIGURATION,

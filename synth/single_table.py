@@ -20,7 +20,7 @@ from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.inference import as_table, infer_metadata
 from prefect_synth.synth.metadata import Metadata, Table
-from prefect_synth.synth.privacy.planning import table_costs
+from prefect_synth.synth.privacy.planning import pay, table_costs
 from prefect_synth.synth.privacy.settings import DifferentialPrivacy
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.rules.applying import Rules
@@ -95,6 +95,7 @@ class SingleTableSynthesizer:
 
         Raises:
             SynthesisError: The table and the metadata do not fit, or a type is not known.
+            OverspentError: The privacy budget of the ledger does not allow another training.
         """
         data = as_table(table)
         if self.metadata is None:
@@ -103,6 +104,7 @@ class SingleTableSynthesizer:
         if not len(data):
             raise SynthesisError(f"Table '{name}' has no rows to learn from.")
         settings = self._fitting(name)
+        pay(self.metadata, settings)
         extensions = extend_tables(self.metadata, {name: data}, settings)
         self.part_ = fit_part(self.metadata, extensions, name, settings, self._new_row_model())
         return self

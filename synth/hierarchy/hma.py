@@ -25,7 +25,7 @@ from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.hierarchy.spill import parse_size
 from prefect_synth.synth.marginal_names import MARGINALS
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.synth.privacy.planning import table_costs
+from prefect_synth.synth.privacy.planning import pay, table_costs
 from prefect_synth.synth.privacy.settings import DifferentialPrivacy
 from prefect_synth.synth.registry import resolve
 from prefect_synth.synth.rules.applying import Rules
@@ -123,7 +123,9 @@ class HMASynthesizer:
 
         Raises:
             SynthesisError: Tables and metadata do not fit, keys have orphans, a type is not known.
+            OverspentError: The privacy budget of the ledger does not allow another training.
         """
+        pay(self.metadata, self.settings)
         extensions = self.extend(tables)
         self.plan_ = extensions.plan
         self.parts_ = {name: self.fit_part(name, extensions) for name in extensions.plan.order}

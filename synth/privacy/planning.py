@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from prefect_synth.synth.errors import RequestError
 from prefect_synth.synth.hierarchy.plan import Plan
 from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.metadata import Metadata, Relationship
 from prefect_synth.synth.privacy.accounting import Spending, best_order, rho_for
+from prefect_synth.synth.privacy.ledger import Charge, Ledger
 from prefect_synth.synth.privacy.settings import DifferentialPrivacy
 from prefect_synth.synth.rules.applying import Rules
 
 MODELS = ("copula", "independent", "argn")
 """Row models that can be learned with differential privacy; `auto` is the first of them."""
 
+COLUMNS = "columns"
+"""What learning the columns one by one is called in the ledger."""
 _MARGINALS = 1 / 3
 _SELECTING = 0.01
 
@@ -73,6 +77,41 @@ def table_costs(metadata: Metadata, settings: HierarchySettings) -> dict[str, Ta
             Spending() if alone else Spending(rho * share * (1 - part), trained),
         )
     return found
+
+
+def charges(
+    metadata: Metadata, settings: HierarchySettings, source: str = "", run: str = ""
+) -> list[Charge]:
+    """What training all tables costs, as a ledger has it: two charges for a table.
+
+    Args:
+        metadata: The schema.
+        settings: With `privacy`.
+        source: Where the tables are, without secrets.
+        run: Which run asks.
+    """
+    model = "copula" if settings.row_model == "auto" else settings.row_model
+    found = []
+    for name, costs in table_costs(metadata, settings).items():
+        parts = {COLUMNS: costs.marginals, model: costs.model}
+        found += [
+            Charge(name, costs.unit, source, mechanism, spending, run)
+            for mechanism, spending in parts.items()
+            if spending.rho
+        ]
+    return found
+
+
+def pay(metadata: Metadata, settings: HierarchySettings) -> None:
+    """Pay for a training of all tables, where there is a ledger to pay into.
+
+    Raises:
+        OverspentError: The budget does not allow it.
+        LedgerError: The ledger cannot be read.
+    """
+    privacy = settings.privacy
+    if privacy is not None and privacy.ledger is not None:
+        Ledger(Path(privacy.ledger), privacy.budget).charge(charges(metadata, settings))
 
 
 def live_parent(metadata: Metadata, settings: HierarchySettings, name: str) -> Relationship | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from prefect_synth.synth.errors import RequestError
+from prefect_synth.synth.privacy.ledger import Budget
 from prefect_synth.synth.storage import stored
 
 Bound = float | str
@@ -33,6 +34,9 @@ class DifferentialPrivacy:
             budget goes to finding them.
         categories: All values of a column of categories, by `table.column`; likewise.
         noise_seed: For tests alone: who knows it can take the noise away.
+        ledger: File in which `fit` notes what it spends, and by which it refuses to go beyond
+            `budget`; none where None, and then it is for the caller to keep count.
+        budget: What all trainings in the ledger together may spend; without end where None.
 
     Raises:
         RequestError: A number is out of its range, or bounds are no pair in order.
@@ -45,6 +49,8 @@ class DifferentialPrivacy:
     bounds: Mapping[str, tuple[Bound, Bound]] = field(default_factory=dict)
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     noise_seed: int | None = None
+    ledger: str | None = field(default=None, compare=False, repr=False)
+    budget: Budget | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.epsilon < 100:
@@ -54,6 +60,8 @@ class DifferentialPrivacy:
                 f"delta must be above 0 and below 0.1, got {self.delta:g}. Take one well below 1 "
                 "by the number of people."
             )
+        if self.budget is not None and self.ledger is None:
+            raise RequestError("A privacy budget needs a ledger. Name its file as `ledger`.")
         for name, most in {"rows_per_unit": self.rows_per_unit, **self.rows}.items():
             if most < 1:
                 raise RequestError(f"{name}: a unit must have at least 1 row, got {most}.")
