@@ -62,11 +62,15 @@ def total(spendings: Iterable[Spending]) -> Spending:
 
 
 def rho_for(epsilon: float, delta: float) -> float:
-    """The largest rho whose cost is at most (epsilon, delta)."""
+    """The largest rho whose cost is at most (epsilon, delta), told at a whole order.
+
+    So it may be split between releases that have a cost at every order, and sampled ones, whose
+    cost is known at whole orders alone.
+    """
     low, high = 0.0, max(epsilon, 1.0) ** 2 + epsilon
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        within = Spending(middle).epsilon(delta) <= epsilon
+        within = Spending(middle, _MOST).epsilon(delta) <= epsilon
         low, high = (middle, high) if within else (low, middle)
     return low
 

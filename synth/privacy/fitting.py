@@ -10,6 +10,7 @@ from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.plan import TablePlan
 from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.privacy.argn import fit_argn
 from prefect_synth.synth.privacy.copula import fit_copula
 from prefect_synth.synth.privacy.counting import Counting
 from prefect_synth.synth.privacy.noise import Noise
@@ -45,7 +46,11 @@ def fit_privately(
     noise = Noise(costs.model, privacy.noise_seed, name, "rows")
     counting = Counting(table.units[learned], costs.rows, noise)
     chosen = "copula" if settings.row_model == "auto" else settings.row_model
-    fitted: RowModel = fit_copula(rows, context, counting, table.counted, costs.model.rho)
+    if chosen == "argn":
+        units = max(round(table.counted / costs.rows), 1)
+        fitted: RowModel = fit_argn(rows, context, counting, units, costs.model)
+    else:
+        fitted = fit_copula(rows, context, counting, table.counted, costs.model.rho)
     choice = Choice(
         chosen, f"{chosen}, (epsilon {privacy.epsilon:g}, delta {privacy.delta:g})-private."
     )

@@ -1,7 +1,8 @@
 """The ledger: what every training spent of the privacy of whom, in one file for a project.
 
 Entries are only ever added. Each names the hash of the one before it, and the file that of the
-last, so that one that was changed or taken out by mistake is noticed; the file is written whole beside the old one, under a lock.
+last, so that one that was changed or taken out by mistake is noticed; the file is written whole
+beside the old one, under a lock.
 """
 
 from __future__ import annotations

@@ -49,6 +49,8 @@ class TableCosts:
 def table_costs(metadata: Metadata, settings: HierarchySettings) -> dict[str, TableCosts]:
     """What learning each generated table costs; all tables of a unit come to the epsilon asked.
 
+    What the columns cost does not depend on the model: they are learned before it is known.
+
     Args:
         metadata: The schema.
         settings: With `privacy`.
@@ -68,19 +70,22 @@ def table_costs(metadata: Metadata, settings: HierarchySettings) -> dict[str, Ta
     for name, top in generated.items():
         share = 1 / list(generated.values()).count(top)
         alone = settings.row_model == "independent"
-        part = 1.0 if alone else _MARGINALS
         trained = float(limit) if settings.row_model == "argn" else float("inf")
         found[name] = TableCosts(
             top,
             1 if name == top else privacy.rows.get(name, privacy.rows_per_unit),
-            Spending(rho * share * part, delta=selecting * share),
-            Spending() if alone else Spending(rho * share * (1 - part), trained),
+            Spending(rho * share * _MARGINALS, delta=selecting * share),
+            Spending() if alone else Spending(rho * share * (1 - _MARGINALS), trained),
         )
     return found
 
 
 def charges(
-    metadata: Metadata, settings: HierarchySettings, source: str = "", run: str = ""
+    metadata: Metadata,
+    settings: HierarchySettings,
+    source: str = "",
+    run: str = "",
+    key: str = "",
 ) -> list[Charge]:
     """What training all tables costs, as a ledger has it: two charges for a table.
 
@@ -89,13 +94,14 @@ def charges(
         settings: With `privacy`.
         source: Where the tables are, without secrets.
         run: Which run asks.
+        key: What is learned from, as `Charge` has it.
     """
     model = "copula" if settings.row_model == "auto" else settings.row_model
     found = []
     for name, costs in table_costs(metadata, settings).items():
         parts = {COLUMNS: costs.marginals, model: costs.model}
         found += [
-            Charge(name, costs.unit, source, mechanism, spending, run)
+            Charge(name, costs.unit, source, mechanism, spending, run, key)
             for mechanism, spending in parts.items()
             if spending.rho
         ]

@@ -98,15 +98,27 @@ def fit_codes(column: Encoded) -> ColumnCodes:
     return ColumnCodes(starts, shares / shares.sum())
 
 
-def _first_pieces(layout: Layout) -> Ints:
+def layout_codes(layout: Layout, most: int = MOST_CODES) -> ColumnCodes:
+    """The codes of a column by its layout alone: no row is looked at.
+
+    Args:
+        layout: The column's pieces.
+        most: Codes that an ordered column is cut into, about.
+    """
+    starts = np.append(_first_pieces(layout, most), len(layout.probabilities))
+    shares = np.add.reduceat(layout.probabilities, starts[:-1]) + 1e-6
+    return ColumnCodes(starts, shares / shares.sum())
+
+
+def _first_pieces(layout: Layout, most: int = MOST_CODES) -> Ints:
     pieces = len(layout.probabilities)
-    if pieces <= (MOST_CATEGORIES if layout.nominal else MOST_CODES):
+    if pieces <= (MOST_CATEGORIES if layout.nominal else most):
         return np.arange(pieces)
-    alone = layout.probabilities > _SPIKE / MOST_CODES
+    alone = layout.probabilities > _SPIKE / most
     alone[0] |= layout.has_null
     rest = np.where(alone, 0, layout.probabilities)
     middle = np.cumsum(rest) - rest / 2
-    bins = max(round(MOST_CODES * rest.sum()), 1)
+    bins = max(round(most * rest.sum()), 1)
     number = np.where(alone, -1, np.floor(bins * middle / max(rest.sum(), 1e-300)))
     changes = (number[1:] != number[:-1]) | alone[1:]
     return np.concatenate([[0], np.flatnonzero(changes) + 1])
