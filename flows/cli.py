@@ -94,6 +94,14 @@ def check(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def ledger(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """Show what trainings have spent of the privacy budget."""
+    from prefect_synth.flows.commands.ledger import show_ledger
+
+    respond(as_json, lambda: show_ledger(project))
+
+
+@app.command()
 def plan(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     """Tell what the next refresh would do, and take; change nothing."""
     from prefect_synth.flows.commands.plan import plan_project

@@ -76,6 +76,7 @@ def _started(
             links=links.path,
             children={name: done[name].path for name in links.before[table]},
             folder=folders[table],
+            paying=work.paying,
         )
         for table in level
     ]

@@ -9,10 +9,12 @@ from prefect.utilities.annotations import quote
 
 from prefect_synth import __version__
 from prefect_synth.expectations.rows_profile import RowsProfile, moves
+from prefect_synth.flows.refresh_privacy import refusal
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.runners import Runners
 from prefect_synth.synth.descent import tables_above
+from prefect_synth.synth.privacy.ledger import OverspentError
 from prefect_synth.tasks.connections import warehouse_url
 from prefect_synth.tasks.decision import Decision, Wish, read_decision
 from prefect_synth.tasks.learned import (
@@ -84,7 +86,12 @@ def held_print(held: Mapping[str, Collection[str]]) -> str:
 
 
 def decide(
-    setup: Setup, runners: Runners, staged: Staged, depends: dict[str, str], wish: Wish
+    setup: Setup,
+    runners: Runners,
+    staged: Staged,
+    depends: dict[str, str],
+    wish: Wish,
+    synthesis: Synthesis,
 ) -> Decision:
     """Decide whether to draw with the models of the last snapshot, or go on as was decided.
 
@@ -94,10 +101,17 @@ def decide(
         staged: The staged real tables.
         depends: What `depends_on` gave.
         wish: By what to decide.
+        synthesis: What models would be trained from.
+
+    Raises:
+        OverspentError: The privacy budget allows no training, and there is no model to draw with.
     """
     decision = read_decision(staged.run.folder, wish)
     if decision is None:
         decision = _decided(setup, runners, staged, depends, wish)
+        refused = None if decision.reuse else refusal(setup, synthesis)
+        if refused is not None:
+            decision = _without_training(setup, staged, depends, wish, refused)
         decision.save(staged.run.folder)
     return decision
 
@@ -122,7 +136,7 @@ def _decided(
     """Decide, and keep what the rows are like that the models of this run have learned from."""
     last, before = setup.staging.last_models, read_learned(setup.staging.last_profiles)
     rows = {ref.table: ref.rows for ref in staged.tables}
-    obstacle = last.obstacle(depends, rows) if last else "no published snapshot has left any"
+    obstacle = _obstacle(last, depends, rows)
     if wish == "reuse" and obstacle is None:
         _keep(staged, before)
         return Decision(wish=wish, reuse=True, reason="that was asked for")
@@ -136,6 +150,32 @@ def _decided(
             return _compared(staged, before, now)
     _keep(staged, now)
     return Decision(wish=wish, reuse=False, reason=obstacle or "that was asked for")
+
+
+def _without_training(
+    setup: Setup,
+    staged: Staged,
+    depends: dict[str, str],
+    wish: Wish,
+    refused: OverspentError,
+) -> Decision:
+    """Draw with the last models, because the privacy budget allows no training.
+
+    Raises:
+        OverspentError: There are none that can be drawn with.
+    """
+    last = setup.staging.last_models
+    obstacle = _obstacle(last, depends, {ref.table: ref.rows for ref in staged.tables})
+    if obstacle is not None:
+        raise OverspentError(f"{refused} The last models cannot be drawn with: {obstacle}.")
+    run_log().warning("%s", refused)
+    _keep(staged, read_learned(setup.staging.last_profiles))
+    return Decision(wish=wish, reuse=True, reason="the privacy budget allows no training")
+
+
+def _obstacle(last: Trained | None, depends: dict[str, str], rows: dict[str, int]) -> str | None:
+    """Why the last models cannot be drawn with; None where they can."""
+    return last.obstacle(depends, rows) if last else "no published snapshot has left any"
 
 
 def _compared(

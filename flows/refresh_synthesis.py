@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from prefect_synth.flows.private_settings import privacy_of
 from prefect_synth.flows.project import Project
 from prefect_synth.tasks.references import TableRef
 from prefect_synth.tasks.synthesis import Synthesis
@@ -33,6 +34,7 @@ def synthesis_of(project: Project, metadata: Path, tables: tuple[TableRef, ...])
         keys=project.defaults.keys,
         unit=project.privacy.unit,
         budget_seconds=project.run.budget_seconds,
+        privacy=privacy_of(project),
         effort=project.run.training.effort(),
         memory=project.run.memory,
     )

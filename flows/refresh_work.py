@@ -13,6 +13,7 @@ from prefect.futures import PrefectFuture
 from prefect.tasks import Task
 
 from prefect_synth.flows.refresh_log import log_trained
+from prefect_synth.flows.refresh_privacy import paying_of, refusal
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_reuse import decide, decide_to_train, depends_on, wish_of
 from prefect_synth.flows.refresh_setup import Setup
@@ -20,6 +21,7 @@ from prefect_synth.flows.refresh_synthesis import synthesis_of
 from prefect_synth.flows.runners import Runners, quoted
 from prefect_synth.tasks.decision import Decision, Wish
 from prefect_synth.tasks.parquet_form import FileFacts
+from prefect_synth.tasks.paying import Paying
 from prefect_synth.tasks.progress import step
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef
 from prefect_synth.tasks.reuse import Trained
@@ -59,6 +61,9 @@ class Work:
     def scales(self) -> dict[str, float]:
         """By table, rows asked for as a share of those trained on; held-out ones are made good."""
         whole, scale = self.staged.rows, self.setup.project.defaults.scale
+        if self.synthesis.privacy is not None:  # real numbers of rows would tell of people
+            scale /= 1 - self.setup.project.privacy.holdout
+            return dict.fromkeys(whole, scale)
         trained = self.reused.rows if self.reused else self._rows_to_train
         wanted = {
             table: scale * whole[table] / rows if rows else scale for table, rows in trained.items()
@@ -77,12 +82,19 @@ class Work:
     @cached_property
     def decision(self) -> Decision:
         """Whether models are trained or reused, and why."""
-        return decide(self.setup, self.runners, self.staged, self._depends_on, self.wish)
+        known = (self._depends_on, self.wish, self.synthesis)
+        return decide(self.setup, self.runners, self.staged, *known)
+
+    @property
+    def paying(self) -> Paying | None:
+        """Who pays for what is learned, where that costs privacy."""
+        return paying_of(self.setup, self.staged.run.state.run_id)
 
     @property
     def may_train(self) -> bool:
         """Whether models are reused though nobody asked for that: a gate may ask for new ones."""
-        return self.decision.reuse and not self.reuse
+        reusing = self.decision.reuse and not self.reuse
+        return reusing and refusal(self.setup, self.synthesis) is None
 
     def trained_anew(self, failures: int) -> Work:
         """The same refresh with models that are trained, after what reused ones drew was refused.
@@ -139,6 +151,7 @@ class Work:
                     synthesis=self.synthesis,
                     extensions=extensions,
                     folder=staging.model(table, key),
+                    paying=self.paying,
                 )
                 for table, key in extensions.parts.items()
             ]

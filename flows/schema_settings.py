@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from prefect_synth.flows.private_settings import check_private
 from prefect_synth.flows.project import Project, ProjectError
 from prefect_synth.flows.tables import ColumnSettings
 from prefect_synth.synth.metadata import PII_SDTYPES, Column, Metadata, Table
@@ -32,6 +33,7 @@ def apply_settings(metadata: Metadata, project: Project) -> Metadata:
         ProjectError: The file names a table or column that does not exist, or leaves out a key.
         MetadataError: A relation contradicts the schema.
         RuleError: A rule names what does not exist, or contradicts another.
+        RequestError: Differential privacy is asked for, and cannot be had on this schema.
     """
     _check_root(metadata, project)
     _check_unit(metadata, project)
@@ -45,6 +47,7 @@ def apply_settings(metadata: Metadata, project: Project) -> Metadata:
         columns = {name: c for name, c in table.columns.items() if name not in excluded}
         metadata = metadata.with_table(replace(table, columns=columns))
     metadata = correct_meanings(metadata, project).with_relationships(project.relationships())
+    check_private(metadata, project)
     return with_unique(metadata, project.rules())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 else:  # the registry alone knows the names
     RowModel = Literal[tuple(SYNTHESIZERS)]
     TableModel = Literal["copy", *SYNTHESIZERS]
+Bound = float | date | str
 OnOrphan = Literal["error", "null", "drop"]
 Keys = Literal["fresh", "stable"]
 RuleSearch = Literal["infer", "none"]
@@ -73,6 +75,30 @@ class ColumnSettings(Settings):
         default=False,
         description="Leave the column out: never read, never published.",
     )
+    bounds: tuple[Bound, Bound] | None = Field(
+        default=None,
+        description="Smallest and largest value, known without looking at the rows: with "
+        "differential privacy, finding them would cost.",
+    )
+    categories: tuple[str, ...] = Field(
+        default=(),
+        description="All values of the column, known without looking at the rows: likewise.",
+    )
+
+    @property
+    def known_bounds(self) -> tuple[float | str, float | str] | None:
+        """The bounds, dates as text."""
+        if self.bounds is None:
+            return None
+        low, high = (b.isoformat() if isinstance(b, date) else b for b in self.bounds)
+        return low, high
+
+    @model_validator(mode="after")
+    def _bounds_are_in_order(self) -> Self:
+        low, high = self.known_bounds or (0.0, 1.0)
+        if isinstance(low, str) != isinstance(high, str) or not low < high:  # type: ignore[operator]
+            raise ValueError("has bounds that are no two numbers or dates, the smaller one first")
+        return self
 
 
 class TableSettings(Settings):
@@ -138,3 +164,46 @@ class PrivacySettings(Settings):
         description="Share of the people, with all that hangs on them, that no model sees: what "
         "fidelity and privacy are measured against. 0 for none.",
     )
+    epsilon: float | None = Field(
+        default=None,
+        gt=0,
+        lt=100,
+        description="Train every model with differential privacy, at this epsilon a training; see "
+        "docs/privacy.md.",
+    )
+    delta: float = Field(
+        default=1e-6,
+        gt=0,
+        lt=0.1,
+        description="The delta of a training: well below 1 by the number of people.",
+    )
+    rows_per_unit: int = Field(
+        default=16,
+        ge=1,
+        description="Rows of one person that are learned from in each table below the person's.",
+    )
+    budget: float | None = Field(
+        default=None,
+        gt=0,
+        description="Epsilon that all trainings together may spend; then the last models are "
+        "drawn with. Without end where it is left out.",
+    )
+    budget_delta: float = Field(
+        default=1e-5,
+        gt=0,
+        lt=1,
+        description="The delta that the budget is counted at, above `delta`.",
+    )
+
+    @model_validator(mode="after")
+    def _budget_allows_a_training(self) -> Self:
+        if self.budget is None:
+            return self
+        if self.epsilon is None:
+            raise ValueError("has a budget, but no epsilon: add `epsilon`, or take it out")
+        if self.budget < self.epsilon or self.budget_delta < self.delta:
+            raise ValueError(
+                f"has a budget of ({self.budget:g}, {self.budget_delta:g}), which does not allow a "
+                f"single training of ({self.epsilon:g}, {self.delta:g})"
+            )
+        return self

@@ -23,6 +23,7 @@ from prefect_synth.synth.hierarchy.linking import Around, Linked, link, needs
 from prefect_synth.synth.hierarchy.loading import LoadedTables, Without
 from prefect_synth.synth.storage import folder_name, load_state, save_state
 from prefect_synth.tasks.folders import written_whole
+from prefect_synth.tasks.paying import Paying
 from prefect_synth.tasks.progress import progress
 from prefect_synth.tasks.references import ExtendedRef, LinksRef, SharedRef
 from prefect_synth.tasks.references import fingerprint as fingerprint_of
@@ -91,6 +92,7 @@ def extend_table(
     links: Path,
     children: dict[str, Path],
     folder: Path,
+    paying: Paying | None = None,
 ) -> ExtendedRef:
     """Encode one table, and extend it by what its rows know of their children.
 
@@ -101,11 +103,14 @@ def extend_table(
         links: Folder of what `link` found.
         children: Folders of the children that are extended already.
         folder: Where to keep the extended table, in private staging.
+        paying: Who pays for what is learned, where that costs privacy.
 
     Returns:
         Where it is, and fingerprints of what others learn of it.
     """
     model = synthesis.synthesizer()
+    if paying is not None:
+        paying.pay(model, table, "extend", fingerprint)
     around = load_state(links / folder_name(table), "around")
     assert isinstance(around, Around)  # noqa: S101 - what `link` saved
     rows = Without(LoadedTables(model.metadata, synthesis.paths()), around.left)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prefect_synth.synth.privacy.ledger import FILE as LEDGER
 from prefect_synth.synth.storage import folder_name
 from prefect_synth.tasks.family import Family, PurgeError, family_of
 from prefect_synth.tasks.looks import FOLDER as LOOKS
@@ -24,7 +25,8 @@ from prefect_synth.tasks.synthesis import read_metadata
 __all__ = ["PurgeError", "Purged", "purge_parts", "purge_subject"]
 
 # without the catalogue the next refresh would take every new column for an accepted one
-_STAYS = frozenset({"lock", ".gitignore", CATALOGUE})
+# what was spent of somebody's privacy stays spent
+_STAYS = frozenset({"lock", ".gitignore", CATALOGUE, LEDGER, f"{LEDGER}.lock"})
 _PARTS = {
     "runs": ("runs", "errors", "published", "quarantine", "judged", FOLDER, SKETCHES, LOOKS),
     "models": ("models", "extensions", "links", "shared", "judged", "results"),

@@ -15,6 +15,7 @@ from prefect_synth.synth.generation.keys import Keys
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.hierarchy.links import OnOrphan
 from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.privacy.settings import DifferentialPrivacy
 from prefect_synth.tasks.references import TableRef, file_fingerprint, fingerprint
 
 
@@ -38,6 +39,7 @@ class Synthesis(BaseModel):
         budget_seconds: Processor seconds that `auto` may spend on a table; without end where None.
         effort: What networks may spend on a table.
         memory: What sampling may use; without end where None.
+        privacy: How models are differentially private; None where they are not.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +60,7 @@ class Synthesis(BaseModel):
     budget_seconds: float | None = None
     effort: Effort = Effort()
     memory: str | None = None
+    privacy: DifferentialPrivacy | None = None
 
     def read_metadata(self) -> Metadata:
         """The schema."""
@@ -83,6 +86,7 @@ class Synthesis(BaseModel):
             unit=self.unit,
             budget_seconds=self.budget_seconds,
             effort=self.effort,
+            privacy=self.privacy,
         )
 
     def fingerprint(self) -> str:

@@ -12,6 +12,7 @@ from prefect_synth.synth.hierarchy.extensions import Extensions
 from prefect_synth.synth.hierarchy.summary import summarize
 from prefect_synth.synth.storage import load_state
 from prefect_synth.tasks.folders import written_whole
+from prefect_synth.tasks.paying import Paying
 from prefect_synth.tasks.progress import progress
 from prefect_synth.tasks.references import ExtensionsRef, ModelRef
 from prefect_synth.tasks.steps import guarded, keyed_by
@@ -31,7 +32,12 @@ STEP = "train"
 )
 @guarded
 def train_table(
-    table: str, fingerprint: str, synthesis: Synthesis, extensions: ExtensionsRef, folder: Path
+    table: str,
+    fingerprint: str,
+    synthesis: Synthesis,
+    extensions: ExtensionsRef,
+    folder: Path,
+    paying: Paying | None = None,
 ) -> ModelRef:
     """Train one table's part of the model.
 
@@ -41,12 +47,15 @@ def train_table(
         synthesis: Schema, settings and rows.
         extensions: What parent rows know of their children.
         folder: Where to keep the part, in private staging.
+        paying: Who pays for what is learned, where that costs privacy.
 
     Returns:
         Where the part is, and how the table is modelled.
     """
     progress().advance(STEP, 0, table)
     model, started = synthesis.synthesizer(table), perf_counter()
+    if paying is not None:
+        paying.pay(model, table, "train", fingerprint)
     plan = load_state(extensions.path, "plan")
     needed = Extensions.gather(plan, extensions.tables, model.metadata, table)
     if extensions.shared is not None:
@@ -57,7 +66,7 @@ def train_table(
         part.save(unfinished)
     made, seconds = summarize(part), round(perf_counter() - started, 3)
     columns = counted(len(model.metadata.tables[table].columns), "column")
-    rows = counted(extensions.rows[table], "row")
+    rows = counted(part.rows, "row")
     run_log().info(
         f"{table}: {made.row_model}, {columns}, {rows} in {seconds:.1f} s. {made.reason}"
     )

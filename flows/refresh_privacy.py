@@ -1,0 +1,66 @@
+"""The privacy budget of a project: what a refresh pays, and whether it may train."""
+
+from __future__ import annotations
+
+from prefect_synth.flows.refresh_setup import Setup
+from prefect_synth.synth.privacy.ledger import FILE, OverspentError
+from prefect_synth.tasks.connections import warehouse_url
+from prefect_synth.tasks.paying import Paying
+from prefect_synth.tasks.synthesis import Synthesis
+from prefect_synth.tasks.telling import run_log
+from prefect_synth.tasks.warehouses.url import redact
+
+_MOSTLY_SPENT = 0.8
+
+
+def paying_of(setup: Setup, run: str = "") -> Paying | None:
+    """Who pays, and into which ledger; None where the project is not differentially private.
+
+    Args:
+        setup: The project and its places.
+        run: The run that pays.
+    """
+    asked = setup.project.privacy
+    if asked.epsilon is None:
+        return None
+    return Paying(
+        ledger=setup.staging.root / FILE,
+        source=redact(warehouse_url(setup.project.warehouse, setup.base)),
+        run=run,
+        budget=asked.budget,
+        budget_delta=asked.budget_delta,
+    )
+
+
+def refusal(setup: Setup, synthesis: Synthesis) -> OverspentError | None:
+    """Why nothing may be trained, where the budget has not room for training all tables.
+
+    Args:
+        setup: The project and its places.
+        synthesis: What models would be trained from.
+    """
+    paying = paying_of(setup)
+    if paying is None or paying.budget is None:
+        return None
+    tables = synthesis.read_metadata().tables
+    try:
+        paying.check((synthesis.synthesizer(table), table) for table in tables)
+    except OverspentError as error:
+        return error
+    _warn(paying)
+    return None
+
+
+def _warn(paying: Paying) -> None:
+    """Say it where most of the budget is spent."""
+    ledger = paying.opened
+    for unit in dict.fromkeys(entry.unit for entry in ledger.entries()):
+        spent = ledger.spent(unit).epsilon(paying.budget_delta)
+        if paying.budget is not None and spent > _MOSTLY_SPENT * paying.budget:
+            run_log().warning(
+                "Epsilon %.3g of the privacy budget %g of a row of %s is spent: see "
+                "'prefect-synth ledger'.",
+                spent,
+                paying.budget,
+                unit,
+            )
