@@ -39,7 +39,8 @@ def extend_tables(work: Work) -> ExtensionsRef:
         futures: list[PrefectFuture[ExtendedRef]] = []
         for level in links.levels:
             futures += (started := _started(work, links, level, done))
-            done |= {ref.table: ref for ref in (future.result() for future in started)}
+            for ref in (future.result() for future in started):
+                done[ref.table] = ref.at(work.setup.staging.extended(ref.table, ref.fingerprint))
         shared = _shared(work, links, done)
     log_extended(futures)
     return ExtensionsRef(
@@ -55,9 +56,10 @@ def extend_tables(work: Work) -> ExtensionsRef:
 def _linked(work: Work) -> LinksRef:
     key = work.synthesis.fingerprint()
     folder = work.setup.staging.links(key)
-    return work.start(
+    links = work.start(
         link_tables, [folder], fingerprint=key, synthesis=work.synthesis, folder=folder
-    ).result()
+    )
+    return links.result().at(folder)
 
 
 def _started(
@@ -88,7 +90,7 @@ def _shared(work: Work, links: LinksRef, done: Mapping[str, ExtendedRef]) -> Sha
         return None
     key = sharing_key(work.synthesis, links, done)
     folder = work.setup.staging.shared(key)
-    return work.start(
+    shared = work.start(
         share_values,
         [folder],
         fingerprint=key,
@@ -96,4 +98,5 @@ def _shared(work: Work, links: LinksRef, done: Mapping[str, ExtendedRef]) -> Sha
         links=links,
         personal={name: (ref.personal, ref.one_to_one) for name, ref in done.items()},
         folder=folder,
-    ).result()
+    )
+    return shared.result().at(folder)

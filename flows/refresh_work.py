@@ -155,7 +155,8 @@ class Work:
                 )
                 for table, key in extensions.parts.items()
             ]
-            models = [future.result() for future in futures]
+            made = [future.result() for future in futures]
+        models = [ref.at(staging.model(ref.table, ref.fingerprint)) for ref in made]
         log_trained(futures)
         self._use(extensions, models)
         return models

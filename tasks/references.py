@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +18,10 @@ _BLOCK = 1 << 20
 
 class _Reference(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+    def at(self, path: Path) -> Self:
+        """Where it is now: what is kept of an earlier run may name a folder that was moved."""
+        return self.model_copy(update={"path": path})
 
 
 class TableRef(_Reference):

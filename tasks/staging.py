@@ -270,8 +270,20 @@ class Staging:
 
     @property
     def last_models(self) -> Trained | None:
-        """The models of the last published snapshot, if there was one."""
-        return read_trained(self.last_profiles)
+        """The models of the last published snapshot, if there was one; staging may have moved."""
+        trained = read_trained(self.last_profiles)
+        return None if trained is None else self._here(trained)
+
+    def _here(self, trained: Trained) -> Trained:
+        known = trained.extensions
+        extensions = known.at(self.links(known.path.name)).model_copy(
+            update={
+                "tables": {name: self.extended(name, f.name) for name, f in known.tables.items()},
+                "shared": None if known.shared is None else self.shared(known.shared.name),
+            }
+        )
+        models = tuple(ref.at(self.model(ref.table, ref.path.name)) for ref in trained.models)
+        return trained.model_copy(update={"extensions": extensions, "models": models})
 
     def _forget_models(self) -> None:
         users = [run.state for run in self.runs() if run.state.models]

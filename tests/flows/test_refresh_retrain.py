@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,3 +115,13 @@ def test_a_gate_that_refuses_reused_models_has_them_trained(
     assert outcome.reused is None
     assert outcome.why == "what the models of the last snapshot drew was refused by the gates"
     assert any("does not pass the gates (2 of the checks" in said for said in caplog.messages)
+
+
+def test_what_was_learned_is_used_where_staging_is_now(lent_shop: Any, tmp_path: Path) -> None:
+    """A project that was moved, or copied, needs nothing of where it was."""
+    moved = replace(lent_shop, folder=shutil.copytree(lent_shop.folder, tmp_path / "moved"))
+    moved.execute(FEW)
+    outcome = published(moved, retrain=True)
+    assert (outcome.tables["products"].synthetic, outcome.reused) == (40, None)
+    kept = (moved.staging / "published" / "profiles" / "models.json").read_text()
+    assert (str(moved.staging) in kept, str(lent_shop.staging) in kept) == (True, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -321,23 +322,49 @@ def test_models_of_the_last_runs_stay(staging: Staging) -> None:
     assert [old.exists(), new.exists()] == [False, True]
 
 
-def test_models_of_the_last_snapshot_stay(staging: Staging) -> None:
-    """Refused runs with models of their own do not cost those that can be drawn with again."""
+def remembered(staging: Staging) -> tuple[Path, Path]:
+    """Folders of the extensions and the model of a published snapshot that is remembered."""
     extensions, published = staging.links("e"), staging.model("orders", "published")
     for folder in (extensions, published, staging.last_profiles):
         folder.mkdir(parents=True)
     made = PartSummary("orders", "trees", "", (), 0)
+    known = ExtensionsRef(
+        path=extensions,
+        fingerprint="e",
+        parts={},
+        rows={},
+        tables={"orders": staging.extended("orders", "o")},
+        shared=staging.shared("s"),
+    )
     Trained(
         run_id="r",
         depends_on={},
-        extensions=ExtensionsRef(path=extensions, fingerprint="e", parts={}, rows={}),
+        extensions=known,
         models=(ModelRef(table="orders", path=published, fingerprint="p", made=made, seconds=1.0),),
         rows={},
     ).save(staging.last_profiles)
+    return extensions, published
+
+
+def test_models_of_the_last_snapshot_stay(staging: Staging) -> None:
+    """Refused runs with models of their own do not cost those that can be drawn with again."""
+    extensions, published = remembered(staging)
     for name in ("one", "two", "three"):
         ended(staging, "rejected").update(models=(f"models/orders/{name}",))
     staging.clean(1)
     assert (extensions.exists(), published.exists()) == (True, True)
+
+
+def test_models_are_where_staging_is_now(staging: Staging, tmp_path: Path) -> None:
+    """Every folder that is remembered lies in this staging, though it was moved or copied."""
+    remembered(staging)
+    moved = Staging(shutil.copytree(staging.root, tmp_path / "moved"))
+    trained = moved.last_models
+    assert trained is not None
+    known = trained.extensions
+    folders = (*trained.paths, *known.tables.values(), known.shared)
+    expected = ("links/e", "models/orders/published", "extensions/orders/o", "shared/s")
+    assert folders == tuple(moved.root / name for name in expected)
 
 
 def test_names_of_tables_are_no_paths(staging: Staging) -> None:
