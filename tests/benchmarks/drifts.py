@@ -279,11 +279,13 @@ demo = DataSet(
               ("basket_items", "product_id -> products.product_id")),
         labelled("households.age", "age_band", "75+", "household_id % 3 = 0"),
         *rows(
-            ("households.home_ownership",
-             "UPDATE households SET home_ownership = 'novel' WHERE household_id % 3 = 1"),
+            ("products.department",
+             "UPDATE products SET department = 'novel' WHERE product_id % 4 = 0"),
             ("basket_items.sales_value", "UPDATE basket_items SET sales_value = sales_value + 50"),
-            ("coupons", "INSERT INTO coupons SELECT coupon_upc + 1000000000000, campaign_id "
-             "FROM coupons", "1,197", "2,394"),
+            # of the tables with a parent, few have so many that the jump could not be chance
+            ("products", "INSERT INTO products (product_id, manufacturer_id, department, brand, "
+             "product_category, product_type) SELECT product_id + 100000000, manufacturer_id, "
+             "department, brand, product_category, product_type FROM products", "9,669", "19,338"),
         ),
     ),
 )  # fmt: skip

@@ -153,32 +153,45 @@ def told(url: str, project: str, name: str) -> list[dict[str, Any]]:
     ids=["few", *DATA_SETS],
 )
 def test_each_drift_is_told_by_its_policy(
-    bases: Any, name: str, kinds: set[str], prefect_url: str, tmp_path: Path, wait: Any
+    bases: Any,
+    name: str,
+    kinds: set[str],
+    prefect_url: str,
+    tmp_path: Path,
+    wait: Any,
+    subtests: pytest.Subtests,
 ) -> None:
     """Change, effect, plan and event; what blocks ends a refresh with 5, and all stays."""
     base = bases(name)
-    latest = open_store(str(base.folder / "sandbox")).latest()
-    events: dict[str, tuple[Drift, str]] = {}
+    events: list[tuple[str, Drift, str]] = []
     for number, drift in enumerate(d for d in base.data.drifts if d.kind in kinds):
         uri = base.copy(drift.sql)
         for policy in POLICIES:
             folder = tmp_path / f"{name}-{len(kinds)}-{number}-{policy}"
             base.project(folder, uri, {drift.kind: policy}, NOT_LOOKED_AT)
-            setup, rows = open_setup(folder), drift.kind in DATA_KINDS
-            data = "always" if rows else "never"
-            sight = look(setup, data, tell_prefect(folder.name))
-            check_changes(drift, policy, sight.drift.changes)
-            check_plan(drift, policy, predict(open_setup(folder)))
-            events[folder.name] = (drift, policy)
-            if drift.effect(policy) == "blocks":
-                with pytest.raises(DriftBlockedError, match=f"drift accept .*{drift.table}") as e:
-                    stepwise.pull(str(folder))
-                assert exit_code_of(e.value) == DRIFT
-                assert open_store(str(folder / "sandbox")).latest().run_id == latest.run_id
+            with subtests.test(drift=drift.name, policy=policy):
+                check(folder, drift, policy)
+                events.append((folder.name, drift, policy))
             shutil.rmtree(folder)
         base.drop(uri)
-    for project, (drift, policy) in events.items():
-        check_event(drift, policy, wait(lambda p=project, d=drift: event_of(prefect_url, p, d), 60))
+    for project, drift, policy in events:
+        with subtests.test("event", drift=drift.name, policy=policy):
+            told = wait(lambda p=project, d=drift: event_of(prefect_url, p, d), 60)
+            check_event(drift, policy, told)
+
+
+def check(folder: Path, drift: Drift, policy: str) -> None:
+    """What is found, what is planned, and, where it blocks, that nothing is pulled."""
+    latest = open_store(str(folder / "sandbox")).latest()
+    data = "always" if drift.kind in DATA_KINDS else "never"
+    sight = look(open_setup(folder), data, tell_prefect(folder.name))
+    check_changes(drift, policy, sight.drift.changes)
+    check_plan(drift, policy, predict(open_setup(folder)))
+    if drift.effect(policy) == "blocks":
+        with pytest.raises(DriftBlockedError, match=f"drift accept .*{drift.table}") as blocked:
+            stepwise.pull(str(folder))
+        assert exit_code_of(blocked.value) == DRIFT
+        assert open_store(str(folder / "sandbox")).latest() == latest
 
 
 def event_of(url: str, project: str, drift: Drift) -> list[dict[str, Any]]:
