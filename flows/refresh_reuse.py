@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from prefect.utilities.annotations import quote
-
 from prefect_synth import __version__
 from prefect_synth.expectations.rows_profile import RowsProfile, moves
 from prefect_synth.flows.refresh_privacy import refusal
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_setup import Setup
-from prefect_synth.flows.runners import Runners
+from prefect_synth.flows.runners import Runners, quoted
 from prefect_synth.synth.descent import tables_above
 from prefect_synth.synth.privacy.ledger import OverspentError
 from prefect_synth.tasks.connections import warehouse_url
@@ -257,7 +255,7 @@ def _profiles(setup: Setup, runners: Runners, staged: Staged) -> dict[str, RowsP
     keys = {table: _what_is_profiled(staged, table) for table in staged.metadata.tables}
     kept = read_compared(setup.staging.last_profiles)
     known = {table: kept[key] for table, key in keys.items() if key in kept}
-    made = _profiled(runners, staged, [table for table in keys if table not in known])
+    made = _profiled(setup, runners, staged, [table for table in keys if table not in known])
     found = {table: known.get(table) or made[table] for table in keys}
     save_compared(staged.run.folder / "profiles", {keys[t]: found[t] for t in keys})
     return found
@@ -271,23 +269,20 @@ def _what_is_profiled(staged: Staged, table: str) -> str:
     return fingerprint(__version__, table, rows, staged.metadata.to_dict(), staged.units)
 
 
-def _profiled(runners: Runners, staged: Staged, tables: list[str]) -> dict[str, RowsProfile]:
+def _profiled(
+    setup: Setup, runners: Runners, staged: Staged, tables: list[str]
+) -> dict[str, RowsProfile]:
     if not tables:
         return {}
+    arguments = {
+        "tables": tables,
+        "metadata": staged.metadata_file,
+        "whole": staged.whole,
+        "units": staged.units,
+        "workers": setup.project.run.workers,
+    }
     with step(STEP, len(tables)):
-        futures = {
-            table: runners.here.submit(
-                profile_staged,
-                {
-                    "table": table,
-                    "metadata": staged.metadata_file,
-                    "whole": quote(staged.whole),
-                    "units": staged.units,
-                },
-            )
-            for table in tables
-        }
-        return {table: future.result() for table, future in futures.items()}
+        return runners.here.submit(profile_staged, quoted(arguments)).result()
 
 
 def log_decision(decision: Decision, last: Trained | None) -> None:

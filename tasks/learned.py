@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from prefect import task
@@ -21,24 +22,34 @@ from prefect_synth.tasks.synthesis import read_metadata
 STEP = "compare"
 
 
-@task(name=STEP, task_run_name="compare[{table}]", cache_policy=NO_CACHE, persist_result=False)
+@task(name=STEP, task_run_name=STEP, cache_policy=NO_CACHE, persist_result=False)
 @guarded
 def profile_staged(
-    table: str, metadata: Path, whole: Mapping[str, Path], units: tuple[str, ...]
-) -> RowsProfile:
-    """Profile the staged rows of one table; the profile never leaves this process and staging.
+    tables: Sequence[str],
+    metadata: Path,
+    whole: Mapping[str, Path],
+    units: tuple[str, ...],
+    workers: int,
+) -> dict[str, RowsProfile]:
+    """Profile the staged rows of tables; the profiles never leave this process and staging.
 
     Args:
-        table: The table's name.
+        tables: Names of the tables.
         metadata: JSON file of the schema.
         whole: Folder of each staged table.
         units: The tables whose rows are the root entities of what is held out.
+        workers: How many tables are profiled at a time.
     """
-    schema = read_metadata(metadata)
-    families = unit_codes(schema, whole, table, units)
-    profile = profile_rows(whole[table], table, schema, families)
-    progress().advance(STEP, 1, table)
-    return profile
+    schema, listener = read_metadata(metadata), progress()
+
+    def profile(table: str) -> RowsProfile:
+        families = unit_codes(schema, whole, table, units)
+        found = profile_rows(whole[table], table, schema, families)
+        listener.advance(STEP, 1, table)
+        return found
+
+    with ThreadPoolExecutor(workers) as pool:
+        return dict(zip(tables, pool.map(profile, tables), strict=True))
 
 
 def save_learned(folder: Path, profiles: Mapping[str, RowsProfile]) -> None:
