@@ -21,6 +21,7 @@ from prefect_synth.expectations.families import (
     carriers,
     design_effect,
     mean_effect,
+    occurrences,
 )
 from prefect_synth.synth.metadata import Column
 from prefect_synth.synth.metrics.sources import (
@@ -48,6 +49,8 @@ class ColumnProfile:
         shares: Share by category's hash, the largest first.
         carriers: How many parents have a category among their rows, by its hash; where there is
             no parent, how many rows.
+        occurrences: How often a category occurred by itself, by its hash: its rows, or its parents
+            where they brought it.
         design_effect: How many rows are worth one independent row.
         null_effect: The same where it is asked whether there is a value at all.
         mean: Mean of the numbers, points in time in microseconds.
@@ -64,6 +67,7 @@ class ColumnProfile:
     bounds: tuple[float | str, float | str] | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
     carriers: Mapping[str, int] = field(default_factory=dict)
+    occurrences: Mapping[str, int] = field(default_factory=dict)
     design_effect: float = 1.0
     null_effect: float = 1.0
     mean: float = 0.0
@@ -83,6 +87,18 @@ class ColumnProfile:
         return {
             name: min(self.shares[name] * self.rows / self.design_effect, carriers)
             for name, carriers in self.carriers.items()
+        }
+
+    def independent_occurrences(self) -> dict[str, float]:
+        """The same, where a category that few parents have is worth less only if they brought it.
+
+        For what is new or gone: one that suddenly all stores have is no matter of chance, however
+        few they are.
+        """
+        known = self.occurrences or self.carriers  # what an older version remembered
+        return {
+            name: min(self.shares[name] * self.rows / self.design_effect, often)
+            for name, often in known.items()
         }
 
 
@@ -117,12 +133,14 @@ def _with_categories(
 ) -> ColumnProfile:
     numbered = np.full(len(values), NULL, dtype=np.int64)
     numbered[values.is_valid().to_numpy()] = found.codes
-    carried = carriers(numbered, len(found.names), parents)[: found.common]
-    names = found.names[: found.common].astype(str)
+    kept = found.common
+    common = np.where(numbered < kept, numbered, NULL)
+    names = found.names[:kept].astype(str).tolist()
     return replace(
         profile,
         shares=found.shares(),
-        carriers=dict(zip(names.tolist(), carried.tolist(), strict=True)),
+        carriers=dict(zip(names, carriers(common, kept, parents).tolist(), strict=True)),
+        occurrences=dict(zip(names, occurrences(common, kept, parents).tolist(), strict=True)),
         design_effect=design_effect(numbered, parents),
     )
 

@@ -183,7 +183,7 @@ def _categories(
 
 def missing_categories(side: ColumnProfile, other: ColumnProfile) -> list[str]:
     """Hashes of the categories of a side that chance cannot leave out of the other one."""
-    counts, rows = side.independent_counts(), (side.independent_rows, other.independent_rows)
+    counts, rows = side.independent_occurrences(), (side.independent_rows, other.independent_rows)
     hidden, each = _hidden(other), _ALPHA / max(1, len(counts))
     return [
         key

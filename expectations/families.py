@@ -17,6 +17,11 @@ from prefect_synth.synth.metrics.keys import key_codes, read_references
 from prefect_synth.synth.metrics.sources import Floats, Ints
 from prefect_synth.synth.metrics.values import NULL
 
+_CLEARLY = 3
+"""So many standard deviations are no chance."""
+_MOST_PLACES = 10_000_000
+"""Up to so many codes are counted and not sorted."""
+
 
 def parent_codes(path: Path, table: Table, metadata: Metadata | None) -> list[Ints]:
     """Number the parent of each row, for each foreign key; `NULL` where there is none."""
@@ -80,10 +85,52 @@ def carriers(values: Ints, size: int, parents: Sequence[Ints]) -> Ints:
     least = np.bincount(values[values != NULL], minlength=size)
     for codes in parents:
         both = (values != NULL) & (codes != NULL)
-        pairs = np.unique(codes[both] * size + values[both])
+        pairs = _distinct(codes[both] * size + values[both])
         orphaned = np.bincount(values[(values != NULL) & (codes == NULL)], minlength=size)
         least = np.minimum(least, np.bincount(pairs % size, minlength=size) + orphaned)
     return least
+
+
+def occurrences(values: Ints, size: int, parents: Sequence[Ints]) -> Ints:
+    """How often each category occurred by itself: its rows, or its parents where they brought it.
+
+    Rows that fell on parents by chance would have so many of them, with a standard deviation; a
+    category that has clearly fewer came with its parents. One that the rows of two stores have is
+    in both of them by chance, and the stores say nothing.
+
+    Args:
+        values: A category's code for each row; `NULL` for none.
+        size: How many categories there are.
+        parents: What `parent_codes` gave; the foreign key that brought it most counts.
+
+    Returns:
+        A number for each category.
+    """
+    rows = np.bincount(values[values != NULL], minlength=size)
+    least = rows
+    for codes in parents:
+        carried = carriers(values, size, [codes])
+        by_chance, deviation = _parents_by_chance(rows, codes)
+        brought = carried < by_chance - _CLEARLY * deviation
+        least = np.where(brought, np.minimum(least, carried), least)
+    return least
+
+
+def _distinct(codes: Ints) -> Ints:
+    """The distinct ones in order; where they are dense, without sorting all of them."""
+    if len(codes) == 0 or codes.max() >= _MOST_PLACES:
+        return np.unique(codes)
+    return np.flatnonzero(np.bincount(codes))
+
+
+def _parents_by_chance(rows: Ints, codes: Ints) -> tuple[Floats, Floats]:
+    """How many parents so many rows would have, and at most its standard deviation."""
+    alone = int((codes == NULL).sum())
+    sizes, often = np.unique(np.bincount(codes[codes != NULL]), return_counts=True)
+    sizes, often = np.append(sizes, 1), np.append(often, alone)  # a row without one is its own
+    missed = (1 - sizes / max(1, len(codes))) ** rows[:, None]  # (categories, sizes)
+    variance = (missed * (1 - missed)) @ often  # parents are found less often together
+    return (1 - missed) @ often, np.sqrt(variance)
 
 
 def _mean_effect(deviations: Floats, parents: Ints) -> float:
