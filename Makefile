@@ -40,7 +40,7 @@ airflow-constraints: $(AIRFLOW)/.installed ## Write deployments/airflow/constrai
 	@$(AIRFLOW)/bin/python -m pip freeze | grep -viE '^(pip|setuptools|wheel)\b' | sort -fu >> constraints.new
 	@mv constraints.new deployments/airflow/constraints.txt
 
-drifts: $(VENV)/.tested ## Every kind of drift by every policy: a small database, the demo, sakila (long: no whole run was timed yet)
+drifts: $(VENV)/.tested ## Every kind of drift by every policy: a small database, the demo, sakila (about 8 minutes of one processor)
 	$(BIN)/python -m pytest -m "slow or not slow" tests/flows/test_drift_matrix.py
 
 nights: $(VENV)/.tested ## Whole nights with a worker: a column appears, a worker is killed, and nobody acts (a quarter of an hour)

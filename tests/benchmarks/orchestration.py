@@ -2,11 +2,13 @@
 
     python tests/benchmarks/orchestration.py demo --runs 3
     python tests/benchmarks/orchestration.py tables --tables 200 --runs 2
+    python tests/benchmarks/orchestration.py tasks --tables 200 --runs 3
 
 Both are run by turns in one process, each with staging and a sandbox of its own, on as many
 threads. Plain means: no flow, no task, no server, no event, no artifact and no cache; the same
 functions are called in the same order. Processor seconds are those of this process and of its
-Prefect server.
+Prefect server. `tasks` measures the task runs alone, on a machine whose load drowns the difference
+of two refreshes: as many as a refresh of so many tables has, cached as theirs, and nothing in them.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from prefect_synth.flows.quiet import surround_prefect
 
 surround_prefect(verbose=False)  # before Prefect is imported
 
+from prefect import flow, task  # noqa: E402
+from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 from prefect.utilities.annotations import quote  # noqa: E402
 
 from prefect_synth.flows import refresh as story  # noqa: E402
@@ -37,10 +41,13 @@ from prefect_synth.flows.demo import build_demo_warehouse  # noqa: E402
 from prefect_synth.flows.plain import PlainFuture, PlainTaskRunner  # noqa: E402
 from prefect_synth.flows.refresh_setup import open_setup  # noqa: E402
 from prefect_synth.flows.run_settings import RunSettings  # noqa: E402
-from prefect_synth.flows.runners import Runners  # noqa: E402
+from prefect_synth.flows.runners import Runners, quoted  # noqa: E402
 from prefect_synth.flows.server import _deliver, prefect_api  # noqa: E402
+from prefect_synth.tasks.steps import guarded, keyed_by  # noqa: E402
 
 _SECONDS_TO_SETTLE = 6
+_RUNS_A_TABLE = 4
+"""`pull`, `extend`, `train` and `validate`; the other steps have one run each."""
 
 
 class Bare(PlainTaskRunner):
@@ -141,6 +148,46 @@ def many_tables(folder: Path, tables: int, rows: int = 1000) -> None:
     _project(folder)
 
 
+@task(
+    name="nothing",
+    task_run_name="nothing[{table}]",
+    cache_policy=keyed_by("fingerprint"),
+    persist_result=True,
+    result_serializer="json",
+)
+@guarded
+def nothing(table: str, fingerprint: str, folder: Path) -> Path:
+    """Do nothing, as a step of a refresh would."""
+    return folder
+
+
+@flow(name="nothing", persist_result=False)
+def do_nothing(folder: str, run: int, tables: int) -> None:
+    """As many task runs as a refresh of so many tables has."""
+    kept = nothing.with_options(result_storage=Path(folder))
+    with ThreadPoolTaskRunner(2) as threads:
+        futures = []
+        for number in range(tables * _RUNS_A_TABLE):
+            told = {"table": f"t{number}", "fingerprint": f"{run}-{number}", "folder": Path(folder)}
+            futures.append(threads.submit(kept, quoted(told)))
+        for future in futures:
+            future.result()
+
+
+def task_runs(folder: Path, runs: int, tables: int) -> None:
+    """Print what the task runs of a table cost, in milliseconds of processors."""
+    do_nothing(str(folder), -1, 5)  # imports and connections
+    time.sleep(_SECONDS_TO_SETTLE)
+    for run in range(runs):
+        before = _processor_seconds()
+        do_nothing(str(folder), run, tables)
+        _deliver()
+        time.sleep(_SECONDS_TO_SETTLE)
+        spent = [1000 * (now - then) / tables for now, then in zip(
+            _processor_seconds(), before, strict=True)]  # fmt: skip
+        print(json.dumps({"flow, ms a table": spent[0], "server, ms a table": spent[1]}))
+
+
 def _project(folder: Path) -> None:
     (folder / "synth.yaml").write_text(
         f"project: overhead\nwarehouse: {{url: 'duckdb:///{folder}/shop.duckdb'}}\n"
@@ -151,7 +198,7 @@ def _project(folder: Path) -> None:
 def main() -> None:
     """Measure, and print what was found as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("demo", "tables"))
+    parser.add_argument("what", choices=("demo", "tables", "tasks"))
     parser.add_argument("--tables", type=int, default=200)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", choices=("flow", "functions"), help="one of both, to profile it")
@@ -159,6 +206,10 @@ def main() -> None:
     ways = {"functions": as_functions, "flow": as_flow}
     with tempfile.TemporaryDirectory(prefix="orchestration-") as place:
         folder = Path(place)
+        if asked.what == "tasks":
+            with prefect_api():
+                task_runs(folder, asked.runs, asked.tables)
+            return
         demo(folder) if asked.what == "demo" else many_tables(folder, asked.tables)
         began = time.perf_counter()
         with prefect_api():
