@@ -24,7 +24,11 @@ if TYPE_CHECKING:
         CTGANSynthesizer,
         GANSynthesizer,
     )
-    from prefect_synth.synth.single_sequences import PARSynthesizer
+    from prefect_synth.synth.single_sequences import (
+        DoppelGANgerSynthesizer,
+        PARSynthesizer,
+        TimeGANSynthesizer,
+    )
     from prefect_synth.synth.single_table import SingleTableSynthesizer
 
 __all__ = [
@@ -33,6 +37,7 @@ __all__ = [
     "CTGANSynthesizer",
     "ChildCount",
     "CopulaGANSynthesizer",
+    "DoppelGANgerSynthesizer",
     "GANSynthesizer",
     "GaussianCopulaSynthesizer",
     "HMASynthesizer",
@@ -41,6 +46,7 @@ __all__ = [
     "Scenario",
     "SingleTableSynthesizer",
     "TVAESynthesizer",
+    "TimeGANSynthesizer",
     "TreesSynthesizer",
 ]
 
@@ -51,6 +57,7 @@ _HOMES = {
     "ChildCount": "prefect_synth.synth.scenarios.scenario",
     "CopulaGANSynthesizer": "prefect_synth.synth.single_gan",
     "GANSynthesizer": "prefect_synth.synth.single_gan",
+    "DoppelGANgerSynthesizer": "prefect_synth.synth.single_sequences",
     "GaussianCopulaSynthesizer": "prefect_synth.synth.single",
     "HMASynthesizer": "prefect_synth.synth.hierarchy.hma",
     "Metadata": "prefect_synth.synth.metadata",
@@ -58,6 +65,7 @@ _HOMES = {
     "Scenario": "prefect_synth.synth.scenarios.scenario",
     "SingleTableSynthesizer": "prefect_synth.synth.single_table",
     "TVAESynthesizer": "prefect_synth.synth.single",
+    "TimeGANSynthesizer": "prefect_synth.synth.single_sequences",
     "TreesSynthesizer": "prefect_synth.synth.single",
 }
 

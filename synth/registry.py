@@ -20,6 +20,8 @@ SYNTHESIZERS = {
     "cramer-gan": "cramer-gan",
     "ctgan": "ctgan",
     "copula-gan": "copula-gan",
+    "timegan": "timegan",
+    "doppelganger": "doppelganger",
     "independent": "independent",
 }
 """Row model by name: `auto` is chosen for each table when it is fitted (`row_models.choice`);

@@ -189,3 +189,57 @@ class PARSynthesizer(SequenceSynthesizer):
     """
 
     row_model = "par"
+
+
+class TimeGANSynthesizer(SequenceSynthesizer):
+    """Synthesize sequences by TimeGAN: steps of a latent space, and the rows they stand for.
+
+    Fitting needs torch, `pip install "prefect-synth[torch]"`; a fitted model is sampled without.
+
+    Args:
+        metadata: Metadata of exactly one table, with a sequence key; without one rows are drawn
+            alone.
+        epochs: Passes over the data in each of three phases.
+        max_minutes: Wall clock that training may take; None for any.
+        seed: Of fitting, and of `sample` where it is given none.
+        locale: Faker's locale for personal data.
+        rules: As `SingleTableSynthesizer` takes them.
+
+    Raises:
+        SynthesisError: The metadata has several tables, or relations, or a number is too small.
+        MissingTorchError: At `fit`: torch is not installed.
+
+    Example:
+        >>> table = pa.table({"who": ["a", "a", "b"] * 40, "x": list(range(120))})
+        >>> len(TimeGANSynthesizer(epochs=1).fit(table).sample(7))
+        7
+    """
+
+    row_model = "timegan"
+
+
+class DoppelGANgerSynthesizer(SequenceSynthesizer):
+    """Synthesize sequences by DoppelGANger: what a sequence has as a whole first, then its steps.
+
+    Fitting needs torch, `pip install "prefect-synth[torch]"`; a fitted model is sampled without.
+
+    Args:
+        metadata: Metadata of exactly one table, with a sequence key; without one rows are drawn
+            alone.
+        epochs: Passes over the data.
+        max_minutes: Wall clock that training may take; None for any.
+        seed: Of fitting, and of `sample` where it is given none.
+        locale: Faker's locale for personal data.
+        rules: As `SingleTableSynthesizer` takes them.
+
+    Raises:
+        SynthesisError: The metadata has several tables, or relations, or a number is too small.
+        MissingTorchError: At `fit`: torch is not installed.
+
+    Example:
+        >>> table = pa.table({"who": ["a", "a", "b"] * 40, "x": list(range(120))})
+        >>> len(DoppelGANgerSynthesizer(epochs=1).fit(table).sample(7))
+        7
+    """
+
+    row_model = "doppelganger"

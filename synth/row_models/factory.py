@@ -14,9 +14,11 @@ from prefect_synth.synth.row_models.argn import ARGNRowModel
 from prefect_synth.synth.row_models.argn_any_order import AnyOrderRowModel
 from prefect_synth.synth.row_models.base import RowModel
 from prefect_synth.synth.row_models.copula import CopulaRowModel
+from prefect_synth.synth.row_models.doppelganger import DoppelGANgerRowModel
 from prefect_synth.synth.row_models.gan import GANRowModel
 from prefect_synth.synth.row_models.gan_objectives import OBJECTIVES
 from prefect_synth.synth.row_models.par import PARRowModel
+from prefect_synth.synth.row_models.timegan import TimeGANRowModel
 from prefect_synth.synth.row_models.trees import TreesRowModel
 from prefect_synth.synth.row_models.tvae import TVAERowModel
 from prefect_synth.synth.training import History
@@ -28,6 +30,8 @@ MAKERS: Mapping[str, Callable[[], RowModel]] = {
     "argn-flexible": AnyOrderRowModel,
     "par": PARRowModel,
     "tvae": TVAERowModel,
+    "timegan": TimeGANRowModel,
+    "doppelganger": DoppelGANgerRowModel,
     "independent": partial(CopulaRowModel, independent=True),
     **{name: partial(GANRowModel, name) for name in OBJECTIVES},
 }
@@ -42,6 +46,8 @@ LIBRARIES = {
     "par": "torch",
     "tvae": "torch",
     **dict.fromkeys(OBJECTIVES, "torch"),
+    "timegan": "torch",
+    "doppelganger": "torch",
 }
 """What row models import when they are first fitted, and not before."""
 

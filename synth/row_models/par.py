@@ -17,7 +17,7 @@ from prefect_synth.synth.row_models.argn import ARGNRowModel
 from prefect_synth.synth.row_models.families import Families
 from prefect_synth.synth.row_models.family_codec import FamilyCodec, fit_family_codec
 from prefect_synth.synth.row_models.raking import inverse, probabilities
-from prefect_synth.synth.row_models.recurrent import GRU
+from prefect_synth.synth.row_models.recurrent import GRU, Running
 from prefect_synth.synth.row_models.scores import from_bins, to_bins
 from prefect_synth.synth.row_models.threads import one_blas_thread
 from prefect_synth.synth.storage import stored
@@ -27,8 +27,6 @@ BINS = 64
 """Codes of an innovation: as many equally likely bins."""
 WINDOW = 100
 """Rows that the network sees one after the other in training, at most."""
-MEMORY = WINDOW // 2
-"""At sampling its state comes from so many rows at least, where there are, and of twice at most."""
 _BATCH, _STEPS, _PATIENCE, _DECAY = 64, 16, 4, 0.5
 
 
@@ -140,32 +138,14 @@ class _Drawing:
         f, width = len(traits), sum(t.shape[1] for t in network.tables)
         self.numbers = np.zeros((f, len(codec.innovations)))
         self.embedded = np.zeros((f, width), np.float32)
-        self.states = network.history.start(f)
-        self.seen: list[tuple[Ints, Floats]] = []
+        self.history = Running(network.history, f, WINDOW // 2)
 
     def next(self, step: int, family: Ints, told: Floats) -> tuple[Ints, Floats]:
         """The next row of some families: modes [m, d] and numbers [m, s]."""
         before = self.numbers[family]
         seen = np.hstack([self.embedded[family], before.astype(np.float32), told])
-        if step and step % MEMORY == 0:
-            self._forget(family)
-        state = self._history(family, seen)
-        self.seen.append((family, seen))
+        state = self.history.step(family, seen)
         return self._row(step, family, np.hstack([state, seen]), before)
-
-    def _history(self, family: Ints, seen: Floats) -> Floats:
-        state, after = self.network.history.step(seen, [s[family] for s in self.states])
-        for whole, part in zip(self.states, after, strict=True):
-            whole[family] = part
-        return state
-
-    def _forget(self, family: Ints) -> None:
-        """Keep only what the last rows tell: no state is older than those of training."""
-        recent, self.seen = self.seen[-MEMORY:], []
-        self.states = self.network.history.start(len(self.traits))
-        for earlier, seen in recent:
-            there = np.isin(earlier, family, assume_unique=True)
-            self._history(earlier[there], seen[there])
 
     def _row(self, step: int, family: Ints, history: Floats, before: Floats) -> tuple[Ints, Floats]:
         codec, network, m = self.codec, self.network, len(family)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from prefect_synth.synth.encoding.layout import Floats
+from prefect_synth.synth.encoding.layout import Floats, Ints
 from prefect_synth.synth.storage import stored
 
 States = list[Floats]
@@ -101,3 +101,49 @@ def rectified_of(linear: Sequence[Any]) -> Rectified:
 def array_of(tensor: Any) -> Floats:
     """A copy, as the optimiser writes in place."""
     return np.array(tensor.detach().cpu().numpy(), np.float32)
+
+
+class Running:
+    """A recurrent network that runs on, however long its sequences are.
+
+    From time to time it forgets all but the last steps: so its state is never older than those of
+    training, where every window begins with none.
+
+    Args:
+        network: The network.
+        rows: Sequences that run side by side.
+        memory: Steps that its state comes from at least, where there are; of twice at most.
+    """
+
+    def __init__(self, network: GRU, rows: int, memory: int) -> None:
+        self.network, self.rows, self.memory = network, rows, memory
+        self.states = network.start(rows)
+        self.seen: list[tuple[Ints, Floats]] = []
+        self.age = 0
+
+    def step(self, some: Ints, seen: Floats) -> Floats:
+        """The next step of some sequences, those that ended left out: the last state, [m, h].
+
+        Args:
+            some: The sequences, [m].
+            seen: What comes in, [m, i].
+        """
+        if self.age == 2 * self.memory:
+            self._forget(some)
+        self.seen.append((some, seen))
+        return self._moved(some, seen)
+
+    def _forget(self, some: Ints) -> None:
+        recent, self.seen = self.seen[-self.memory :], []
+        self.states, self.age = self.network.start(self.rows), 0
+        for earlier, seen in recent:
+            there = np.isin(earlier, some, assume_unique=True)
+            self._moved(earlier[there], seen[there])
+            self.seen.append((earlier[there], seen[there]))
+
+    def _moved(self, some: Ints, seen: Floats) -> Floats:
+        state, after = self.network.step(seen, [s[some] for s in self.states])
+        for whole, part in zip(self.states, after, strict=True):
+            whole[some] = part
+        self.age += 1
+        return state

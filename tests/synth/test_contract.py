@@ -30,7 +30,11 @@ from prefect_synth.synth.single_gan import (
     CTGANSynthesizer,
     GANSynthesizer,
 )
-from prefect_synth.synth.single_sequences import PARSynthesizer
+from prefect_synth.synth.single_sequences import (
+    DoppelGANgerSynthesizer,
+    PARSynthesizer,
+    TimeGANSynthesizer,
+)
 from prefect_synth.synth.single_table import SingleTableSynthesizer
 from prefect_synth.synth.storage import StorageError
 
@@ -61,6 +65,8 @@ MAKERS: dict[str, Maker] = {
     "argn-flexible": FlexibleSynthesizer,
     "par": partial(PARSynthesizer, epochs=2),
     "tvae": partial(TVAESynthesizer, epochs=2),
+    "timegan": partial(TimeGANSynthesizer, epochs=2),
+    "doppelganger": partial(DoppelGANgerSynthesizer, epochs=2),
     "independent": IndependentSynthesizer,
     **{name: partial(GANSynthesizer, objective=name, epochs=1) for name in PLAIN},
     "ctgan": partial(CTGANSynthesizer, epochs=1),

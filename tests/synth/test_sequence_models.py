@@ -20,10 +20,14 @@ from prefect_synth.synth.row_models.families import Families
 from prefect_synth.synth.row_models.family_codec import fit_family_codec
 from prefect_synth.synth.row_models.innovations import fit_innovations, last_known
 from prefect_synth.synth.row_models.scores import SCORE_END, fit_scores, from_bins, to_bins
-from prefect_synth.synth.single_sequences import PARSynthesizer
+from prefect_synth.synth.single_sequences import (
+    DoppelGANgerSynthesizer,
+    PARSynthesizer,
+    TimeGANSynthesizer,
+)
 from prefect_synth.synth.single_table import SingleTableSynthesizer
 
-SYNTHESIZERS = [PARSynthesizer]
+SYNTHESIZERS = [PARSynthesizer, TimeGANSynthesizer, DoppelGANgerSynthesizer]
 RHO = 0.9
 lengths_of_families = st.lists(st.integers(1, 30), min_size=1, max_size=12)
 
@@ -70,13 +74,30 @@ def along(visits):
 
 @pytest.fixture(scope="module", params=SYNTHESIZERS, ids=lambda c: c.row_model)
 def fitted(request):
-    """Each synthesizer, fitted on patients."""
-    return request.param(described(), epochs=12, seed=2).fit(patients())
+    """Each synthesizer, fitted on patients for a moment."""
+    return request.param(described(), epochs=1, seed=2).fit(patients(60))
 
 
-def test_rows_follow_the_rows_before(fitted):
+LONG_ENOUGH = {PARSynthesizer: 12, TimeGANSynthesizer: 40, DoppelGANgerSynthesizer: 150}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        PARSynthesizer,
+        pytest.param(TimeGANSynthesizer, marks=pytest.mark.slow),
+        pytest.param(DoppelGANgerSynthesizer, marks=pytest.mark.slow),
+    ],
+    ids=lambda c: c.row_model,
+)
+def learned(request):
+    """Each synthesizer, fitted on patients for as long as it takes."""
+    return request.param(described(), epochs=LONG_ENOUGH[request.param], seed=2).fit(patients())
+
+
+def test_rows_follow_the_rows_before(learned):
     """A score lasts and a kind alternates, as in the data."""
-    real, made = patients(), fitted.sample(1500, seed=1)
+    real, made = patients(), learned.sample(1500, seed=1)
     (a, b, turns), (x, y, drawn) = along(real), along(made)
     assert np.corrcoef(x, y)[0, 1] == pytest.approx(np.corrcoef(a, b)[0, 1], abs=0.1)
     assert drawn == pytest.approx(turns, abs=0.15)
@@ -93,12 +114,12 @@ def test_sequences_are_whole(fitted):
     assert (np.diff(at)[same] > 0).all()
     pairs = made.group_by(["patient", "sex"]).aggregate([])
     assert len(pairs) == len(set(who))
-    assert not set(who) & set(patients()["patient"].to_pylist())
+    assert not set(who) & set(patients(60)["patient"].to_pylist())
 
 
-def test_kinds_nulls_and_lengths_are_those_of_the_data(fitted):
+def test_kinds_nulls_and_lengths_are_those_of_the_data(learned):
     """Shares of null, of categories and of small numbers, and rows of a patient."""
-    real, made = patients(), fitted.sample(1500, seed=5)
+    real, made = patients(), learned.sample(1500, seed=5)
     for column, value in (("kind", "in"), ("room", 3)):
         shares = [np.mean(t[column].to_numpy() == value) for t in (real, made)]
         assert shares[1] == pytest.approx(shares[0], abs=0.1)
@@ -137,7 +158,7 @@ def test_rows_without_an_index_stand_in_the_order_of_the_file(make):
     table = pa.table({"patient": who, "step": ["a", "b", "a", "b"] * 60})
     columns = {"patient": Column("patient", "id"), "step": Column("step")}
     metadata = Metadata({"t": Table("t", columns, sequence_key="patient")})
-    made = make(metadata, epochs=3).fit(table).sample(40)
+    made = make(metadata, epochs=1).fit(table).sample(40)
     assert made.schema.equals(table.schema)
     with pytest.raises(SynthesisError, match=r"'t\.patient' names sequences and has 1 nulls"):
         make(metadata).fit(pa.table({"patient": [None, "P1"], "step": ["a", "b"]}))
