@@ -1,14 +1,14 @@
 """Generative adversarial networks as row models: one class, whose variants are `gan_objectives`.
 
-A row is drawn at once: noise, with what is given (context, label or conditional vector), goes
-through the generator, which gives the odds of every column's modes and a scalar for each number.
-Training is by torch (`gan_training`); a fitted generator is sampled by NumPy alone.
+A row is drawn at once: noise, with what is told (context, label or conditional vector), gives by
+the generator the odds of every column's modes and a scalar for each number. Training is by torch
+(`gan_training`); a fitted generator is sampled by NumPy alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -17,12 +17,13 @@ from prefect_synth.synth.devices import Device
 from prefect_synth.synth.encoding.layout import Encoded, Floats, Ints, Layout
 from prefect_synth.synth.row_models.base import Among, Condition
 from prefect_synth.synth.row_models.dense import DenseColumns, fit_dense
+from prefect_synth.synth.row_models.gan_batches import Rows, split
 from prefect_synth.synth.row_models.gan_calibration import Calibration, fit_calibration, shifted
 from prefect_synth.synth.row_models.gan_conditions import NOTHING, Conditions, find_conditions
-from prefect_synth.synth.row_models.gan_label import beside, find_label, without
+from prefect_synth.synth.row_models.gan_label import beside, find_label, renumbered, without
 from prefect_synth.synth.row_models.gan_network import NOISE, Generator
-from prefect_synth.synth.row_models.gan_objectives import OBJECTIVES, Objective
-from prefect_synth.synth.row_models.gan_training import Rows, train
+from prefect_synth.synth.row_models.gan_objectives import OBJECTIVES
+from prefect_synth.synth.row_models.gan_training import train
 from prefect_synth.synth.row_models.held_pool import hold
 from prefect_synth.synth.row_models.threads import one_blas_thread
 from prefect_synth.synth.row_models.trees import TreesRowModel
@@ -33,8 +34,6 @@ EPOCHS = 300
 MOST_ROWS = 100_000
 BATCH = 250
 _STEPS = 30
-_FEWEST_TRAINED = 20
-_FEWEST_HELD_BACK, _HELD_BACK, _MOST_HELD_BACK = 500, 10, 2000
 _PER_ROW, _FEWEST_CALIBRATED, _MOST_CALIBRATED = 2, 2000, 20_000
 _CHUNK = 10_000
 _TOLD_CATEGORIES = 64
@@ -100,23 +99,25 @@ class GANRowModel:
         self.told = fit_dense(context, "scores", rng, _TOLD_CATEGORIES)
         self.written = fit_dense(free, objective.numbers, rng)
         modes, scalars = self.written.encode(free)
-        self.conditions, asked = self._conditions(objective, rows, modes)
+        self.conditions = find_conditions(self.written if objective.conditions else _NO_DENSE)
+        asked = modes[:, self.conditions.columns]
         if self.labelled >= 0:
             label = rows.columns(self.labelled, self.labelled + 1)
             self.labels = TreesRowModel().fit(label, context, rng)
+            self.conditions = Conditions.of_one(label.layouts[0].probabilities)
+            asked = label.pieces.astype(np.int64)
         if not free.width:
             return self
-        seen = Rows(self.written, modes, scalars, self.told.flat(context), self.conditions, asked)
+        seen = Rows(
+            self.written, modes, scalars, self.told.flat(context), self.conditions, asked,
+            objective.label or not context.width,
+        )  # fmt: skip
         training = Training(
             self.epochs, BATCH, _STEPS, max_minutes=self.max_minutes, device=self.device
         )
-        splits = _splits(len(rows), rng)
+        splits = split(len(rows), rng)
         self.generator, history = train(objective, seen, splits, training, rng)
-        self.history = replace(
-            history,
-            collapsed=self._columns(history.collapsed),
-            looks=tuple((epoch, self._columns(found)) for epoch, found in history.looks),
-        )
+        self.history = renumbered(history, self.labelled)
         with one_blas_thread:
             self._calibrate(context, rng)
         return self
@@ -146,9 +147,12 @@ class GANRowModel:
                 lambda told, source: self._drawn(told, source, aim),
                 self.layouts, context, conditions, rng,
             )  # fmt: skip
-        if self.labels is not None and self.labelled in aim:
-            return rows, odds * self.labels.sample_held(context, rng, {0: aim[self.labelled]})[1]
-        return rows, odds * self._share(aim)
+        for column, held in aim.items():  # one at most
+            if self.labels is not None:
+                odds = odds * self.labels.sample_held(context, rng, {0: held})[1]
+            elif self.conditions is not None:
+                odds = odds * self.conditions.shares[self._value(column, held)]
+        return rows, odds
 
     def draw(self, context: Encoded, rng: np.random.Generator) -> Encoded:
         """Draw a row for each row of a context, [n, c]."""
@@ -196,10 +200,10 @@ class GANRowModel:
             label = self.labels.sample(context, rng, held)
             return label, label.pieces[:, 0].astype(np.int64)
         values = np.full(n, NOTHING)
-        if aim:
-            values[:] = self._value(*next(iter(aim.items())))
-        elif self.conditions and not context.width:
+        if self.conditions and not aim and not context.width:
             values = self.conditions.draw(n, rng)
+        for column, condition in aim.items():  # one at most
+            values[:] = self._value(column, condition)
         return Encoded.empty(n), values
 
     def _aim(self, context: Encoded, conditions: Mapping[int, Condition]) -> dict[int, Condition]:
@@ -208,23 +212,16 @@ class GANRowModel:
             return {j: c for j, c in conditions.items() if j == self.labelled}
         if context.width or not self.conditions:
             return {}
-        own = set(self.conditions.columns.tolist())
-        exact = {j: c for j, c in conditions.items() if j in own and not isinstance(c, Among)}
-        rarest = min(exact, key=lambda j: self._share({j: exact[j]}), default=None)
+        exact = {j: c for j, c in conditions.items() if self._value(j, c) != NOTHING}
+        shares = {j: self.conditions.shares[self._value(j, c)] for j, c in exact.items()}
+        rarest = min(exact, key=lambda j: shares[j], default=None)
         return {} if rarest is None else {rarest: exact[rarest]}
 
     def _value(self, column: int, held: Condition) -> int:
-        """The value of the conditional vector that a held category is."""
-        assert self.conditions is not None  # noqa: S101 - fitted
-        assert not isinstance(held, Among)  # noqa: S101 - by `_aim`
-        at = int(np.flatnonzero(self.conditions.columns == column)[0])
-        return int(self.conditions.starts[at] + self.written.columns[column].modes[held[0]])
-
-    def _share(self, aim: Mapping[int, Condition]) -> float:
-        """Share of the data of what is aimed at; 1 of nothing."""
-        if not aim or self.conditions is None:
-            return 1.0
-        return float(self.conditions.shares[self._value(*next(iter(aim.items())))])
+        """What the generator is asked for so that a column is held, or nothing."""
+        if isinstance(held, Among) or self.conditions is None:
+            return NOTHING
+        return self.conditions.value(column, int(self.written.columns[column].modes[held[0]]))
 
     def _inputs(self, context: Encoded, values: Ints, rng: np.random.Generator) -> Floats:
         """Noise and what is given, [n, i]."""
@@ -247,27 +244,3 @@ class GANRowModel:
         self.generator = shifted(self.generator, self.written, logits, forced)
         rows = self._drawn(context, rng, {})
         self.calibration = fit_calibration(without(rows, self.labelled), self.written, rng)
-
-    def _conditions(
-        self, objective: Objective, rows: Encoded, modes: Ints
-    ) -> tuple[Conditions, Ints]:
-        """What rows can be asked for, and what each row has of it, [n, c]."""
-        if self.labelled >= 0:
-            shares = rows.layouts[self.labelled].probabilities
-            one = Conditions(np.zeros(1, np.int64), np.array([0, len(shares)]), shares)
-            return one, rows.pieces[:, [self.labelled]].astype(np.int64)
-        found = find_conditions(self.written if objective.conditions else _NO_DENSE)
-        return found, modes[:, found.columns]
-
-    def _columns(self, written: tuple[int, ...]) -> tuple[int, ...]:
-        """Columns of the row by their numbers among those but the label."""
-        return tuple(j + (0 <= self.labelled <= j) for j in written)
-
-
-def _splits(rows: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Rows to train on, and rows to judge the epochs by; neither of a few."""
-    if rows < _FEWEST_TRAINED:
-        return np.arange(0), np.arange(0)
-    held = min(rows // _HELD_BACK, _MOST_HELD_BACK) if rows >= _FEWEST_HELD_BACK else 0
-    order = rng.permutation(rows)
-    return np.sort(order[held:]), np.sort(order[:held])

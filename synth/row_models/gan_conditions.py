@@ -41,6 +41,11 @@ class Conditions:
     def __bool__(self) -> bool:
         return len(self.columns) > 0
 
+    @staticmethod
+    def of_one(shares: Floats) -> Conditions:
+        """The values of one column alone."""
+        return Conditions(np.zeros(1, np.int64), np.array([0, len(shares)]), shares)
+
     def draw(self, rows: int, rng: np.random.Generator) -> Ints:
         """Values to ask for, in the shares of the data: any column, then a value of it, [n]."""
         ends = np.cumsum(self.shares)
@@ -57,6 +62,11 @@ class Conditions:
     def mode_of(self, values: Ints) -> Ints:
         """Which mode of its column each value is, [n]."""
         return values - self.starts[np.searchsorted(self.starts, values, side="right") - 1]
+
+    def value(self, column: int, mode: int) -> int:
+        """The value that a mode of a column is; `NOTHING` where it cannot be asked for."""
+        at = np.flatnonzero(self.columns == column)
+        return int(self.starts[at[0]] + mode) if len(at) and mode >= 0 else NOTHING
 
     def vectors(self, values: Ints) -> Floats:
         """One-hot vectors, [n, W]; zeros where nothing is asked for."""

@@ -69,9 +69,10 @@ def coded(
     for j in range(len(columns.widths)):
         codes = [side[0][:, j] for side in (drawn, real)]
         if j in columns.scalars:
-            at = columns.scalars.index(j)
-            ends = np.quantile(real[1][:, at], np.arange(1, _BINS) / _BINS)
-            bins = [np.searchsorted(ends, side[1][:, at]) for side in (drawn, real)]
+            at, first = columns.scalars.index(j), columns.columns[j].first
+            scalars = [np.where(side[0][:, j] < first, 0, side[1][:, at]) for side in (drawn, real)]
+            ends = np.quantile(scalars[1], np.arange(1, _BINS) / _BINS)
+            bins = [np.searchsorted(ends, side) for side in scalars]
             codes = [c * _BINS + b for c, b in zip(codes, bins, strict=True)]
         pairs.append((codes[0], codes[1]))
     return pairs

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from prefect_synth.synth.encoding.layout import Encoded, Layout
 from prefect_synth.synth.errors import SynthesisError
+from prefect_synth.synth.training import History
 
 MOST_CLASSES = 256
 """Values of a label at most."""
@@ -72,3 +74,13 @@ def beside(rows: Encoded, label: Encoded, at: int, layouts: tuple[Layout, ...]) 
         np.insert(rows.places, at, label.places[:, 0], axis=1),
         layouts,
     )
+
+
+def renumbered(history: History, label: int) -> History:
+    """What happened, with columns numbered among all and not among those but the label."""
+
+    def among_all(columns: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(j + (0 <= label <= j) for j in columns)
+
+    looks = tuple((epoch, among_all(found)) for epoch, found in history.looks)
+    return replace(history, collapsed=among_all(history.collapsed), looks=looks)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from prefect_synth.synth.collapse import Pair
 from prefect_synth.synth.devices import load_torch, pick_device
-from prefect_synth.synth.encoding.layout import Floats, Ints
-from prefect_synth.synth.row_models.dense import DenseColumns
-from prefect_synth.synth.row_models.gan_conditions import NOTHING, Conditions, TrainingBySampling
+from prefect_synth.synth.encoding.layout import Ints
+from prefect_synth.synth.row_models.gan_batches import Batches, Rows
 from prefect_synth.synth.row_models.gan_judge import Dependence, coded
 from prefect_synth.synth.row_models.gan_modules import (
-    Heads,
     folded,
     generated,
     new_players,
@@ -38,27 +35,6 @@ _LOOKED_AT = 1000
 _NORMALISED_ON = 4096
 
 Tensor = Any
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What is learned from.
-
-    Args:
-        columns: How the rows are written.
-        modes: Of each column, [n, d].
-        scalars: Of the columns that have one, [n, s].
-        context: What each row is told, [n, c].
-        conditions: What rows can be asked for; of a labelled objective its label.
-        asked: Modes of the columns that `conditions` counts, [n, e].
-    """
-
-    columns: DenseColumns
-    modes: Ints
-    scalars: Floats
-    context: Floats
-    conditions: Conditions
-    asked: Ints
 
 
 def train(
@@ -108,17 +84,10 @@ class Adversaries:
     ) -> None:
         self.torch, self.device, self.objective, self.rows = torch, device, objective, rows
         self.generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        self.modes = torch.as_tensor(rows.modes, device=device)  # [n, d]
-        self.scalars = torch.as_tensor(rows.scalars, dtype=torch.float32, device=device)  # [n, s]
-        self.context = torch.as_tensor(rows.context, dtype=torch.float32, device=device)  # [n, c]
-        self.heads = Heads(torch, rows.columns, device)
-        known = rows.context.shape[1] + len(rows.conditions)
-        self.sampling = None
-        if rows.conditions:
-            seen = splits[0] if len(splits[0]) else np.arange(len(rows.modes))
-            self.sampling = TrainingBySampling(torch, rows.conditions, rows.asked, seen, device)
+        self.batches = Batches(torch, rows, splits[0], device)
+        self.heads = self.batches.heads
         width, pack = rows.columns.width, objective.pack
-        sizes = (NOISE + known, (width + known) * pack)
+        sizes = (NOISE + rows.told, (width + rows.told) * pack)
         self.module = new_players(torch, sizes, width, objective.scores, self.generator, device)
         self.optimisers: Sequence[Any] = [
             self._optimiser(self.module.made),
@@ -129,9 +98,9 @@ class Adversaries:
     def step(self, rows: Any, update: Update) -> float:
         """Train the critic on a batch; at each so many-th step the generator too."""
         objective, module = self.objective, self.module
-        rows, values = self._asked(rows)
-        given = self.given(rows, values)  # [b, g]
-        real = self._real(rows)  # [b, w]
+        rows, values = self.batches.asked(rows, self.generator)
+        given = self.batches.told(rows, values)  # [b, g]
+        real = self.batches.real(rows)  # [b, w]
         together = (int(module.steps) + 1) % objective.critics == 0
         with self.torch.set_grad_enabled(together):
             fakes = [self._fake(given) for _ in range(1 + objective.two_fakes)]
@@ -145,7 +114,7 @@ class Adversaries:
         if together:
             loss_of_made = self._generator_loss(real, [fake for fake, _ in fakes], given)
             if objective.conditions:
-                loss_of_made = loss_of_made + self._unmet(fakes[0][1], values)
+                loss_of_made = loss_of_made + self.batches.unmet(fakes[0][1], values)
             update(loss_of_made, self.optimisers[0])
             self._average(int(module.steps) // objective.critics)
         return float(loss.detach())
@@ -158,7 +127,7 @@ class Adversaries:
         """Modes of drawn and of real rows, with the tenth of the data that a scalar lies in."""
         some = np.linspace(0, len(self.rows.modes) - 1, _LOOKED_AT).astype(np.int64)
         with self.torch.no_grad():
-            drawn, scalars = self.drawn(self.given_as_found(some), self.generator)
+            drawn, scalars = self.drawn(self.batches.told_as_found(some), self.generator)
         real = self.rows.modes[some], self.rows.scalars[some]
         return coded(self.rows.columns, (drawn.cpu().numpy(), scalars.cpu().numpy()), real)
 
@@ -166,47 +135,13 @@ class Adversaries:
         """The average of the generators of the last steps, as arrays."""
         some = np.arange(_NORMALISED_ON) % len(self.rows.modes)
         with self.torch.no_grad():
-            inputs = self._inputs(self.given_as_found(some), self.generator)
+            inputs = self._inputs(self.batches.told_as_found(some), self.generator)
             return folded(self.torch, self.module.average, inputs, self.rows.columns.widths)
-
-    def given(self, rows: Any, values: Any) -> Tensor:
-        """What generator and critic are told of rows: context and condition, [b, g]."""
-        wanted = self.torch.zeros(len(rows), len(self.rows.conditions), device=self.device)
-        if self.sampling is not None:
-            asked = (values >= 0).float()[:, None]
-            wanted.scatter_(1, values.clamp(min=0)[:, None], asked)
-        return self.torch.cat([self.context[rows], wanted], 1)
-
-    def given_as_found(self, rows: Ints) -> Tensor:
-        """What is told of rows, with a condition that holds on each, [n, g]."""
-        values = np.full(len(rows), NOTHING)
-        if self.sampling is not None and (self.objective.label or not self.context.shape[1]):
-            one = np.arange(len(rows)) % self.rows.asked.shape[1]
-            values = self.rows.asked[rows, one] + self.rows.conditions.starts[one]
-        at = self.torch.as_tensor(rows, device=self.device)
-        return self.given(at, self.torch.as_tensor(values, device=self.device))
 
     def drawn(self, given: Tensor, generator: Any) -> tuple[Tensor, Tensor]:
         """Modes [n, d] and scalars [n, s] by the averaged generator."""
         raw = generated(self.torch, self.module.average, self._inputs(given, generator))
         return self.heads.drawn(raw, generator)
-
-    def _asked(self, rows: Any) -> tuple[Any, Any]:
-        """Rows of a batch, and the values that they are asked for, [b] each.
-
-        Beside a context every other row is asked for nothing, as it is at sampling.
-        """
-        size = len(rows)
-        if self.sampling is None:
-            return rows, self.torch.full_like(rows, NOTHING)
-        values, found = self.sampling.draw(size, self.generator)
-        if self.objective.label or not self.context.shape[1]:
-            return found, values
-        free = self.torch.arange(size, device=self.device) % 2 == 0
-        return self.torch.where(free, rows, found), values.masked_fill(free, NOTHING)
-
-    def _real(self, rows: Any) -> Tensor:
-        return self.heads.flat(self.modes[rows], self.scalars[rows])
 
     def _inputs(self, given: Tensor, generator: Any) -> Tensor:
         noise = self.torch.randn((len(given), NOISE), generator=generator).to(self.device)
@@ -253,15 +188,6 @@ class Adversaries:
         scores = self._score([self._packed(rows) for rows in parts], given)
         return self.objective.generator_loss(scores[0], scores[len(parts) - len(fakes)], scores[-1])
 
-    def _unmet(self, logits: Tensor, values: Any) -> Tensor:
-        """Cross-entropy of the values that rows were asked for."""
-        if self.sampling is None:
-            return 0.0
-        column, mode = self.sampling.place_of(values.clamp(min=0))
-        own = self.heads.one(logits, column)  # [b, K]
-        losses = self.torch.nn.functional.cross_entropy(own, mode, reduction="none")
-        return (losses * (values >= 0)).mean()
-
     def _average(self, steps: int) -> None:
         """Move the averaged generator: over about a tenth of the steps so far, 1,000 at most."""
         share = max(1 - _SLOWEST, 9 / (steps + 9))
@@ -271,8 +197,8 @@ class Adversaries:
     def _dependence(self, held_back: Ints, seed: int) -> Dependence | None:
         if not len(held_back):
             return None
-        real = self._real(self.torch.as_tensor(held_back, device=self.device))
-        given = self.given_as_found(held_back)
+        real = self.batches.real(self.torch.as_tensor(held_back, device=self.device))
+        given = self.batches.told_as_found(held_back)
         return Dependence(
             self.torch, real, given, lambda *of: self.heads.flat(*self.drawn(*of)), seed
         )

@@ -15,6 +15,7 @@ from prefect_synth.synth.errors import SynthesisError  # noqa: E402
 from prefect_synth.synth.row_models.base import Among  # noqa: E402
 from prefect_synth.synth.row_models.dense import fit_dense  # noqa: E402
 from prefect_synth.synth.row_models.gan import GANRowModel  # noqa: E402
+from prefect_synth.synth.row_models.gan_batches import Rows  # noqa: E402
 from prefect_synth.synth.row_models.gan_conditions import (  # noqa: E402
     Conditions,
     TrainingBySampling,
@@ -23,7 +24,7 @@ from prefect_synth.synth.row_models.gan_conditions import (  # noqa: E402
 from prefect_synth.synth.row_models.gan_label import find_label  # noqa: E402
 from prefect_synth.synth.row_models.gan_modules import folded, generated, scored  # noqa: E402
 from prefect_synth.synth.row_models.gan_objectives import OBJECTIVES  # noqa: E402
-from prefect_synth.synth.row_models.gan_training import Adversaries, Rows  # noqa: E402
+from prefect_synth.synth.row_models.gan_training import Adversaries  # noqa: E402
 from prefect_synth.synth.single_gan import CTGANSynthesizer, GANSynthesizer  # noqa: E402
 from prefect_synth.synth.training import Training, Update, fit  # noqa: E402
 
@@ -56,7 +57,7 @@ def learner(objective, n=300, context=None, changes=None):
     elif not chosen.conditions:
         conditions = find_conditions(fit_dense(Encoded.empty(n), "scores", rng))
     asked = modes[:, conditions.columns]
-    data = Rows(columns, modes, scalars, told, conditions, asked)
+    data = Rows(columns, modes, scalars, told, conditions, asked, True)
     splits = np.arange(n), np.arange(0)
     return Adversaries(torch, torch.device("cpu"), chosen, data, splits, rng)
 
@@ -136,12 +137,12 @@ def test_a_label_is_told_one_hot():
     """Generator and critic see a class as a vector with a single one."""
     players = learner("cgan")
     rows = torch.arange(3)
-    assert players.given(rows, torch.tensor([2, 0, 1])).tolist() == [
+    assert players.batches.told(rows, torch.tensor([2, 0, 1])).tolist() == [
         [0, 0, 1],
         [1, 0, 0],
         [0, 1, 0],
     ]
-    assert players.given(rows, torch.tensor([-1, 0, -1])).tolist()[0] == [0, 0, 0]
+    assert players.batches.told(rows, torch.tensor([-1, 0, -1])).tolist()[0] == [0, 0, 0]
 
 
 def test_a_row_stands_in_as_many_packs_as_a_pack_has_rows():
