@@ -15,6 +15,7 @@ from prefect_synth.flows.drift import require_baseline
 from prefect_synth.flows.pinned import check_contracts
 from prefect_synth.flows.predict_look import Look, looked
 from prefect_synth.flows.prediction import Ends, Fate, Known, Prediction, TablePlan
+from prefect_synth.flows.refresh_privacy import refusal
 from prefect_synth.flows.refresh_pull import Source
 from prefect_synth.flows.refresh_reuse import depends_but_schema, incomparable
 from prefect_synth.flows.refresh_setup import Setup
@@ -84,7 +85,16 @@ class _Judge:
         ends, why = self._end(before, changed)
         fates = self._fates(before, changed)
         tables = {name: self._table(name, before, changed[name], *fates[name]) for name in changed}
-        return Prediction(ends, why, self.drift, tables, tuple(self._quotas()))
+        return Prediction(ends, why, self.drift, tables, (*self._quotas(), *self._spent()))
+
+    def _spent(self) -> Iterator[str]:
+        """What becomes of the tables to be trained where the privacy budget is spent."""
+        refused = refusal(self.setup, self.source.metadata, warn=False)
+        if refused is not None:
+            yield (
+                f"{refused} So no table is trained: the last published models are drawn with, and "
+                "the refresh is refused where they do not fit."
+            )
 
     def _changed(self, table: str, before: Sources | None) -> Known:
         then = before.depends_on.get(f"{ROWS}{table}") if before else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from prefect_synth.flows.project import Project
 from prefect_synth.synth.hierarchy.settings import HierarchySettings
 from prefect_synth.synth.metadata import Metadata
-from prefect_synth.synth.privacy.planning import table_costs
+from prefect_synth.synth.privacy.ledger import Charge
+from prefect_synth.synth.privacy.planning import charges, table_costs
 from prefect_synth.synth.privacy.settings import DifferentialPrivacy
 from prefect_synth.synth.registry import resolve
 
@@ -43,16 +44,35 @@ def check_private(metadata: Metadata, project: Project) -> None:
     Raises:
         RequestError: A table, or a setting, cannot be had so.
     """
-    privacy = privacy_of(project)
-    if privacy is None:
-        return
-    models = {t.model for t in project.tables.values() if t.model not in (None, "copy")}
-    for model in {project.defaults.model, *models}:
-        settings = HierarchySettings(
-            resolve(str(model)),
-            keep=project.copied(),
-            rules=project.rules() or "none",
-            unit=project.privacy.unit,
-            privacy=privacy,
-        )
-        table_costs(metadata, settings)
+    if project.privacy.epsilon is not None:
+        for table in metadata.tables:
+            table_costs(metadata, _settings(project, table))
+
+
+def all_charges(metadata: Metadata, project: Project, source: str) -> list[Charge]:
+    """What a training of all tables would cost.
+
+    Args:
+        metadata: The schema to synthesize.
+        project: The project file, with `privacy.epsilon`.
+        source: Where the tables are, without secrets.
+    """
+    return [
+        charge
+        for table in metadata.tables
+        for charge in charges(metadata, _settings(project, table), source)
+        if charge.table == table
+    ]
+
+
+def _settings(project: Project, table: str) -> HierarchySettings:
+    """How a table is learned, as far as its costs depend on it."""
+    own = project.tables[table].model if table in project.tables else None
+    model = own if own not in (None, "copy") else project.defaults.model
+    return HierarchySettings(
+        resolve(str(model)),
+        keep=project.copied(),
+        rules=project.rules() or "none",
+        unit=project.privacy.unit,
+        privacy=privacy_of(project),
+    )

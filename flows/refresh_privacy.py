@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from prefect_synth.flows.private_settings import all_charges
 from prefect_synth.flows.refresh_setup import Setup
+from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.privacy.ledger import FILE, OverspentError
 from prefect_synth.tasks.connections import warehouse_url
 from prefect_synth.tasks.paying import Paying
-from prefect_synth.tasks.synthesis import Synthesis
 from prefect_synth.tasks.telling import run_log
 from prefect_synth.tasks.warehouses.url import redact
 
@@ -32,22 +33,26 @@ def paying_of(setup: Setup, run: str = "") -> Paying | None:
     )
 
 
-def refusal(setup: Setup, synthesis: Synthesis) -> OverspentError | None:
+def refusal(setup: Setup, metadata: Metadata, *, warn: bool = True) -> OverspentError | None:
     """Why nothing may be trained, where the budget has not room for training all tables.
 
     Args:
         setup: The project and its places.
-        synthesis: What models would be trained from.
+        metadata: The schema to synthesize.
+        warn: Whether to say where most of the budget is spent.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
     """
     paying = paying_of(setup)
     if paying is None or paying.budget is None:
         return None
-    tables = synthesis.read_metadata().tables
     try:
-        paying.check((synthesis.synthesizer(table), table) for table in tables)
+        paying.opened.check(all_charges(metadata, setup.project, paying.source))
     except OverspentError as error:
         return error
-    _warn(paying)
+    if warn:
+        _warn(paying)
     return None
 
 

@@ -89,7 +89,6 @@ def decide(
     staged: Staged,
     depends: dict[str, str],
     wish: Wish,
-    synthesis: Synthesis,
 ) -> Decision:
     """Decide whether to draw with the models of the last snapshot, or go on as was decided.
 
@@ -99,7 +98,6 @@ def decide(
         staged: The staged real tables.
         depends: What `depends_on` gave.
         wish: By what to decide.
-        synthesis: What models would be trained from.
 
     Raises:
         OverspentError: The privacy budget allows no training, and there is no model to draw with.
@@ -107,7 +105,7 @@ def decide(
     decision = read_decision(staged.run.folder, wish)
     if decision is None:
         decision = _decided(setup, runners, staged, depends, wish)
-        refused = None if decision.reuse else refusal(setup, synthesis)
+        refused = None if decision.reuse else refusal(setup, staged.metadata)
         if refused is not None:
             decision = _without_training(setup, staged, depends, wish, refused)
         decision.save(staged.run.folder)

@@ -82,8 +82,7 @@ class Work:
     @cached_property
     def decision(self) -> Decision:
         """Whether models are trained or reused, and why."""
-        known = (self._depends_on, self.wish, self.synthesis)
-        return decide(self.setup, self.runners, self.staged, *known)
+        return decide(self.setup, self.runners, self.staged, self._depends_on, self.wish)
 
     @property
     def paying(self) -> Paying | None:
@@ -94,7 +93,7 @@ class Work:
     def may_train(self) -> bool:
         """Whether models are reused though nobody asked for that: a gate may ask for new ones."""
         reusing = self.decision.reuse and not self.reuse
-        return reusing and refusal(self.setup, self.synthesis) is None
+        return reusing and refusal(self.setup, self.staged.metadata) is None
 
     def trained_anew(self, failures: int) -> Work:
         """The same refresh with models that are trained, after what reused ones drew was refused.

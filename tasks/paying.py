@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
-from prefect_synth.synth.privacy.ledger import Budget, Charge, Ledger
+from prefect_synth.synth.privacy.ledger import Budget, Ledger
 from prefect_synth.synth.privacy.planning import COLUMNS, charges
 
 Step = Literal["extend", "train"]
@@ -53,21 +52,6 @@ class Paying(BaseModel):
             OverspentError: The budget does not allow it.
             LedgerError: The ledger cannot be read.
         """
-        due = [c for c in self._charges(model, key) if c.table == table]
+        all_ = charges(model.metadata, model.settings, self.source, self.run, key)
+        due = [c for c in all_ if c.table == table]
         self.opened.charge([c for c in due if (c.mechanism == COLUMNS) == (step == "extend")])
-
-    def check(self, models: Iterable[tuple[HMASynthesizer, str]]) -> None:
-        """See whether a training of tables could be paid; nothing is spent.
-
-        Args:
-            models: Synthesizers, and the table that each would train.
-
-        Raises:
-            OverspentError: The budget does not allow it.
-            LedgerError: The ledger cannot be read.
-        """
-        due = [c for model, table in models for c in self._charges(model, "") if c.table == table]
-        self.opened.check(due)
-
-    def _charges(self, model: HMASynthesizer, key: str) -> list[Charge]:
-        return charges(model.metadata, model.settings, self.source, self.run, key)

@@ -72,7 +72,9 @@ class Noise:
         Raises:
             SynthesisError: The budget does not allow it.
         """
-        threshold = 1 + sigma(math.sqrt(most), rho) * float(-ndtri(delta / most))
+        # the grid may lift a count by a little
+        above = float(-ndtri(delta / most)) + 2.0**-_FINE
+        threshold = 1 + sigma(math.sqrt(most), rho) * above
         self.spend(Spending(delta=delta))
         noised = self.gaussian(holders.astype(float), math.sqrt(most), rho)
         return np.asarray((noised > threshold) & (holders > 0))

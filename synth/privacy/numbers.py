@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import time
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from prefect_synth.synth.encoding.columns import NumberEncoder
 from prefect_synth.synth.encoding.layout import Floats, Layout
 from prefect_synth.synth.encoding.quantile import QuantileMarginal
 from prefect_synth.synth.encoding.ticks import TickScale
+from prefect_synth.synth.errors import RequestError
 from prefect_synth.synth.privacy.counting import Counting, null_share, shares
 from prefect_synth.synth.privacy.settings import Bound
 
@@ -91,10 +93,23 @@ def _as_ticks(
 
 
 def _values(bounds: tuple[Bound, Bound], kind: pa.DataType) -> pa.Array:
-    """Bounds as values of a type; a number is cut to what the type holds."""
-    if isinstance(bounds[0], str):
-        return pa.array(list(bounds), pa.string()).cast(kind)
-    return pa.array([float(b) for b in bounds], pa.float64()).cast(kind, safe=False)
+    """Bounds as values of a type; a number is cut to what the type holds.
+
+    Raises:
+        RequestError: They are no values of it.
+    """
+    plain = pa.timestamp(kind.unit) if pa.types.is_timestamp(kind) else kind  # dates have no zone
+    try:
+        if pa.types.is_time(kind):  # for which Arrow has no cast from text
+            return pa.array([time.fromisoformat(str(b)) for b in bounds], kind)
+        if isinstance(bounds[0], str):
+            return pa.array(list(bounds), pa.string()).cast(plain)
+        return pa.array([float(b) for b in bounds], pa.float64()).cast(plain, safe=False)
+    except (ValueError, pa.ArrowNotImplementedError) as error:  # Arrow's own is a ValueError
+        raise RequestError(
+            f"The bounds {bounds[0]!r} and {bounds[1]!r} of a column are no values of its type "
+            f"({kind}). Give two numbers, or two dates or times as text."
+        ) from error
 
 
 def _found_bounds(

@@ -389,3 +389,46 @@ def test_every_type_can_be_learned():
     assert len(set(made["code"].to_pylist())) == 400
     for secret in ("words", "blob", "code"):
         assert not set(made[secret].drop_null().to_pylist()) & set(table[secret].to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("kind", "bounds"),
+    [
+        (pa.timestamp("us", "Europe/Berlin"), ("2020-01-01", "2021-01-01")),
+        (pa.timestamp("ns"), ("2020-01-01", "2020-06-01T12:00:00")),
+        (pa.time64("us"), ("08:00:00", "18:00:00")),
+        (pa.decimal128(14, 2), (0, 99.5)),
+        (pa.uint16(), (0, 9000)),
+        (pa.float32(), (-1.5, 2.5)),
+    ],
+)
+def test_bounds_are_of_the_type_of_their_column(kind, bounds):
+    """Dates, times and numbers; no value beyond them comes out."""
+    column = Column("a", "datetime" if pa.types.is_temporal(kind) else "numerical", nullable=False)
+    metadata = Metadata({"t": Table("t", {"a": column})})
+    privacy = DifferentialPrivacy(1.0, bounds={"a": bounds}, noise_seed=1)
+    ends = pa.array([5, 7], pa.int64() if pa.types.is_temporal(kind) else pa.int32()).cast(kind)
+    table = pa.table({"a": pa.concat_arrays([ends] * 100)})
+    fitted = GaussianCopulaSynthesizer(metadata, privacy=privacy).fit(table)
+    encoder = fitted.part_.codec.encoders["a"]
+    ticks = encoder.scale.to_ticks(fitted.sample(50, seed=1)["a"].combine_chunks())
+    assert encoder.marginal.lows[0] <= ticks.min() <= ticks.max() <= encoder.marginal.highs[-1]
+    wide = encoder.marginal.highs[-1] - encoder.marginal.lows[0]
+    assert wide == pytest.approx(_width(kind, bounds), rel=1e-6)
+
+
+def _width(kind, bounds):
+    """Between bounds, in the ticks that follow from the type."""
+    if pa.types.is_time(kind):
+        return 10 * 3600
+    if pa.types.is_timestamp(kind):
+        return (np.datetime64(bounds[1]) - np.datetime64(bounds[0])) / np.timedelta64(1, "s")
+    return (bounds[1] - bounds[0]) * (100 if pa.types.is_decimal(kind) else 1)
+
+
+def test_bounds_of_another_kind_are_refused():
+    """Dates for a number."""
+    metadata = Metadata({"t": Table("t", {"a": Column("a", "numerical")})})
+    privacy = DifferentialPrivacy(1.0, bounds={"a": ("2020-01-01", "2021-01-01")})
+    with pytest.raises(SynthesisError, match="no values of its type"):
+        GaussianCopulaSynthesizer(metadata, privacy=privacy).fit(pa.table({"a": [1, 2, 3]}))
