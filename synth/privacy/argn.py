@@ -13,7 +13,7 @@ from prefect_synth.synth.row_models.argn_codes import first_embedding, layout_co
 from prefect_synth.synth.row_models.argn_network import Shape
 
 CODES = 24
-RATE, STEPS, CLIP, LEARNING = 0.2, 200, 1.0, 0.01
+RATE, STEPS, CLIP, LEARNING = 0.1, 150, 1.0, 0.01
 
 
 def fit_argn(

@@ -83,7 +83,7 @@ def test_a_spent_delta_leaves_none():
 
 
 @given(st.floats(0.001, 0.3), st.integers(1, 2000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_the_least_noise_costs_no_more_than_its_share_up_to_the_limit(rate, steps):
     """Steps with the noise found cost at most the rho, at every order up to the limit."""
     rho = rho_for(1.0, DELTA)
