@@ -108,6 +108,17 @@ def test_numbers_of_rows_do_not_follow_the_real_ones(private: Any) -> None:
     assert rows["products"] == 40
 
 
+def test_a_plan_tells_that_nothing_will_be_trained(private: Any) -> None:
+    """Before the night, and without spending or writing anything."""
+    shop, *_ = private
+    before = ledger_of(shop).path.read_bytes()
+    shown = CliRunner().invoke(app, ["plan", "--project", str(shop.file), "--json"])
+    [note] = json.loads(shown.output)["notes"]
+    assert "would overspend" in note
+    assert "no table is trained" in note
+    assert ledger_of(shop).path.read_bytes() == before
+
+
 def test_the_ledger_can_be_read(private: Any) -> None:
     """By people, and as JSON."""
     shop, *_ = private
