@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from prefect.context import SettingsContext, get_settings_context
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
@@ -20,6 +21,10 @@ from prefect_synth.tasks.progress_file import hearing_workers
 from prefect_synth.tasks.steps import private_folder
 
 R = TypeVar("R")
+
+
+class _Processor(Protocol):
+    def __call__(self, message_type: str, message_payload: Any) -> tuple[str, Any] | None: ...
 
 
 @dataclass(frozen=True)
@@ -87,5 +92,26 @@ def _elsewhere(run: RunSettings) -> Iterator[TaskRunner[Any]]:
         with ray_runner(run.workers, run.address) as runner:
             yield runner
     else:
-        with ProcessPoolTaskRunner(run.workers) as runner:
+        told = [_told_where_we_tell(get_settings_context())]
+        with ProcessPoolTaskRunner(
+            run.workers, subprocess_message_processor_factories=told
+        ) as runner:
             yield runner
+
+
+def _told_where_we_tell(settings: SettingsContext) -> Callable[[], _Processor]:
+    """See to it that what processes tell goes to the refresh's Prefect server.
+
+    Prefect passes it on in a thread of its own, which would not know the server that we have
+    started, and start another one: the tasks would have no states.
+    """
+
+    def begin() -> _Processor:
+        settings.model_copy().__enter__()  # until the thread ends, with the runner
+        return _as_it_is
+
+    return begin
+
+
+def _as_it_is(message_type: str, message_payload: Any) -> tuple[str, Any]:
+    return message_type, message_payload

@@ -69,7 +69,7 @@ def ray_runner(workers: int, address: str | None) -> Iterator[TaskRunner[Any]]:
     own = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     options = {"log_to_driver": False, **({} if address else own)}
     runner = module.RayTaskRunner(address=address, init_kwargs=options)
-    with _reached("Ray", address):
+    with _reached("Ray", address, Exception):  # of one that starts too slowly it raises just that
         runner.__enter__()
     try:
         yield runner
@@ -88,12 +88,16 @@ def _module(name: str, extra: str) -> ModuleType:
 
 
 @contextmanager
-def _reached(kind: str, address: str | None) -> Iterator[None]:
+def _reached(kind: str, address: str | None, other: type[Exception] = OSError) -> Iterator[None]:
     try:
         yield
-    except (OSError, TimeoutError, ConnectionError) as error:
-        place = f"at run.address '{address}'" if address else "on this machine"
+    except (OSError, TimeoutError, other) as error:
+        if address:
+            what, remedy = f"at run.address '{address}'", "Start its cluster, correct run.address"
+        else:
+            what = "on this machine, where it was to start"
+            remedy = "Try again when the machine is less busy"
         raise RunnerUnreachableError(
-            f"{kind} does not answer {place} ({type(error).__name__}). Start its cluster, correct "
-            "run.address, or set run.runner to threads or processes."
+            f"{kind} does not answer {what} ({type(error).__name__}). {remedy}, or set run.runner "
+            "to threads or processes."
         ) from None
