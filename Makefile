@@ -31,7 +31,7 @@ test-slow: $(VENV)/.tested ## The tests that take minutes: every data set, every
 crash: $(VENV)/.tested ## Kill publishers 200 times and the S3 server too, and count torn reads (five minutes)
 	$(BIN)/python -m pytest -m slow -s -k "kill or trouble" tests/tasks/snapshots
 
-airflow: $(VENV)/.tested $(AIRFLOW)/.installed ## Run the DAG in a real Airflow, in an environment of its own (minutes)
+airflow: $(VENV)/.tested $(AIRFLOW)/.installed ## Run the DAG in a real Airflow, in an environment of its own (ten minutes)
 	SYNTH_AIRFLOW=$(abspath $(AIRFLOW)/bin/airflow) $(BIN)/python -m pytest -m "slow or not slow" tests/flows/test_airflow.py
 
 airflow-constraints: $(AIRFLOW)/.installed ## Write deployments/airflow/constraints.txt from the environment
@@ -46,7 +46,7 @@ drifts: $(VENV)/.tested ## Every kind of drift by every policy: a small database
 nights: $(VENV)/.tested ## Whole nights with a worker: a column appears, a worker is killed, and nobody acts (a quarter of an hour)
 	$(BIN)/python -m pytest -m slow tests/flows/test_schema_change.py tests/flows/test_nights.py
 
-scale: $(VENV)/.tested ## Publish with processes, Dask (1, 2, 4 workers) and Ray, and compare the bytes (installs Ray)
+scale: $(VENV)/.tested ## Publish with processes, Dask (1, 2, 4 workers) and Ray, and compare the bytes (installs Ray; ten minutes)
 	@$(PIP) --group scale
 	$(BIN)/python -m pytest -m slow tests/flows/test_runners.py
 
