@@ -68,13 +68,26 @@ def ray_runner(workers: int, address: str | None) -> Iterator[TaskRunner[Any]]:
     module = _module("prefect_ray", "ray")
     own = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     options = {"log_to_driver": False, **({} if address else own)}
-    runner = module.RayTaskRunner(address=address, init_kwargs=options)
     with _reached("Ray", address, Exception):  # of one that starts too slowly it raises just that
-        runner.__enter__()
+        runner = _started_ray(module, address, options)
     try:
         yield runner
     finally:
         runner.__exit__(None, None, None)
+
+
+def _started_ray(
+    module: ModuleType, address: str | None, options: dict[str, Any], tries: int = 3
+) -> TaskRunner[Any]:
+    """Ray gives the processes of a cluster 15 seconds to start, which a busy machine exceeds."""
+    runner: TaskRunner[Any] = module.RayTaskRunner(address=address, init_kwargs=options)
+    try:
+        return runner.__enter__()
+    except Exception:
+        import_module("ray").shutdown()
+        if address or tries == 1:
+            raise
+    return _started_ray(module, address, options, tries - 1)
 
 
 def _module(name: str, extra: str) -> ModuleType:
