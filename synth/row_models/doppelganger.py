@@ -27,9 +27,11 @@ from prefect_synth.synth.training import Training
 
 WINDOW = 50
 """Rows of the windows that critics judge; the generator runs on beyond them."""
-STEPS = 5
-"""Rows of each pass of the generator."""
-NOISE = 10
+STEPS = 2
+"""Rows of each pass of the generator; the paper advises some 50 passes a sequence."""
+NOISE = 32
+"""Width of the noise of a pass: with less than its rows have innovations, these depend on each
+other."""
 EPOCHS = 100
 _BATCH, _STEPS = 100, 8
 
@@ -42,7 +44,7 @@ class DoppelGANgerNetwork:
     Args:
         traits: From noise and what families are told to normal scores of their traits.
         passes: From noise and what the first row of a pass is told, pass by pass.
-        rows: From the state of a pass to its rows, one after the other.
+        rows: From the state and the noise of a pass to its rows, one after the other.
     """
 
     traits: Rectified
@@ -116,6 +118,7 @@ class DoppelGANgerRowModel(ARGNRowModel):
             if step % STEPS == 0:
                 noise = rng.standard_normal((len(at), NOISE), np.float32)
                 state = running.step(family, np.hstack([noise, told[at]]))
-                block[family] = network.rows(state).reshape(len(at), STEPS, width)
+                said = network.rows(np.hstack([state, noise]))  # [m, steps w]
+                block[family] = said.reshape(len(at), STEPS, width)
             raw[at] = block[family, step % STEPS]
         return raw

@@ -90,7 +90,7 @@ class _DoppelGANger:
                 {
                     "traits": self._perceptron(NOISE + heads.shape[1], max(self.count, 1), 2),
                     "passes": torch.nn.GRU(NOISE + self.told, STATE, batch_first=True),
-                    "rows": self._perceptron(STATE, STEPS * self.width, 1),
+                    "rows": self._perceptron(STATE + NOISE, STEPS * self.width, 1),
                     "critic": self._perceptron(flat, 1, 3),
                     "auxiliary": self._perceptron(heads.shape[1] + self.count + 1, 1, 3),
                 }
@@ -153,7 +153,8 @@ class _DoppelGANger:
         told[:, :, self.own] = traits.unsqueeze(1) * SCORE_END
         noise = torch.randn((*told.shape[:2], NOISE), generator=generator).to(told.device)
         state, _ = self.module["passes"](torch.cat([noise, told], 2))  # [b, p, h]
-        raw = self.module["rows"](state).view(b, -1, self.width)  # [b, t.., w]
+        said = self.module["rows"](torch.cat([state, noise], 2))  # [b, p, steps w]
+        raw = said.view(b, -1, self.width)  # [b, t.., w]
         made = spoken(torch, raw[:, : self.windows.length], self.widths)
         return made * batch.there, traits
 

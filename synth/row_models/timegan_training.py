@@ -98,10 +98,10 @@ class _TimeGAN:
         """One step of the phase."""
         batch = self.windows.batch(rows, self.generator)
         if self.phase == "embedding":
-            loss = self._reconstruction(batch)
+            loss = self._reconstruction(self._embedded(batch), batch)
             update(loss, self.autoencoder)
         elif self.phase == "supervision":
-            loss = self._supervision(self._embedded(batch).detach(), batch)
+            loss = self._supervision(self._known(batch), batch)
             update(loss, self.supervision)
         else:
             loss = self._joint(batch, update)
@@ -156,10 +156,17 @@ class _TimeGAN:
         return self._run("generator", seen).sigmoid()  # [b, t, h]
 
     def _judged(self, latent: Tensor, batch: Batch) -> Tensor:
-        return self._run("discriminator", self.torch.cat([latent, batch.told], 2))  # [b, t, 1]
+        """Of one or several sets of latent steps that are told the same, [k b, t, 1]."""
+        told = batch.told.repeat(len(latent) // len(batch.told), 1, 1)
+        return self._run("discriminator", self.torch.cat([latent, told], 2))
 
-    def _reconstruction(self, batch: Batch) -> Tensor:
-        apart = (self._recovered(self._embedded(batch)) - batch.vectors) ** 2
+    def _known(self, batch: Batch) -> Tensor:
+        """Latent steps of real rows, as they are: the embedder does not learn from them."""
+        with self.torch.no_grad():
+            return self._embedded(batch)
+
+    def _reconstruction(self, latent: Tensor, batch: Batch) -> Tensor:
+        apart = (self._recovered(latent) - batch.vectors) ** 2
         return 10 * _mean(apart, batch.there).sqrt()
 
     def _supervision(self, latent: Tensor, batch: Batch) -> Tensor:
@@ -172,28 +179,29 @@ class _TimeGAN:
             loss = self._generation(batch)
             update(loss, self.generation)
             latent = self._embedded(batch)
-            embedding = self._reconstruction(batch) + 0.1 * self._supervision(latent, batch)
-            update(embedding, self.autoencoder)
+            embedding = self._reconstruction(latent, batch)
+            update(embedding + 0.1 * self._supervision(latent, batch), self.autoencoder)
         with self.torch.no_grad():
-            real, drawn = self._embedded(batch), self._generated(batch, self.generator)
-            supervised = self._next(drawn)
+            drawn = self._generated(batch, self.generator)
+            sides = self.torch.cat([self._embedded(batch), self._next(drawn), drawn])
+        real, supervised, fake = self._judged(sides, batch).chunk(3)
         judged = self._told_apart(real, batch, 1.0) + self._told_apart(supervised, batch, 0.0)
-        judged = judged + GAMMA * self._told_apart(drawn, batch, 0.0)
+        judged = judged + GAMMA * self._told_apart(fake, batch, 0.0)
         if float(judged.detach()) > _LEARNED:
             update(judged, self.discrimination)
         return loss
 
     def _generation(self, batch: Batch) -> Tensor:
-        drawn = self._generated(batch, self.generator)
-        supervised = self._next(drawn)
-        fooled = self._told_apart(supervised, batch, 1.0)
-        fooled = fooled + GAMMA * self._told_apart(drawn, batch, 1.0)
-        taught = self._supervision(self._embedded(batch).detach(), batch)
+        drawn, known = self._generated(batch, self.generator), self._known(batch)
+        supervised, expected = self._next(self.torch.cat([drawn, known])).chunk(2)
+        judged, fake = self._judged(self.torch.cat([supervised, drawn]), batch).chunk(2)
+        fooled = self._told_apart(judged, batch, 1.0)
+        fooled = fooled + GAMMA * self._told_apart(fake, batch, 1.0)
+        taught = _mean((expected[:, :-1] - known[:, 1:]) ** 2, batch.there[:, 1:])
         moments = _moments_apart(self._recovered(supervised), batch)
         return fooled + 100 * (taught + 1e-12).sqrt() + 100 * moments
 
-    def _told_apart(self, latent: Tensor, batch: Batch, real: float) -> Tensor:
-        logits = self._judged(latent, batch)
+    def _told_apart(self, logits: Tensor, batch: Batch, real: float) -> Tensor:
         truth = self.torch.full_like(logits, real)
         losses = self.torch.nn.functional.binary_cross_entropy_with_logits(
             logits, truth, reduction="none"
