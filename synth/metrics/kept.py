@@ -162,8 +162,9 @@ class _Pair:
         told = np.ones(len(self.first[0]), dtype=bool)
         for cells, length in zip((self.first, self.second), self.sizes, strict=True):
             missing = np.bincount(cells[side], minlength=length) == 0
-            if missing[cells[0]].any():
-                families = np.unique(np.stack([cells[0], kin]), axis=1)[0]
+            lacking = missing[cells[0]]
+            if lacking.any():
+                families = np.unique(np.stack([cells[0][lacking], kin[lacking]]), axis=1)[0]
                 seldom = np.bincount(families, minlength=length) * size < _FAMILIES
                 told &= ~(missing & seldom)[cells[0]]
         return told
