@@ -93,7 +93,7 @@ class TableProfile:
             "table": self.table,
             "rows": self.rows,
             "rows_error": self.rows_error,
-            "columns": {name: asdict(column) for name, column in self.columns.items()},
+            "columns": {name: dict(vars(column)) for name, column in self.columns.items()},
             "copies": copies,
         }
 

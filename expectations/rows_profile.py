@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ class RowsProfile:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return asdict(self)
+        columns = {name: dict(vars(column)) for name, column in self.columns.items()}
+        return {"table": self.table, "rows": self.rows, "columns": columns}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> RowsProfile:

@@ -178,6 +178,6 @@ def _created(facts: Mapping[str, Any]) -> str:
 
 def _check_json(draft: Draft) -> None:
     try:
-        draft.manifest("", "")
+        json.dumps(draft.facts, allow_nan=False)  # without indents it takes a tenth of the time
     except (ValueError, TypeError) as error:
         raise SandboxError(f"The manifest must be JSON: {error}.") from error
