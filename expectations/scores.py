@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from prefect_synth.expectations.verdict import CheckKind
@@ -78,7 +78,7 @@ class Score:
 
     def to_dict(self) -> dict[str, Any]:
         """The figure as plain JSON values."""
-        return asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Score:

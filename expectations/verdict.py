@@ -7,7 +7,7 @@ value of the real data.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 CheckKind = Literal["structure", "fidelity", "privacy", "expectation"]
@@ -96,7 +96,7 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict as plain JSON values; `from_dict` reads it back."""
-        return {"passed": self.passed, "checks": [asdict(c) for c in self.checks]}
+        return {"passed": self.passed, "checks": [dict(vars(c)) for c in self.checks]}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Verdict:
