@@ -97,7 +97,7 @@ class ARGNSynthesizer(SingleTableSynthesizer):
 
         Example:
             >>> table = pa.table({"size": ["S", "L", None] * 100, "price": [5, 9, 9] * 100})
-            >>> ARGNSynthesizer(flexible=True).fit(table).impute(table)["size"].null_count
+            >>> ARGNSynthesizer(epochs=2, flexible=True).fit(table).impute(table)["size"].null_count
             0
         """
         seed = self.seed if seed is None else seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,8 @@ from prefect_synth.synth.storage import StorageError, load_state, save_state
 from prefect_synth.synth.training import History
 
 _NAME = "table"
+
+_PACKAGE = "prefect_synth.synth"
 
 SingleRules = Sequence[str] | Literal["infer", "none"]
 """Rules as a synthesizer of one table takes them."""
@@ -180,7 +183,7 @@ class SingleTableSynthesizer:
             StorageError: There is no model, it is of another format, or of another class.
         """
         model = load_state(folder, "model")
-        found = cls.classes.get(model.get("synthesizer", ""))
+        found = _class_named(model.get("synthesizer", ""))
         if found is None or not issubclass(found, cls):
             raise StorageError(
                 f"The model at '{folder}' is no {cls.__name__}, but a "
@@ -305,3 +308,11 @@ def _named(
         bounds={full(name): bounds for name, bounds in privacy.bounds.items()},
         categories={full(name): all_ for name, all_ in privacy.categories.items()},
     )
+
+
+def _class_named(name: str) -> type[SingleTableSynthesizer] | None:
+    """The class of that name; those of this package are imported when a model needs them."""
+    package = importlib.import_module(_PACKAGE)
+    if name in package.__all__:
+        getattr(package, name)
+    return SingleTableSynthesizer.classes.get(name)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from prefect_synth.synth import single
+from prefect_synth.synth import single, single_networks
 from prefect_synth.synth.errors import NotFittedError, SynthesisError, UniquenessError
 from prefect_synth.synth.marginal_names import FAMILIES
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
@@ -64,8 +64,9 @@ def model(people) -> GaussianCopulaSynthesizer:
 
 def test_the_docstrings_example_runs():
     """What the documentation shows is true."""
-    assert doctest.testmod(single).failed == 0
-    assert doctest.testmod(single).attempted > 0
+    for module in (single, single_networks):
+        found = doctest.testmod(module)
+        assert (found.failed, found.attempted > 0) == (0, True)
 
 
 def test_the_schema_is_exact(people, model):

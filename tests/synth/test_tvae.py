@@ -204,6 +204,23 @@ def test_a_fitted_autoencoder_draws_without_torch(model, tmp_path):
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
 
 
+def test_a_saved_synthesizer_is_read_by_a_process_that_knows_no_class(tmp_path):
+    """The general class finds the one that wrote the model."""
+    table = pa.table({"size": ["S", "L"] * 30, "price": np.arange(60.0)})
+    made = TVAESynthesizer(epochs=1).fit(table)
+    made.save(tmp_path)
+    code = (
+        "import sys, pathlib\n"
+        "from prefect_synth.synth import SingleTableSynthesizer\n"
+        "model = SingleTableSynthesizer.load(pathlib.Path(sys.argv[1]))\n"
+        "print(type(model).__name__, model.sample(5, seed=1).to_pylist())\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, text=True
+    )
+    assert said.stdout.strip() == f"TVAESynthesizer {made.sample(5, seed=1).to_pylist()}"
+
+
 def test_without_torch_the_error_says_what_to_install(coins, monkeypatch):
     """Where torch is not installed, the remedy is named."""
     monkeypatch.setitem(sys.modules, "torch", None)
