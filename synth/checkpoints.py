@@ -33,6 +33,7 @@ class Checkpoint:
         losses: Mean loss of each epoch.
         validation: Losses on held-back rows by epoch.
         looks: Columns found collapsed, by epoch.
+        seconds: On the clock until then.
     """
 
     epoch: int = 0
@@ -43,6 +44,7 @@ class Checkpoint:
     losses: list[float] = field(default_factory=list)
     validation: list[tuple[float, ...]] = field(default_factory=list)
     looks: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 class Checkpoints:
@@ -96,7 +98,7 @@ class Keeper:
             "begins": self.begins, "epoch": state.epoch, "waited": state.waited,
             "best": state.best, "best_losses": state.best_losses, "losses": state.losses,
             "validation": state.validation, "looks": state.looks, "optimisers": plain,
-            "rng": _plain(self.rng.bit_generator.state),
+            "seconds": state.seconds, "rng": _plain(self.rng.bit_generator.state),
         }  # fmt: skip
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_suffix(".unfinished")
@@ -124,7 +126,7 @@ class Keeper:
             document["epoch"], document["waited"], document["best"],
             tuple(document["best_losses"]), _named(tensors, "best.") or None,
             document["losses"], [tuple(v) for v in document["validation"]],
-            [(e, tuple(c)) for e, c in document["looks"]],
+            [(e, tuple(c)) for e, c in document["looks"]], document["seconds"],
         )  # fmt: skip
 
     def _restore(self, document: dict[str, Any], tensors: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ LEAST = 0.5
 """Share of a column's entropy below which it has collapsed."""
 _PLAIN = 0.2
 _FREQUENT = 0.05
+_NOT_BY_CHANCE = 12  # rows expected: none of them comes once in 100,000 times
 
 Pair = tuple[Ints, Ints]
 """Codes of a column in drawn rows, and in real ones."""
@@ -35,9 +36,10 @@ def entropy_shares(pairs: Sequence[Pair]) -> Floats:
 
 
 def lost_codes(drawn: Ints, real: Ints) -> Ints:
-    """Codes of at least 5 % of the real rows that no drawn row has."""
+    """Codes of at least 5 % of the real rows that no drawn row has, where that is not chance."""
     size = int(max(drawn.max(initial=0), real.max(initial=0))) + 1
-    often = np.bincount(real, minlength=size) >= _FREQUENT * max(len(real), 1)
+    shares = np.bincount(real, minlength=size) / max(len(real), 1)
+    often = (shares >= _FREQUENT) & (shares * len(drawn) >= _NOT_BY_CHANCE)
     never = np.bincount(drawn, minlength=size) == 0
     return np.flatnonzero(often & never)
 

@@ -7,22 +7,20 @@ collapse. The order of all draws is fixed, so a training that was resumed ends i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
 import numpy as np
 
-from prefect_synth.synth.checkpoints import Checkpoint, Checkpoints
+from prefect_synth.synth.checkpoints import Checkpoint
 from prefect_synth.synth.collapse import Pair, collapsed
 from prefect_synth.synth.devices import Device, half_precision, load_torch
 from prefect_synth.synth.encoding.layout import Ints
 from prefect_synth.synth.row_models.threads import one_torch_thread
 from prefect_synth.synth.storage import stored
+from prefect_synth.synth.training_watch import CHECKPOINTS, LISTENER, Epoch
 
 SMALLEST_BATCH = 32
 _LOOKS = 10
@@ -131,50 +129,6 @@ class Update:
         optimiser.step()
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """How far a training is.
-
-    Args:
-        done: Epochs that are done.
-        most: Epochs at most.
-        loss: Mean loss of the last one.
-        seconds: Since training began.
-    """
-
-    done: int
-    most: int
-    loss: float
-    seconds: float
-
-
-_LISTENER: ContextVar[Callable[[Epoch], None] | None] = ContextVar("epochs", default=None)
-_CHECKPOINTS: ContextVar[Checkpoints | None] = ContextVar("checkpoints", default=None)
-
-
-@contextmanager
-def listening(listener: Callable[[Epoch], None]) -> Iterator[None]:
-    """Tell `listener` of every epoch that is trained in this context."""
-    token = _LISTENER.set(listener)
-    try:
-        yield
-    finally:
-        _LISTENER.reset(token)
-
-
-@contextmanager
-def checkpointing(folder: Path) -> Iterator[None]:
-    """Keep checkpoints of what is trained in this context in `folder`, and resume from them.
-
-    The folder is for one set of data: what is told apart in it is one network from another.
-    """
-    token = _CHECKPOINTS.set(Checkpoints(folder))
-    try:
-        yield
-    finally:
-        _CHECKPOINTS.reset(token)
-
-
 def fit(learner: Learner, rows: Ints, settings: Training, rng: np.random.Generator) -> History:
     """Train a network; the weights of its best epoch are in `learner.module` afterwards.
 
@@ -205,10 +159,11 @@ class _Run:
         self.started = perf_counter()
         self.device = next(self.learner.module.parameters()).device
         self.update = Update(self.torch.nn.utils.clip_grad_norm_, self.settings.clip)
-        checkpoints = _CHECKPOINTS.get()
+        checkpoints = CHECKPOINTS.get()
         self.keeper = checkpoints and checkpoints.next(self.learner, self.rng)
         found = self.keeper and self.keeper.resume(self.torch)
         self.state = found or self._beginning()
+        self.started -= self.state.seconds
 
     def to_the_end(self) -> History:
         stopped = "epochs"
@@ -221,6 +176,7 @@ class _Run:
                 stopped = "time"
                 break
             if self.keeper:
+                self.state.seconds = perf_counter() - self.started
                 self.keeper.maybe_save(self.torch, self.state)
         if self.state.best_weights is not None:
             self.learner.module.load_state_dict(self.state.best_weights)
@@ -235,9 +191,8 @@ class _Run:
 
     def _epoch(self) -> None:
         state, order = self.state, self.rng.permutation(self.rows)
-        batches = self.torch.as_tensor(order, device=self.device).split(
-            self.settings.batch_of(len(order))
-        )
+        parts = -(-len(order) // self.settings.batch_of(len(order)))  # equal: none of a single row
+        batches = self.torch.as_tensor(order, device=self.device).tensor_split(parts)
         with half_precision(self.torch, self.device, self.settings.mixed):
             losses = [self.learner.step(batch, self.update) for batch in batches]
         state.epoch += 1
@@ -275,7 +230,7 @@ class _Run:
         return most is not None and perf_counter() - self.started > 60 * most
 
     def _tell(self) -> None:
-        if (listener := _LISTENER.get()) is not None:
+        if (listener := LISTENER.get()) is not None:
             state, spent = self.state, perf_counter() - self.started
             listener(Epoch(state.epoch, self.settings.epochs, state.losses[-1], spent))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from prefect_synth.synth.training import Epoch, checkpointing, listening
+from prefect_synth.synth.training_watch import Epoch, checkpointing, listening
 from prefect_synth.tasks.progress import progress
 
 

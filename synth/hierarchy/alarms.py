@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from prefect_synth.synth.encoding.shapes import SEPARATOR
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from prefect_synth.synth.hierarchy.part import TablePart
 
 _OTHERS = "what the row says of its children"
+_LINKS = "which parents its rows have"
 
 
 def alarms(part: TablePart) -> tuple[str, ...]:
@@ -19,23 +21,33 @@ def alarms(part: TablePart) -> tuple[str, ...]:
     Args:
         part: A table's part; of a model that is no network there is nothing to tell.
     """
-    history = getattr(part.row_model, "history", None)
-    if not isinstance(history, History):
-        return ()
+    rows = [part.row_model, getattr(part.sequence, "row_model", None)]
+    links: list[object] = [style.row_model for style in part.styles.values()]
+    links += [structure.row_model for structure in part.structure.values()]
+    collapsed = [c for h in _histories(rows) for c in h.collapsed]
+    names = _names(part, collapsed)
+    names += [_LINKS for h in _histories(links) if h.collapsed]
     told = [
         f"'{part.name}.{column}' has collapsed: what is drawn of it is far less varied than the "
         "real values. Train longer, or choose another synthesizer."
-        for column in _names(part, history.collapsed)
+        for column in dict.fromkeys(names)
     ]
-    if history.stopped == "time":
+    epochs = [len(h.losses) for h in _histories(rows + links) if h.stopped == "time"]
+    if epochs:
         told.append(
-            f"Training of '{part.name}' was cut off by the clock after {len(history.losses)} "
+            f"Training of '{part.name}' was cut off by the clock after {min(epochs)} "
             "epochs: another run may give other rows."
         )
     return tuple(told)
 
 
-def _names(part: TablePart, encoded: tuple[int, ...]) -> list[str]:
+def _histories(models: Sequence[object]) -> list[History]:
+    """What happened in the training of those that are networks."""
+    found = [getattr(model, "history", None) for model in models]
+    return [history for history in found if isinstance(history, History)]
+
+
+def _names(part: TablePart, encoded: Sequence[int]) -> list[str]:
     """The columns that encoded ones belong to, each once."""
     before = sum(codec.width for codec in part.relations.values()) + len(part.levels)
     modelled = part.codec.modelled

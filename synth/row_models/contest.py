@@ -96,13 +96,16 @@ def hold_contest(
     seed = int(rng.integers(2**31))
     learned, judged = _parts(context, rng)
     known, held_back = rows.take(learned), rows.take(judged)
-    judge = _Judge(known, held_back, context.take(judged), seed)
+    told, asked = context.take(learned), context.take(judged)
+    judge = _Judge(known, held_back, asked, seed)
     entries = []
     for name in names or candidates():
         begun, own = thread_time(), np.random.default_rng([seed, 1])
-        model = make_row_model(name, effort).fit(known, context.take(learned), own)
-        drawn = model.sample(context.take(judged), own)
-        entries.append(judge.of(name, drawn, thread_time() - begun))
+        model = make_row_model(name, effort).fit(known, told, own)
+        drawn = model.sample(asked, own)
+        seconds = thread_time() - begun
+        again = model.sample(told, own) if context.width else drawn
+        entries.append(judge.of(name, drawn, again, seconds))
     return _choose(entries, len(rows) / len(learned), budget_seconds, len(judged)), tuple(entries)
 
 
@@ -156,8 +159,16 @@ class _Judge:
         if context.width:
             self.groups = np.unique(context.pieces, axis=0, return_inverse=True)[1].ravel()
 
-    def of(self, name: str, drawn: Encoded, seconds: float) -> Entry:
-        """How well a candidate's rows are told from real ones, and whether it copies."""
+    def of(self, name: str, drawn: Encoded, again: Encoded, seconds: float) -> Entry:
+        """How well a candidate's rows are told from real ones, and whether it copies.
+
+        Args:
+            name: The row model.
+            drawn: Its rows for the contexts of the held-back rows, [n, d].
+            again: Its rows for the contexts that it learned from: a row is nearest to rows of its
+                own context, so that only both together say whether it copies, [n, d].
+            seconds: What it took.
+        """
         own = _features(drawn)
         sides = [np.hstack([self.context, side]) for side in (self.held_back, own)]
         labels = np.repeat([0, 1], [len(s) for s in sides])
@@ -168,13 +179,13 @@ class _Judge:
             else group_folds([self.groups, self.groups], rng)
         )
         auc = auc_by_folds(np.vstack(sides), labels, folds, self.categories, self.seed)
-        nearer = self._nearer(drawn, own)
+        nearer = (self._nearer(drawn) + self._nearer(again)) / 2
         error = _SURE * np.sqrt(0.25 / max(len(own), 1))
         return Entry(name, 0.5 if auc is None else auc, nearer, float(error), seconds)
 
-    def _nearer(self, drawn: Encoded, own: Floats) -> float:
+    def _nearer(self, drawn: Encoded) -> float:
         nominal = np.array([layout.nominal for layout in drawn.layouts], bool)
-        asked = _gower(own, nominal)
+        asked = _gower(_features(drawn), nominal)
         near, far = (
             nearest(asked, _gower(side, nominal), 1)[0][:, 0]
             for side in (self.known, self.held_back)

@@ -75,12 +75,12 @@ def hold(
 
 
 def nearness(rows: Encoded, held: Mapping[int, Condition]) -> Floats:
-    """How near each row is to what is held: the product over columns, each 1 at best, [n]."""
-    weights = np.ones(len(rows))
+    """The logarithm of how near each row is to what is held: a sum over columns, 0 at best, [n]."""
+    weights = np.zeros(len(rows))
     for column, condition in sorted(held.items()):
         one = rows.columns(column, column + 1)
         near = _among(one, condition) if isinstance(condition, Among) else _at(one, *condition)
-        weights *= np.maximum(near, _IMPOSSIBLE)
+        weights += np.log(np.maximum(near, _IMPOSSIBLE))
     return weights
 
 
@@ -141,7 +141,8 @@ def _shared_pool(
     """Rows by weight from one pool, and its mean weight."""
     size = max(rows, _SMALLEST_POOL)
     pool = draw(Encoded.empty(size), rng)
-    weights = nearness(pool, held)
+    logs = nearness(pool, held)
+    weights = np.exp(logs - logs.max())
     effective = weights.sum() ** 2 / (weights**2).sum()  # Kong 1992
     most = min(_GROWTH * size, max(_MOST_ROWS, size))
     wanted = min(int(size * max(rows, 1) / effective), most)
@@ -152,11 +153,13 @@ def _shared_pool(
             np.concatenate([pool.places, more.places]),
             layouts,
         )
-        weights = np.concatenate([weights, nearness(more, held)])
+        logs = np.concatenate([logs, nearness(more, held)])
+        weights = np.exp(logs - logs.max())
+    odds = float(np.exp(logs).mean())
     if not rows:
-        return pool.take(np.empty(0, np.int64)), float(weights.mean())
+        return pool.take(np.empty(0, np.int64)), odds
     chosen = systematic(weights, np.zeros(len(weights), np.int64), rows, rng)
-    return pool.take(rng.permutation(chosen)), float(weights.mean())
+    return pool.take(rng.permutation(chosen)), odds
 
 
 def _own_pools(
@@ -169,9 +172,10 @@ def _own_pools(
     """A row by weight from a pool for each context, and the mean weight of each pool."""
     group = np.repeat(np.arange(len(context)), _PER_CONTEXT)
     pool = draw(context.take(group), rng)
-    weights = nearness(pool, held)
-    chosen = systematic(weights, group, 1, rng)
-    return pool.take(chosen), weights.reshape(len(context), _PER_CONTEXT).mean(axis=1)
+    logs = nearness(pool, held).reshape(len(context), _PER_CONTEXT)
+    weights = np.exp(logs - logs.max(axis=1, keepdims=True))
+    chosen = systematic(weights.ravel(), group, 1, rng)
+    return pool.take(chosen), np.exp(logs).mean(axis=1)
 
 
 def _written(rows: Encoded, held: Mapping[int, Condition], rng: np.random.Generator) -> Encoded:

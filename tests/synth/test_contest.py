@@ -87,6 +87,19 @@ def test_neither_slow_nor_copying_models_win(budget, copies, winner):
     assert "argn 0.605" in choice.reason
 
 
+def test_a_model_that_copies_is_found():
+    """In contexts too, where a row is nearest to rows of its own context anyway."""
+    rng = np.random.default_rng(4)
+    rows = encoded(*rng.normal(size=(4, 1200)))
+    for context in (Encoded.empty(1200), encoded(np.repeat(rng.normal(size=300), 4))):
+        learned, judged = module._parts(context, rng)
+        judge = module._Judge(rows.take(learned), rows.take(judged), context.take(judged), 0)
+        copied = rows.take(rng.choice(learned, len(judged)))
+        fresh = encoded(*rng.normal(size=(4, len(judged))))
+        assert judge.of("copier", copied, copied, 1.0).copies
+        assert not judge.of("honest", fresh, fresh, 1.0).copies
+
+
 def test_ties_go_to_the_first():
     """A hair's breadth is chance: the quicker model is taken."""
     entries = [Entry("trees", 0.55, 0.5, 0.02, 3.0), Entry("argn", 0.545, 0.5, 0.02, 9.0)]

@@ -117,8 +117,8 @@ def test_the_nearest_counts_where_the_held_place_is_empty():
     column = Encoded(pieces, np.full((5, 1), 0.5), (ODD,))
     weights = nearness(column, {0: (50, 0.5)})
     assert list(np.argsort(weights)) == [0, 1, 2, 3, 4]
-    assert nearness(column, {0: (0, 0.5)})[0] == 1
-    assert (nearness(column, {0: (0, 0.5)})[1:] < 1e-3).all()
+    assert nearness(column, {0: (0, 0.5)})[0] == 0
+    assert (nearness(column, {0: (0, 0.5)})[1:] < np.log(1e-3)).all()
     among = Among(np.array([50]), np.zeros(1), np.ones(1), np.ones(1))
     assert list(np.argsort(nearness(column, {0: among}))) == [0, 1, 2, 3, 4]
 
