@@ -17,7 +17,7 @@ from prefect_synth.synth.hierarchy.loading import LoadedTables
 from prefect_synth.synth.hierarchy.part import TablePart
 from prefect_synth.synth.hierarchy.sampling import Sampler
 from prefect_synth.synth.inference import as_table
-from prefect_synth.synth.metadata import Metadata
+from prefect_synth.synth.metadata import Column, Metadata, Table  # noqa: F401 - for the examples
 from prefect_synth.synth.row_models.base import Condition
 from prefect_synth.synth.row_models.held import Held
 from prefect_synth.synth.sequence_tables import SequenceTables, sequence_tables, tables_of
@@ -183,9 +183,13 @@ class PARSynthesizer(SequenceSynthesizer):
         MissingTorchError: At `fit`: torch is not installed.
 
     Example:
-        >>> table = pa.table({"who": ["a", "a", "b"] * 40, "x": list(range(120))})
-        >>> len(PARSynthesizer(epochs=1).fit(table).sample(7))
-        7
+        >>> names = [f"P{i:03d}" for i in range(40)]
+        >>> table = pa.table({"who": names * 3, "day": [d for d in (1, 2, 3) for _ in names]})
+        >>> columns = {"who": Column("who", "id"), "day": Column("day", "numerical")}
+        >>> days = Table("days", columns, sequence_key="who", sequence_index="day")
+        >>> model = PARSynthesizer(Metadata({"days": days}), epochs=1).fit(table)
+        >>> model.sample_sequences(2)["day"].to_pylist()
+        [1, 2, 3, 1, 2, 3]
     """
 
     row_model = "par"
@@ -210,9 +214,13 @@ class TimeGANSynthesizer(SequenceSynthesizer):
         MissingTorchError: At `fit`: torch is not installed.
 
     Example:
-        >>> table = pa.table({"who": ["a", "a", "b"] * 40, "x": list(range(120))})
-        >>> len(TimeGANSynthesizer(epochs=1).fit(table).sample(7))
-        7
+        >>> names = [f"P{i:03d}" for i in range(40)]
+        >>> table = pa.table({"who": names * 3, "day": [d for d in (1, 2, 3) for _ in names]})
+        >>> columns = {"who": Column("who", "id"), "day": Column("day", "numerical")}
+        >>> days = Table("days", columns, sequence_key="who", sequence_index="day")
+        >>> model = TimeGANSynthesizer(Metadata({"days": days}), epochs=1).fit(table)
+        >>> model.sample_sequences(2)["day"].to_pylist()
+        [1, 2, 3, 1, 2, 3]
     """
 
     row_model = "timegan"
@@ -237,9 +245,13 @@ class DoppelGANgerSynthesizer(SequenceSynthesizer):
         MissingTorchError: At `fit`: torch is not installed.
 
     Example:
-        >>> table = pa.table({"who": ["a", "a", "b"] * 40, "x": list(range(120))})
-        >>> len(DoppelGANgerSynthesizer(epochs=1).fit(table).sample(7))
-        7
+        >>> names = [f"P{i:03d}" for i in range(40)]
+        >>> table = pa.table({"who": names * 3, "day": [d for d in (1, 2, 3) for _ in names]})
+        >>> columns = {"who": Column("who", "id"), "day": Column("day", "numerical")}
+        >>> days = Table("days", columns, sequence_key="who", sequence_index="day")
+        >>> model = DoppelGANgerSynthesizer(Metadata({"days": days}), epochs=1).fit(table)
+        >>> model.sample_sequences(2)["day"].to_pylist()
+        [1, 2, 3, 1, 2, 3]
     """
 
     row_model = "doppelganger"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prefect_synth.synth import single_sequences
 from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.encoding.layout import Encoded, Layout
 from prefect_synth.synth.errors import SynthesisError
@@ -265,3 +267,8 @@ def test_families_of_no_rows_and_no_columns():
         nothing = model.sample_families(Encoded.empty(0), np.zeros(0, np.int64), rng)
         assert len(nothing) == 0
     assert codec.widths == [1]
+
+
+def test_the_examples_run():
+    """Those of the docstrings."""
+    assert doctest.testmod(single_sequences).failed == 0
