@@ -8,6 +8,7 @@ from prefect_synth.synth.metadata import Metadata
 from prefect_synth.synth.privacy.ledger import FILE, OverspentError
 from prefect_synth.tasks.connections import warehouse_url
 from prefect_synth.tasks.paying import Paying
+from prefect_synth.tasks.synthesis import Synthesis
 from prefect_synth.tasks.telling import run_log
 from prefect_synth.tasks.warehouses.url import redact
 
@@ -54,6 +55,16 @@ def refusal(setup: Setup, metadata: Metadata, *, warn: bool = True) -> Overspent
     if warn:
         _warn(paying)
     return None
+
+
+def was_begun(setup: Setup, synthesis: Synthesis) -> bool:
+    """Whether a run has begun to train from just this; what it has done is paid for.
+
+    Args:
+        setup: The project and its places.
+        synthesis: What models would be trained from.
+    """
+    return setup.staging.links(synthesis.fingerprint()).is_dir()
 
 
 def _warn(paying: Paying) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from prefect_synth import __version__
 from prefect_synth.expectations.rows_profile import RowsProfile, moves
-from prefect_synth.flows.refresh_privacy import refusal
+from prefect_synth.flows.refresh_privacy import refusal, was_begun
 from prefect_synth.flows.refresh_pull import Staged
 from prefect_synth.flows.refresh_setup import Setup
 from prefect_synth.flows.runners import Runners, quoted
@@ -89,6 +89,7 @@ def decide(
     staged: Staged,
     depends: dict[str, str],
     wish: Wish,
+    synthesis: Synthesis,
 ) -> Decision:
     """Decide whether to draw with the models of the last snapshot, or go on as was decided.
 
@@ -98,6 +99,7 @@ def decide(
         staged: The staged real tables.
         depends: What `depends_on` gave.
         wish: By what to decide.
+        synthesis: What models would be trained from.
 
     Raises:
         OverspentError: The privacy budget allows no training, and there is no model to draw with.
@@ -105,7 +107,8 @@ def decide(
     decision = read_decision(staged.run.folder, wish)
     if decision is None:
         decision = _decided(setup, runners, staged, depends, wish)
-        refused = None if decision.reuse else refusal(setup, staged.metadata)
+        known = decision.reuse or was_begun(setup, synthesis)
+        refused = None if known else refusal(setup, staged.metadata)
         if refused is not None:
             decision = _without_training(setup, staged, depends, wish, refused)
         decision.save(staged.run.folder)

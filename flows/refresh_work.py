@@ -82,7 +82,8 @@ class Work:
     @cached_property
     def decision(self) -> Decision:
         """Whether models are trained or reused, and why."""
-        return decide(self.setup, self.runners, self.staged, self._depends_on, self.wish)
+        known = (self._depends_on, self.wish, self.synthesis)
+        return decide(self.setup, self.runners, self.staged, *known)
 
     @property
     def paying(self) -> Paying | None:

@@ -51,9 +51,8 @@ def fit_privately(
         fitted: RowModel = fit_argn(rows, context, counting, units, costs.model)
     else:
         fitted = fit_copula(rows, context, counting, table.counted, costs.model.rho)
-    choice = Choice(
-        chosen, f"{chosen}, (epsilon {privacy.epsilon:g}, delta {privacy.delta:g})-private."
-    )
+    bound = f"(epsilon {privacy.epsilon:g}, delta {privacy.delta:g})-differentially private"
+    choice = Choice(chosen, f"{chosen}, {bound} towards a row of '{costs.unit}' and all below it.")
     return TablePart(
         name, table.counted, table.schema, plan, table.codec, table.relations, {}, {}, {},
         table.references, dict.fromkeys(table.links, 0.0), table.one_to_one, {}, fitted,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from prefect_synth.synth.errors import RequestError
-from prefect_synth.synth.privacy.ledger import Budget
+from prefect_synth.synth.privacy.charges import Budget
 from prefect_synth.synth.storage import stored
 
 Bound = float | str

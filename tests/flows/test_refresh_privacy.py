@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pytest
@@ -46,48 +45,71 @@ def another_day(shop: Any) -> None:
         database.execute("UPDATE orders SET status = 'paid' WHERE order_id < 200")
 
 
+class Private(NamedTuple):
+    """A shop, what its refreshes came to, and what was in the ledger and the models before."""
+
+    shop: Any
+    refused: Any
+    first: tuple[str, Any]
+    ledger: bytes
+    models: Any
+    second: tuple[str, Any]
+
+
 @pytest.fixture(scope="module")
 def private(shop_factory: Any, tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> Any:
-    """A shop that was refreshed with a budget for one training, before and after its rows moved."""
+    """A shop with a budget for one training, refreshed before and after its rows moved.
+
+    The first snapshot was refused by a gate once.
+    """
     shop = shop_factory(tmp_path_factory.mktemp("private"))
+    shop.configure(PRIVATE.format(budget=95).replace("min: 0.0", "min: 1.0"))
+    name, refused = shop.refresh()
+    assert name == "Rejected"
+    before = ledger_of(shop).path.read_bytes()
     shop.configure(PRIVATE.format(budget=95))
     first = shop.refresh()
-    before = ledger_of(shop).path.read_bytes()
     models = open_setup(shop.file).staging.last_models
     another_day(shop)
-    return shop, first, before, models, shop.refresh()
+    return Private(shop, refused, first, before, models, shop.refresh())
 
 
-def test_a_training_is_paid_for(private: Any) -> None:
+def test_a_training_is_paid_for(private: Private) -> None:
     """By table and by step, and all of a customer's tables together come to what was asked."""
-    shop, (name, outcome), before, _, _ = private
-    assert name == "Published", outcome.failures
-    entries = json.loads(before)["entries"]
+    entries = json.loads(private.ledger)["entries"]
     assert sorted((e["table"], e["mechanism"]) for e in entries) == [
         (table, mechanism)
         for table in ("customers", "order_items", "orders")
         for mechanism in ("columns", "copula")
     ]
-    assert {(e["unit"], e["run"]) for e in entries} == {("customers", outcome.run_id)}
+    assert {(e["unit"], e["run"]) for e in entries} == {("customers", private.refused.run_id)}
     assert all("shop.duckdb" in e["source"] and e["key"] for e in entries)
-    assert 80 < ledger_of(shop).spent("customers").epsilon(1e-6) <= 90
+    assert 80 < ledger_of(private.shop).spent("customers").epsilon(1e-6) <= 90
 
 
-def test_a_training_that_would_overspend_is_not_begun(private: Any) -> None:
-    """The last models are drawn with again; a snapshot is published, and nothing is paid."""
-    shop, _, before, models, (name, outcome) = private
+def test_what_a_refused_snapshot_was_drawn_with_need_not_be_paid_again(private: Private) -> None:
+    """With other gates and the same rows the same models are drawn with."""
+    name, outcome = private.first
     assert name == "Published", outcome.failures
-    assert ledger_of(shop).path.read_bytes() == before
+    entries = ledger_of(private.shop).entries()
+    assert {entry.run for entry in entries} == {private.refused.run_id}
+
+
+def test_a_training_that_would_overspend_is_not_begun(private: Private) -> None:
+    """The last models are drawn with again; a snapshot is published, and nothing is paid."""
+    shop, (name, outcome) = private.shop, private.second
+    assert name == "Published", outcome.failures
+    assert ledger_of(shop).path.read_bytes() == private.ledger
     now = open_setup(shop.file).staging.last_models
-    assert now.models == models.models
+    assert now.models == private.models.models
     decided = max((shop.staging / "runs").glob("*/decision.json"))
     assert json.loads(decided.read_text())["reason"] == "the privacy budget allows no training"
     assert len(shop.published()) == 2
 
 
-def test_a_run_with_nothing_to_draw_with_is_refused(private: Any) -> None:
+def test_a_run_with_nothing_to_draw_with_is_refused(private: Private) -> None:
     """After a setting changed there is no model to reuse: the run ends, the last snapshot stays."""
-    shop, *_ = private
+    shop = private.shop
     latest = shop.latest()
     text = shop.file.read_text()
     shop.file.write_text(text.replace("rows_per_unit: 25", "rows_per_unit: 24"))
@@ -97,9 +119,9 @@ def test_a_run_with_nothing_to_draw_with_is_refused(private: Any) -> None:
     assert shop.latest() == latest
 
 
-def test_numbers_of_rows_do_not_follow_the_real_ones(private: Any) -> None:
+def test_numbers_of_rows_do_not_follow_the_real_ones(private: Private) -> None:
     """What is published is as many as were counted with noise, whatever rows come or go."""
-    shop, (_, first), _, _, (_, second) = private
+    shop, (_, first), (_, second) = private.shop, private.first, private.second
     snapshots = shop.sandbox / "snapshots"
     files = [snapshots / each.snapshot_id / "manifest.json" for each in (first, second)]
     found = [json.loads(file.read_text())["tables"] for file in files]
@@ -108,9 +130,9 @@ def test_numbers_of_rows_do_not_follow_the_real_ones(private: Any) -> None:
     assert rows["products"] == 40
 
 
-def test_a_plan_tells_that_nothing_will_be_trained(private: Any) -> None:
+def test_a_plan_tells_that_nothing_will_be_trained(private: Private) -> None:
     """Before the night, and without spending or writing anything."""
-    shop, *_ = private
+    shop = private.shop
     before = ledger_of(shop).path.read_bytes()
     shown = CliRunner().invoke(app, ["plan", "--project", str(shop.file), "--json"])
     [note] = json.loads(shown.output)["notes"]
@@ -119,9 +141,9 @@ def test_a_plan_tells_that_nothing_will_be_trained(private: Any) -> None:
     assert ledger_of(shop).path.read_bytes() == before
 
 
-def test_the_ledger_can_be_read(private: Any) -> None:
+def test_the_ledger_can_be_read(private: Private) -> None:
     """By people, and as JSON."""
-    shop, *_ = private
+    shop = private.shop
     shown = CliRunner().invoke(app, ["ledger", "--project", str(shop.file)])
     assert shown.exit_code == 0, shown.output
     assert "customers  epsilon" in shown.output
@@ -132,9 +154,9 @@ def test_the_ledger_can_be_read(private: Any) -> None:
     assert len(told["entries"]) == 6
 
 
-def test_purging_everything_leaves_what_was_spent(private: Any, tmp_path: Path) -> None:
+def test_purging_everything_leaves_what_was_spent(private: Private) -> None:
     """What was released cannot be called back."""
-    shop, *_ = private
+    shop = private.shop
     before = ledger_of(shop).path.read_bytes()
     purge_parts(open_setup(shop.file).staging, ["everything"])
     assert ledger_of(shop).path.read_bytes() == before

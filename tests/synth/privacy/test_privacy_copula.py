@@ -180,6 +180,20 @@ def test_noise_is_as_wide_as_it_must_be():
     assert np.array_equal(drawn * 2**9, np.rint(drawn * 2**9))
 
 
+def test_columns_can_be_drawn_alone(metadata):
+    """Then nothing is spent on what they have to do with each other."""
+    table = {"people": people(800)}
+    model = HMASynthesizer(metadata, row_model="independent", privacy=MUCH)
+    made = model.fit(table).sample(seed=1)["people"].to_pandas()
+    costs = table_costs(metadata, model.settings)["people"]
+    assert (costs.model, costs.whole) == (Spending(), costs.marginals)
+    assert made.groupby("kind")["vip"].mean().between(0.1, 0.7).all()
+    assert model.parts_["people"].choice.reason == (
+        "independent, (epsilon 5, delta 1e-06)-differentially private towards a row of 'people' "
+        "and all below it."
+    )
+
+
 @pytest.mark.parametrize(
     ("made", "said"),
     [
