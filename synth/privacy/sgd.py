@@ -124,7 +124,7 @@ class Trainer:
         torch, steps = self.torch, self.steps
         chosen = np.flatnonzero(self.rng.random(len(self.rows)) < steps.rate)
         sums = [torch.zeros_like(p) for p in self.parameters]
-        for part in torch.split(torch.as_tensor(chosen), _CHUNK):
+        for part in torch.split(torch.as_tensor(chosen), _CHUNK) if len(chosen) else ():
             for total, gradient in zip(sums, self.cut_gradients(part), strict=True):
                 total += gradient
         expected = steps.rate * steps.units

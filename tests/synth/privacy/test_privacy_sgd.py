@@ -13,7 +13,7 @@ from prefect_synth.synth.privacy.planning import table_costs
 from prefect_synth.synth.privacy.settings import DifferentialPrivacy
 from prefect_synth.synth.privacy.sgd import Steps, Trainer, by_unit
 from prefect_synth.synth.row_models.argn_network import Shape
-from prefect_synth.synth.single import ARGNSynthesizer
+from prefect_synth.synth.single import ARGNSynthesizer, GaussianCopulaSynthesizer
 
 
 @pytest.fixture(params=["one row a unit", "several rows a unit"])
@@ -102,6 +102,17 @@ def test_what_columns_have_to_do_with_each_other_is_learned():
     assert (made["first"] == made["third"]).mean() < 0.5
     whole = table_costs(metadata, fitted._fitting("t"))["t"].whole
     assert whole.epsilon(privacy.delta) <= 20.0
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_a_handful_of_rows_is_learned_as_any_others(rows):
+    """Steps in which nobody takes part are noise alone, and nobody can tell."""
+    metadata = Metadata({"t": Table("t", {"a": Column("a", "numerical"), "b": Column("b")})})
+    table = pa.table({"a": np.arange(rows), "b": ["x"] * rows})
+    privacy = DifferentialPrivacy(1.0, bounds={"a": (0, 9)}, categories={"b": ("x", "y")})
+    for made in (ARGNSynthesizer, GaussianCopulaSynthesizer):
+        drawn = made(metadata, privacy=privacy).fit(table).sample(20, seed=1)
+        assert drawn.schema.equals(table.schema)
 
 
 def test_children_are_learned_with_their_parents():
