@@ -25,6 +25,7 @@ from prefect_synth.synth.row_models.copula import (
 
 _END = 3.0
 _MOST_CATEGORIES = 24
+_CHUNK = 50_000
 _STRONGEST = 0.98
 _CONSTANT, _TRACE = 1e-6, 1e-9
 _LARGE = 1.25
@@ -114,18 +115,20 @@ def _moments(
     both: Encoded, tops: list[Ints], counting: Counting, rho: float
 ) -> tuple[Floats, float]:
     """Noised sums of products of the features of different columns, and their noise, [m, m]."""
-    blocks = [_features(both, j, top) for j, top in enumerate(tops)]
-    features = np.hstack(blocks)  # [n, m]
-    owner = np.repeat(np.arange(len(blocks)), [b.shape[1] for b in blocks])
+    owner = np.repeat(np.arange(len(tops)), [len(top) for top in tops])
     bound = sum(1.0 if layout.nominal else _LARGE for layout in both.layouts)
-    norms = np.sqrt((features**2).sum(axis=1))
-    features *= np.minimum(1.0, np.sqrt(bound) / np.maximum(norms, _TRACE))[:, None]
-    learned = features[counting.learned]
-    sums = learned.T @ learned
+    sums = np.zeros((len(owner), len(owner)))
+    for start in range(0, len(both), _CHUNK):  # memory holds the features of so many rows
+        some = both.take(np.arange(start, min(start + _CHUNK, len(both))))
+        features = np.hstack([_features(some, j, top) for j, top in enumerate(tops)])  # [b, m]
+        norms = np.sqrt((features**2).sum(axis=1))
+        features *= np.minimum(1.0, np.sqrt(bound) / np.maximum(norms, _TRACE))[:, None]
+        learned = features[counting.learned[start : start + _CHUNK]]
+        sums += learned.T @ learned
     # Of each pair of columns once: the squares of these products sum to (|x|^4 - sum |x_j|^4) / 2,
     # at most bound^2 (1 - 1 / columns) / 2 for a row, and a unit has so many rows.
     upper = owner[:, None] < owner[None, :]
-    sensitivity = counting.most * bound * np.sqrt((1 - 1 / len(blocks)) / 2)
+    sensitivity = counting.most * bound * np.sqrt((1 - 1 / len(tops)) / 2)
     noised = np.zeros_like(sums)
     noised[upper] = counting.noise.gaussian(sums[upper], sensitivity, rho)
     return noised + noised.T, sigma(sensitivity, rho)
