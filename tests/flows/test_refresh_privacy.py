@@ -23,11 +23,12 @@ tables:
       credit: {{bounds: [0, 1000]}}
       since: {{bounds: [2020-01-01, 2024-12-31]}}
       city: {{categories: [Bonn, Kiel, Ulm]}}
-  orders: {{columns: {{ordered_at: {{bounds: [2024-01-01, 2024-12-31]}}}}}}
+  orders: {{columns: {{ordered_at: {{bounds: [2024-01-01, 2024-10-05]}}}}}}
   order_items: {{columns: {{quantity: {{bounds: [1, 5]}}, line_no: {{bounds: [1, 3]}}}}}}
 gates:
   quality: {{min: 0.0, cardinality: null, dependence: null, relations: null, c2st: null}}
-  columns: {{ks: 0.0, tv: 0.0}}
+  columns: {{ks: 0.0, tv: 0.0, nulls: 1.0, in_range: 0.0, mean: 9.0, coverage: 0.0}}
+  row_tolerance: 0.9
 run: {{retrain: changed}}
 """
 
