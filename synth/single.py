@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa  # noqa: F401 - for the examples
 
+from prefect_synth.synth.devices import Device
 from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.encoding.table import EncodingSettings
 from prefect_synth.synth.errors import SynthesisError
@@ -35,6 +36,7 @@ class AutoSynthesizer(SingleTableSynthesizer):
             whose rows a classifier tells from held-back ones the least.
         epochs: Passes of a network over the data at most; its own number where None.
         max_minutes: Wall clock of each network.
+        device: Where networks are trained: auto, cpu, cuda or mps.
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
         rules: As `SingleTableSynthesizer` takes them.
@@ -57,12 +59,13 @@ class AutoSynthesizer(SingleTableSynthesizer):
         contest: bool = False,
         epochs: int | None = None,
         max_minutes: float | None = None,
+        device: Device = "auto",
         seed: int = 0,
         locale: str = "en_US",
         rules: SingleRules = "infer",
     ) -> None:
         super().__init__(metadata, seed=seed, locale=locale, rules=rules)
-        self.effort = Effort(epochs, max_minutes, contest=contest)
+        self.effort = Effort(epochs, max_minutes, device, contest)
 
     @property
     def choice(self) -> Choice:
@@ -81,7 +84,8 @@ class AutoSynthesizer(SingleTableSynthesizer):
     def _settings(self) -> dict[str, Any]:
         effort = self.effort
         own = {"contest": effort.contest, "epochs": effort.epochs}
-        return {**super()._settings(), **own, "max_minutes": effort.max_minutes}
+        clock = {"max_minutes": effort.max_minutes, "device": effort.device}
+        return {**super()._settings(), **own, **clock}
 
 
 class GaussianCopulaSynthesizer(SingleTableSynthesizer):

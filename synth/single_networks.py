@@ -37,6 +37,8 @@ class ARGNSynthesizer(SingleTableSynthesizer):
         most_rows: Rows to train on at most; of more a random part is taken.
         flexible: Learn to predict each column from any others, for `impute` and for conditions
             that all other columns follow; columns before others are otherwise all that is told.
+        max_minutes: Wall clock that training may take; None for any.
+        device: Where it is trained: auto, cpu, cuda or mps.
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
         rules: As `SingleTableSynthesizer` takes them.
@@ -62,6 +64,8 @@ class ARGNSynthesizer(SingleTableSynthesizer):
         epochs: int | None = None,
         most_rows: int = MOST_ROWS,
         flexible: bool = False,
+        max_minutes: float | None = None,
+        device: Device = "auto",
         seed: int = 0,
         locale: str = "en_US",
         rules: SingleRules = "infer",
@@ -78,6 +82,7 @@ class ARGNSynthesizer(SingleTableSynthesizer):
                 "flexible=True cannot be had with differential privacy. Leave one of them out."
             )
         self.epochs, self.most_rows, self.flexible = epochs, most_rows, flexible
+        self.effort = Effort(epochs, max_minutes, device)
 
     def impute(
         self, table: pa.Table | Path, seed: int | None = None, columns: Sequence[str] | None = None
@@ -105,11 +110,15 @@ class ARGNSynthesizer(SingleTableSynthesizer):
 
     def _settings(self) -> dict[str, Any]:
         own = {"epochs": self.epochs, "most_rows": self.most_rows, "flexible": self.flexible}
-        return {**super()._settings(), **own}
+        clock = {"max_minutes": self.effort.max_minutes, "device": self.effort.device}
+        return {**super()._settings(), **own, **clock}
 
     def _new_row_model(self) -> RowModel:
         kind = AnyOrderRowModel if self.flexible else ARGNRowModel
-        return kind(self.epochs, self.most_rows)
+        effort = self.effort
+        return kind(
+            self.epochs, self.most_rows, max_minutes=effort.max_minutes, device=effort.device
+        )
 
 
 class TVAESynthesizer(SingleTableSynthesizer):

@@ -10,6 +10,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from prefect_synth.synth.conditions import held_columns, hold_exactly
+from prefect_synth.synth.devices import Device
 from prefect_synth.synth.effort import Effort
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
@@ -39,6 +40,7 @@ class SequenceSynthesizer(SingleTableSynthesizer):
             sequence key.
         epochs: Passes over the data at most; the model's own number where None.
         max_minutes: Wall clock that training may take; None for any.
+        device: Where it is trained: auto, cpu, cuda or mps.
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
         rules: As `SingleTableSynthesizer` takes them.
@@ -53,12 +55,13 @@ class SequenceSynthesizer(SingleTableSynthesizer):
         *,
         epochs: int | None = None,
         max_minutes: float | None = None,
+        device: Device = "auto",
         seed: int = 0,
         locale: str = "en_US",
         rules: SingleRules = "infer",
     ) -> None:
         super().__init__(metadata, seed=seed, locale=locale, rules=rules)
-        self.effort = Effort(epochs, max_minutes)
+        self.effort = Effort(epochs, max_minutes, device)
         self.frame_: HMASynthesizer | None = None
         self.tables_: SequenceTables | None = None
 
@@ -131,8 +134,9 @@ class SequenceSynthesizer(SingleTableSynthesizer):
         return self.effort
 
     def _settings(self) -> dict[str, Any]:
-        own = {"epochs": self.effort.epochs, "max_minutes": self.effort.max_minutes}
-        return {**super()._settings(), **own}
+        effort = self.effort
+        own = {"epochs": effort.epochs, "max_minutes": effort.max_minutes}
+        return {**super()._settings(), **own, "device": effort.device}
 
     def _drawn(self, num_rows: int, seed: int, conditions: Mapping[str, Any]) -> Iterator[pa.Table]:
         frame, tables = self.frame_, self.tables_
@@ -174,6 +178,7 @@ class PARSynthesizer(SequenceSynthesizer):
             alone.
         epochs: Passes over the data at most; training stops by itself.
         max_minutes: Wall clock that training may take; None for any.
+        device: Where it is trained: auto, cpu, cuda or mps.
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
         rules: As `SingleTableSynthesizer` takes them.
@@ -205,6 +210,7 @@ class TimeGANSynthesizer(SequenceSynthesizer):
             alone.
         epochs: Passes over the data in each of three phases.
         max_minutes: Wall clock that training may take; None for any.
+        device: Where it is trained: auto, cpu, cuda or mps.
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
         rules: As `SingleTableSynthesizer` takes them.
@@ -236,6 +242,7 @@ class DoppelGANgerSynthesizer(SequenceSynthesizer):
             alone.
         epochs: Passes over the data.
         max_minutes: Wall clock that training may take; None for any.
+        device: Where it is trained: auto, cpu, cuda or mps.
         seed: Of fitting, and of `sample` where it is given none.
         locale: Faker's locale for personal data.
         rules: As `SingleTableSynthesizer` takes them.
