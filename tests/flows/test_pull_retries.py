@@ -53,7 +53,9 @@ def project(postgres_database: str, tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("prefect_url")
-@pytest.mark.parametrize(("whose", "ended"), [(READERS, 1), (ALL, 2)])
+@pytest.mark.parametrize(
+    ("whose", "ended"), [pytest.param(READERS, 1, marks=pytest.mark.slow), (ALL, 2)]
+)
 def test_a_pull_is_tried_again(
     whose: str, ended: int, project: Path, postgres_database: str, caplog: Any
 ) -> None:

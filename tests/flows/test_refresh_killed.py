@@ -70,12 +70,12 @@ def die(environment: dict[str, str], *script: str) -> None:
     ("moment", "step", "resumed", "visible"),
     [
         ("amid", "pull", False, 0),
-        ("begin", "extend", True, 0),
-        ("amid", "extend", True, 0),
+        pytest.param("begin", "extend", True, 0, marks=pytest.mark.slow),
+        pytest.param("amid", "extend", True, 0, marks=pytest.mark.slow),
         ("amid", "train", True, 0),
-        ("amid", "sample", True, 0),
-        ("amid", "validate", True, 0),
-        ("begin", "publish", True, 0),
+        pytest.param("amid", "sample", True, 0, marks=pytest.mark.slow),
+        pytest.param("amid", "validate", True, 0, marks=pytest.mark.slow),
+        pytest.param("begin", "publish", True, 0, marks=pytest.mark.slow),
         ("amid", "publish", False, 1),
     ],
 )

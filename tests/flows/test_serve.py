@@ -82,7 +82,14 @@ def test_a_run_that_an_event_starts_waits_for_its_turn(served: Any) -> None:
     assert found["concurrency_options"]["collision_strategy"] == "ENQUEUE"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
 def test_nothing_is_left_behind(
     shop: Any, serve: Any, wait: Any, tmp_path_factory: Any, number: signal.Signals
 ) -> None:
