@@ -101,10 +101,11 @@ def shop():
             "size": pa.array(np.array(["S", "M", "L"])[size], mask=holes[0]).dictionary_encode(),
             "price": pa.array(price, pa.int32(), mask=holes[1]),
             "fee": pa.array(fee),
-            "total": pa.array(price + fee, pa.int64(), mask=holes[1]),
+            "total": pa.array(price + fee, pa.int64(), mask=holes[2]),
             "day": pa.array(days, pa.date32(), mask=holes[3]),
             "weight": pa.array(np.where(holes[4], np.nan, price * 1.5 + rng.normal(size=n))),
             "ever": pa.array(["x"] * n),
+            "label": pa.array(np.array(["small", "middle", "large"])[size]),
         }
     )
 
@@ -130,7 +131,13 @@ def test_missing_values_are_filled_by_what_is_there(shop, fitted):
     right = np.array(["S", "M", "L"])[np.clip(price // 10, 0, 2)] == size
     assert right[np.asarray(shop["size"].is_null())].mean() > 0.9
     assert right[np.asarray(shop["price"].is_null())].mean() > 0.9
-    assert made["total"].to_pylist() == pc.add(made["price"], made["fee"]).to_pylist()
+    labels = dict(zip(["small", "middle", "large"], "SML", strict=True))
+    named = np.array([labels[x] for x in made["label"].to_pylist()]) == size
+    assert named.mean() > 0.99
+    assert "total = price + fee" in fitted.part_.rules.texts()
+    sums = np.asarray(pc.equal(made["total"], pc.add(made["price"], made["fee"])))
+    assert np.all(sums[np.asarray(shop["total"].is_null())])
+    assert sums.mean() > 0.99  # a missing price is drawn until it agrees with the total
 
 
 def test_only_the_columns_asked_for_are_filled(shop, fitted):
@@ -160,6 +167,7 @@ def test_rows_never_seen_are_filled(shop, fitted):
     made = fitted.impute(nothing)
     assert made["fee"].null_count == made["day"].null_count == 0
     assert made["id"].null_count == 5
+    assert set(made["label"].to_pylist()) <= {"small", "middle", "large"}
     assert len(fitted.impute(shop.slice(0, 0))) == 0
 
 
