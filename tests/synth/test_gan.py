@@ -10,7 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from prefect_synth.synth.encoding.layout import Encoded, Layout  # noqa: E402 - torch is optional
+from prefect_synth.synth.collapse import collapsed  # noqa: E402 - torch is optional
+from prefect_synth.synth.encoding.layout import Encoded, Layout  # noqa: E402
 from prefect_synth.synth.errors import SynthesisError  # noqa: E402
 from prefect_synth.synth.row_models.base import Among  # noqa: E402
 from prefect_synth.synth.row_models.dense import fit_dense  # noqa: E402
@@ -21,12 +22,13 @@ from prefect_synth.synth.row_models.gan_conditions import (  # noqa: E402
     TrainingBySampling,
     find_conditions,
 )
-from prefect_synth.synth.row_models.gan_label import find_label  # noqa: E402
+from prefect_synth.synth.row_models.gan_judge import coded  # noqa: E402
+from prefect_synth.synth.row_models.gan_label import find_label, renumbered  # noqa: E402
 from prefect_synth.synth.row_models.gan_modules import folded, generated, scored  # noqa: E402
 from prefect_synth.synth.row_models.gan_objectives import OBJECTIVES  # noqa: E402
 from prefect_synth.synth.row_models.gan_training import Adversaries  # noqa: E402
 from prefect_synth.synth.single_gan import CTGANSynthesizer, GANSynthesizer  # noqa: E402
-from prefect_synth.synth.training import Training, Update, fit  # noqa: E402
+from prefect_synth.synth.training import History, Training, Update, fit  # noqa: E402
 
 KIND = Layout(np.array([0.5, 0.3, 0.2]), np.zeros(3, bool), True, False, key=7)
 PAID = Layout(np.array([0.7, 0.3]), np.zeros(2, bool), True, False, key=8)
@@ -314,6 +316,26 @@ def test_torchs_own_chance_is_left_alone():
         drawn.append(model.sample(Encoded.empty(50), np.random.default_rng(1)))
     assert (drawn[0].pieces == drawn[1].pieces).all()
     assert (drawn[0].places == drawn[1].places).all()
+
+
+def test_collapse_is_told_by_the_columns_of_the_row():
+    """The label, which is not among the generator's columns, is counted."""
+    history = History(collapsed=(0, 1, 2), looks=((1, (1,)),))
+    assert renumbered(history, 1) == History(collapsed=(0, 2, 3), looks=((1, (2,)),))
+    assert renumbered(history, -1) == history
+
+
+def test_a_scalar_counts_only_where_its_mode_has_one():
+    """Beside a spike whatever the generator says of the scalar is nobody's value."""
+    spike = Layout(np.array([0.5, *[0.01] * 50]), np.arange(51) > 0, False, False)
+    rng = np.random.default_rng(0)
+    pieces = np.where(rng.random(400) < 0.5, 0, rng.integers(1, 51, 400))[:, None]
+    columns = fit_dense(Encoded(pieces, rng.random((400, 1)), (spike,)), "scores", rng)
+    real = columns.encode(Encoded(pieces, np.full((400, 1), 0.5), (spike,)))
+    drawn = real[0], np.where(real[0] == 0, -0.9, real[1]).astype(np.float32)
+    assert collapsed(coded(columns, drawn, real)) == ()
+    always = np.full_like(real[0], 1), np.full_like(real[1], 0.1)
+    assert collapsed(coded(columns, always, real)) == (0,)
 
 
 @pytest.mark.parametrize(
