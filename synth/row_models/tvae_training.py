@@ -104,8 +104,9 @@ class _EvidenceBound:
         self.counts = torch.as_tensor(counts, dtype=torch.float32, device=device)  # [n, s]
         self.training, *self.held_back = (torch.as_tensor(s, device=device) for s in splits)
         self.generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        self.frozen = np.random.default_rng(rng.integers(2**63))
-        self.noise = [self._frozen_noise(len(rows)) for rows in self.held_back]
+        self.seed = int(rng.integers(2**63))  # of what is the same at every look
+        frozen = np.random.default_rng(self.seed)
+        self.noise = [self._noise(len(rows), frozen) for rows in self.held_back]
         inside, outside = form.width + context.shape[1], LATENT + context.shape[1]
         encoder = first_layers((inside, *HIDDEN, 2 * LATENT), rng)
         encoder.biases[-1][LATENT:] = _CERTAIN
@@ -136,14 +137,14 @@ class _EvidenceBound:
 
     def codes(self) -> Sequence[Pair]:
         """Modes drawn for the latent vectors of some rows, beside the modes that these have."""
-        rows = self.training[:_LOOKED_AT]
+        rows, frozen = self.training[:_LOOKED_AT], np.random.default_rng(self.seed)
         with self.torch.no_grad():
             context = self.context[rows]
             means, log_variances = self._encode(self.rows[rows], context)
-            z = means + self._frozen_noise(len(rows)) * (0.5 * log_variances).exp()
+            z = means + self._noise(len(rows), frozen) * (0.5 * log_variances).exp()
             blocks, _ = self._split(self._decode(z, context))
         odds = [probabilities(_array(block)) for block in blocks]
-        drawn = [inverse(o, self.frozen.random(len(rows))) for o in odds]
+        drawn = [inverse(o, frozen.random(len(rows))) for o in odds]
         return list(zip(drawn, _array(self.modes[rows]).T, strict=True))
 
     def autoencoder(self) -> Autoencoder:
@@ -196,8 +197,8 @@ class _EvidenceBound:
         tensors = [torch.as_tensor(a, dtype=torch.float32, device=self.device) for a in arrays]
         return [torch.nn.Parameter(t) for t in tensors]
 
-    def _frozen_noise(self, rows: int) -> Any:
-        noise = self.frozen.standard_normal((rows, LATENT), np.float32)
+    def _noise(self, rows: int, rng: np.random.Generator) -> Any:
+        noise = rng.standard_normal((rows, LATENT), np.float32)
         return self.torch.as_tensor(noise, device=self.device)
 
 

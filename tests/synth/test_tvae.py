@@ -13,10 +13,12 @@ import pytest
 from prefect_synth.synth.encoding.columns import fit_category, fit_number
 from prefect_synth.synth.encoding.layout import Encoded
 from prefect_synth.synth.errors import MissingTorchError, SynthesisError
+from prefect_synth.synth.row_models.argn_any_order import AnyOrderRowModel
 from prefect_synth.synth.row_models.latent import fit_latent
 from prefect_synth.synth.row_models.tvae import TVAERowModel
 from prefect_synth.synth.single import TVAESynthesizer
-from prefect_synth.synth.storage import load_state, save_state
+from prefect_synth.synth.storage import fingerprint_of, load_state, save_state
+from prefect_synth.synth.training_watch import checkpointing, listening
 
 ROWS = 2000
 EPOCHS = 25
@@ -239,3 +241,25 @@ def test_settings_are_checked():
     ):
         with pytest.raises(SynthesisError, match=message):
             TVAESynthesizer(**settings)
+
+
+@pytest.mark.parametrize("kind", [TVAERowModel, AnyOrderRowModel])
+def test_a_killed_training_goes_on_where_it_was(kind, coins, tmp_path, monkeypatch):
+    """The bytes are those of a training that was left in peace."""
+    monkeypatch.setattr("prefect_synth.synth.checkpoints.EVERY", 0.0)
+
+    def train():
+        model = kind(epochs=5).fit(coins, Encoded.empty(ROWS), np.random.default_rng(1))
+        return fingerprint_of(model)
+
+    def stop(epoch):
+        if epoch.done == 3:
+            raise KeyboardInterrupt
+
+    whole = train()
+    with checkpointing(tmp_path), pytest.raises(KeyboardInterrupt), listening(stop):
+        train()
+    done = []
+    with checkpointing(tmp_path), listening(lambda epoch: done.append(epoch.done)):
+        assert train() == whole
+    assert done[0] > 1
