@@ -19,7 +19,7 @@ from scipy.special import gammaln, logsumexp
 from prefect_synth.synth.encoding.layout import Floats
 
 _MOST = 2048
-_ORDERS = np.concatenate([np.arange(1.1, 20, 0.1), np.arange(20, 128), np.arange(128, _MOST, 8)])
+_ORDERS = np.concatenate([np.arange(11, 200) / 10, np.arange(20, _MOST + 1)])
 _STEPS = 100
 
 

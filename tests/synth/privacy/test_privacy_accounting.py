@@ -64,7 +64,7 @@ def test_concentrated_costs_are_what_dp_accounting_says(rho, expected):
 def test_the_largest_rho_costs_what_was_asked(epsilon, delta):
     """Never more than asked, and hardly less."""
     rho = rho_for(epsilon, delta)
-    assert epsilon * 0.95 <= Spending(rho).epsilon(delta) <= epsilon
+    assert epsilon * 0.95 <= Spending(rho).epsilon(delta) <= epsilon * (1 + 1e-12)
     assert Spending(rho, best_order(rho, delta)).epsilon(delta) == pytest.approx(epsilon, rel=1e-6)
 
 
