@@ -9,7 +9,7 @@ import numpy as np
 
 from prefect_synth.synth.collapse import Pair
 from prefect_synth.synth.encoding.layout import Floats, Ints
-from prefect_synth.synth.row_models.dense import DenseColumns
+from prefect_synth.synth.row_models.dense import DenseColumn, DenseColumns
 
 _BINS = 10
 
@@ -63,16 +63,31 @@ def coded(
         real: The same of real ones.
 
     Returns:
-        For each column its mode, with the tenth of the data that its scalar lies in.
+        For each column its mode, or of a number the tenth of the data that it lies in.
     """
     pairs = []
-    for j in range(len(columns.widths)):
+    for j, column in enumerate(columns.columns):
         codes = [side[0][:, j] for side in (drawn, real)]
-        if j in columns.scalars:
-            at, first = columns.scalars.index(j), columns.columns[j].first
-            scalars = [np.where(side[0][:, j] < first, 0, side[1][:, at]) for side in (drawn, real)]
-            ends = np.quantile(scalars[1], np.arange(1, _BINS) / _BINS)
-            bins = [np.searchsorted(ends, side) for side in scalars]
-            codes = [c * _BINS + b for c, b in zip(codes, bins, strict=True)]
+        if column.mixture is not None:
+            at = columns.scalars.index(j)
+            lines = [_line(column, side[0][:, j], side[1][:, at]) for side in (drawn, real)]
+            codes = _tenths(column.first, codes, lines)
         pairs.append((codes[0], codes[1]))
     return pairs
+
+
+def _line(column: DenseColumn, modes: Ints, scalars: Floats) -> Floats:
+    """Where numbers lie on the line of their mixture; anywhere beside it, [n]."""
+    mixture = column.mixture
+    assert mixture is not None  # noqa: S101 - asked of such columns only
+    return mixture.value(np.maximum(modes - column.first, 0), scalars)
+
+
+def _tenths(first: int, modes: list[Ints], lines: list[Floats]) -> list[Ints]:
+    """Modes without a scalar, and the tenths of the real numbers of the others, of both sides."""
+    real = lines[1][modes[1] >= first]
+    inner = np.quantile(real, np.arange(1, _BINS) / _BINS) if len(real) else np.empty(0)
+    return [
+        np.where(m < first, m, first + np.searchsorted(inner, line))
+        for m, line in zip(modes, lines, strict=True)
+    ]

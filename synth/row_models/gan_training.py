@@ -124,7 +124,7 @@ class Adversaries:
         return () if self.dependence is None else (self.dependence.distance(),)
 
     def codes(self) -> Sequence[Pair]:
-        """Modes of drawn and of real rows, with the tenth of the data that a scalar lies in."""
+        """Modes of drawn and of real rows, or the tenths of the data that numbers lie in."""
         some = np.linspace(0, len(self.rows.modes) - 1, _LOOKED_AT).astype(np.int64)
         with self.torch.no_grad():
             drawn, scalars = self.drawn(self.batches.told_as_found(some), self.generator)

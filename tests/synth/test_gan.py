@@ -338,6 +338,22 @@ def test_a_scalar_counts_only_where_its_mode_has_one():
     assert collapsed(coded(columns, always, real)) == (0,)
 
 
+def test_numbers_are_compared_by_where_they_lie():
+    """Another mode at the same place is no loss; one of two heaps of values that is gone is one."""
+    line = Layout(np.full(100, 0.01), np.ones(100, bool), False, False, 0, np.linspace(0, 100, 101))
+    rng = np.random.default_rng(0)
+    heaps = np.clip(rng.normal(np.repeat([20, 70], 300), 5), 0, 99.9)[:, None]
+    rows = Encoded(heaps.astype(int), heaps % 1, (line,))
+    columns = fit_dense(rows, "modes", rng)
+    real = columns.encode(rows)
+    assert len(set(real[0][:, 0])) > 1
+    near = columns.encode(rows.take(rng.permutation(600)))
+    noisy = near[0], near[1] + rng.normal(0, 0.02, near[1].shape)
+    assert collapsed(coded(columns, noisy, real)) == ()
+    one_heap = columns.encode(rows.take(np.arange(600) % 300))
+    assert collapsed(coded(columns, one_heap, real)) == (0,)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
