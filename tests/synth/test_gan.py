@@ -28,7 +28,9 @@ from prefect_synth.synth.row_models.gan_modules import folded, generated, scored
 from prefect_synth.synth.row_models.gan_objectives import OBJECTIVES  # noqa: E402
 from prefect_synth.synth.row_models.gan_training import Adversaries  # noqa: E402
 from prefect_synth.synth.single_gan import CTGANSynthesizer, GANSynthesizer  # noqa: E402
+from prefect_synth.synth.storage import fingerprint_of  # noqa: E402
 from prefect_synth.synth.training import History, Training, Update, fit  # noqa: E402
+from prefect_synth.synth.training_watch import checkpointing, listening  # noqa: E402
 
 KIND = Layout(np.array([0.5, 0.3, 0.2]), np.zeros(3, bool), True, False, key=7)
 PAID = Layout(np.array([0.7, 0.3]), np.zeros(2, bool), True, False, key=8)
@@ -394,3 +396,25 @@ def test_losses_and_collapse_are_told():
     model = CTGANSynthesizer(epochs=3).fit(table)
     assert model.get_loss_values()["epoch"].to_pylist() == [1, 2, 3]
     assert not any("same" in alarm for alarm in model.alarms)
+
+
+def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
+    """Weights, optimisers, averages and every source of chance are where they were."""
+    monkeypatch.setattr("prefect_synth.synth.checkpoints.EVERY", 0.0)
+
+    def trained():
+        model = GANRowModel("ctgan", epochs=4)
+        return model.fit(shop(300), Encoded.empty(300), np.random.default_rng(0))
+
+    def killed(epoch):
+        if epoch.done == 3:
+            raise KeyboardInterrupt
+
+    whole = trained()
+    with checkpointing(tmp_path), listening(killed), pytest.raises(KeyboardInterrupt):
+        trained()
+    told = []
+    with checkpointing(tmp_path), listening(lambda epoch: told.append(epoch.done)):
+        again = trained()
+    assert told == [3, 4]
+    assert fingerprint_of(again) == fingerprint_of(whole)
