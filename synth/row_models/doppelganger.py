@@ -9,7 +9,7 @@ an auxiliary one what is drawn first. Lengths come from the hierarchy, not from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -21,6 +21,7 @@ from prefect_synth.synth.row_models.family_codec import FamilyCodec, fit_family_
 from prefect_synth.synth.row_models.family_vectors import drawn
 from prefect_synth.synth.row_models.recurrent import GRU, Rectified, Running
 from prefect_synth.synth.row_models.scores import SCORE_END
+from prefect_synth.synth.row_models.settling import Settling, fit_settling
 from prefect_synth.synth.row_models.threads import one_blas_thread
 from prefect_synth.synth.storage import stored
 from prefect_synth.synth.training import Training
@@ -60,11 +61,13 @@ class DoppelGANgerRowModel(ARGNRowModel):
     Args:
         codec: How families are written, learned.
         sequences: The weights, learned.
+        settling: How drawn innovations become normal scores, learned.
     """
 
     epochs: int = EPOCHS
     codec: FamilyCodec | None = None
     sequences: DoppelGANgerNetwork | None = None
+    settling: Settling = field(default_factory=Settling)
 
     def fit_families(
         self, rows: Encoded, context: Encoded, lengths: Ints, rng: np.random.Generator
@@ -83,7 +86,12 @@ class DoppelGANgerRowModel(ARGNRowModel):
         settings = Training(
             self.epochs, _BATCH, _STEPS, max_minutes=self.max_minutes, device=self.device
         )
-        self.sequences, self.history = train(self.codec, steps, heads, families, settings, rng)
+        network, self.history = train(self.codec, steps, heads, families, settings, rng)
+        with one_blas_thread:
+            raw = self._rows(network, steps.told, families, rng)  # [n, w]
+        modes, scores = drawn(self.codec, raw, rng)
+        self.sequences = network
+        self.settling = fit_settling(scores, self.codec.there(modes), families)
         return self
 
     def sample_families(self, context: Encoded, lengths: Ints, rng: np.random.Generator) -> Encoded:
@@ -97,6 +105,7 @@ class DoppelGANgerRowModel(ARGNRowModel):
             told = codec.told(context, traits, families)  # [n, c]
             raw = self._rows(network, told, families, rng)  # [n, w]
         modes, scores = drawn(codec, raw, rng)
+        scores = self.settling.settled(scores, codec.there(modes), families)
         return codec.decode(modes, scores, traits, families, rng)
 
     @staticmethod

@@ -8,7 +8,7 @@ are innovations (family_codec.py), and windows are told what families are told.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -20,6 +20,7 @@ from prefect_synth.synth.row_models.families import Families
 from prefect_synth.synth.row_models.family_codec import FamilyCodec, fit_family_codec
 from prefect_synth.synth.row_models.family_vectors import drawn
 from prefect_synth.synth.row_models.recurrent import GRU, Rectified, Running
+from prefect_synth.synth.row_models.settling import Settling, fit_settling
 from prefect_synth.synth.row_models.threads import one_blas_thread
 from prefect_synth.synth.storage import stored
 from prefect_synth.synth.training import Training
@@ -70,11 +71,13 @@ class TimeGANRowModel(ARGNRowModel):
     Args:
         codec: How families are written, learned.
         sequences: The weights, learned.
+        settling: How drawn innovations become normal scores, learned.
     """
 
     epochs: int = EPOCHS
     codec: FamilyCodec | None = None
     sequences: TimeGANNetwork | None = None
+    settling: Settling = field(default_factory=Settling)
 
     def fit_families(
         self, rows: Encoded, context: Encoded, lengths: Ints, rng: np.random.Generator
@@ -93,19 +96,29 @@ class TimeGANRowModel(ARGNRowModel):
             self.epochs, _BATCH, _STEPS, max_minutes=self.max_minutes, device=self.device
         )
         self.sequences, self.history = train(self.codec, steps, families, settings, rng)
+        modes, scores = self._drawn(steps.told, families, rng)
+        self.settling = fit_settling(scores, self.codec.there(modes), families)
         return self
 
     def sample_families(self, context: Encoded, lengths: Ints, rng: np.random.Generator) -> Encoded:
         """Draw latent steps of all families side by side, and the rows that they stand for."""
+        codec, families = self.codec, Families(lengths)
+        assert codec is not None  # noqa: S101 - the frame samples only what it fitted
+        traits = codec.draw_traits(context, families, rng)
+        modes, scores = self._drawn(codec.told(context, traits, families), families, rng)
+        scores = self.settling.settled(scores, codec.there(modes), families)
+        return codec.decode(modes, scores, traits, families, rng)
+
+    def _drawn(
+        self, told: Floats, families: Families, rng: np.random.Generator
+    ) -> tuple[Ints, Floats]:
+        """Modes [n, d] and innovations [n, s] of rows that are told `told`, [n, c]."""
         codec, network = self.codec, self.sequences
         assert codec is not None and network is not None  # noqa: S101, PT018 - fit_families was
-        families = Families(lengths)
-        traits = codec.draw_traits(context, families, rng)
-        told = codec.told(context, traits, families)  # [n, c]
-        modes = np.zeros((len(context), len(codec.layouts)), np.int64)
-        scores = np.zeros((len(context), len(codec.innovations)))
+        modes = np.zeros((len(told), len(codec.layouts)), np.int64)
+        scores = np.zeros((len(told), len(codec.innovations)))
         parts = (network.generator, network.supervisor, network.recovery)
-        running = [Running(part.layers, len(lengths), WINDOW // 2) for part in parts]
+        running = [Running(p.layers, len(families.lengths), WINDOW // 2) for p in parts]
         with one_blas_thread:
             for at, family in families.steps():
                 noise = rng.random((len(at), network.noise), np.float32)
@@ -114,4 +127,4 @@ class TimeGANRowModel(ARGNRowModel):
                     said = expit(part.top(run.step(family, said)))  # [m, h]
                 raw = network.recovery.top(running[2].step(family, said))  # [m, w]
                 modes[at], scores[at] = drawn(codec, raw, rng)
-        return codec.decode(modes, scores, traits, families, rng)
+        return modes, scores

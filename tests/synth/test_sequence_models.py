@@ -22,6 +22,7 @@ from prefect_synth.synth.row_models.families import Families
 from prefect_synth.synth.row_models.family_codec import fit_family_codec
 from prefect_synth.synth.row_models.innovations import fit_innovations, last_known
 from prefect_synth.synth.row_models.scores import SCORE_END, fit_scores, from_bins, to_bins
+from prefect_synth.synth.row_models.settling import fit_settling
 from prefect_synth.synth.single_sequences import (
     DoppelGANgerSynthesizer,
     PARSynthesizer,
@@ -251,6 +252,19 @@ def test_scores_protect_extremes_and_keep_order(values, bins):
         assert numbers.min() <= back.min() <= back.max() <= numbers.max()
     codes = to_bins(found, bins)
     assert (to_bins(from_bins(codes, bins, np.random.default_rng(0)), bins) == codes).all()
+
+
+def test_settled_innovations_neither_drift_nor_swell():
+    """However biased and wide they are drawn, they are normal scores around 0 in each family."""
+    rng, families = np.random.default_rng(0), Families(np.full(30, 200))
+    bias = families.spread(0.3 * rng.normal(size=(30, 1)))
+    drawn = np.hstack([0.3 * rng.normal(size=(6000, 1)) + bias, rng.exponential(size=(6000, 1))])
+    there = rng.random(drawn.shape) < 0.9
+    settled = fit_settling(drawn, there, families).settled(drawn, there, families)
+    means = families.sums(settled) / 200
+    assert np.abs(means[:, 1]).max() < 0.35
+    assert np.abs(means[:, 0]).max() < 0.2  # of a bias of up to two spreads
+    assert np.std(settled, axis=0) == pytest.approx([1, 1], abs=0.05)
 
 
 def test_families_of_no_rows_and_no_columns():
