@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("synthetic", type=Path, help="Parquet file that is written")
     parser.add_argument("--diabetic", type=int, default=100_000, help="rows of the diabetic class")
     parser.add_argument("--others", type=int, default=100_000, help="rows of each other class")
-    parser.add_argument("--epochs", type=int, default=30, help="passes over a class at most")
+    parser.add_argument("--epochs", type=int, default=20, help="passes over a class at most")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     real = pq.read_table(chosen.real)
