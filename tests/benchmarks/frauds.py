@@ -58,9 +58,8 @@ def halves(tables: list[pa.Table], seed: int) -> tuple[pa.Table, pa.Table]:
     frames = [table.cast(first).to_pandas() for table in tables]
     whole = frames[0]
     for frame in frames[1:]:
-        known = pd.MultiIndex.from_frame(whole)
-        whole = pd.concat([whole, frame[~pd.MultiIndex.from_frame(frame).isin(known)]])
-    group = whole.groupby(list(whole.columns), sort=False).ngroup().to_numpy()
+        whole = pd.concat([whole, frame[~_rows(frame).isin(_rows(whole))]])
+    group = _rows(whole).factorize()[0]
     label = whole[CLASS].groupby(group).first().to_numpy()  # of each group
     rng, train = np.random.default_rng(seed), np.zeros(len(label), bool)
     for one in np.unique(label):
@@ -68,6 +67,11 @@ def halves(tables: list[pa.Table], seed: int) -> tuple[pa.Table, pa.Table]:
         train[groups[: len(groups) // 2]] = True
     table = pa.Table.from_pandas(whole, schema=first, preserve_index=False)
     return table.filter(train[group]), table.filter(~train[group])
+
+
+def _rows(frame: pd.DataFrame) -> pd.MultiIndex:
+    """Whole rows to be compared; the last bits of a number may differ from file to file."""
+    return pd.MultiIndex.from_frame(frame.astype(float).round(9))
 
 
 def read(folder: Path) -> list[pa.Table]:

@@ -60,7 +60,10 @@ def test_equal_rows_go_to_the_same_half() -> None:
 def test_a_row_of_both_tables_counts_once() -> None:
     """The second table brings only what the first does not have."""
     table, more = both(2), rows(50, 9, np.array([3.0]), fraud=False)
-    train, test = halves([table, pa.concat_tables([more, table.slice(10, 7)])], 0)
+    again = table.slice(10, 7)  # as another file writes it: the last bit of a number differs
+    last = np.nextafter(np.asarray(again["V3"]), np.inf)
+    again = again.set_column(again.column_names.index("V3"), "V3", pa.array(last))
+    train, test = halves([table, pa.concat_tables([more, again])], 0)
     assert len(train) + len(test) == len(table) + len(more)
 
 
