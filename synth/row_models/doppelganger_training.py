@@ -19,7 +19,7 @@ from prefect_synth.synth.row_models.doppelganger import (
 from prefect_synth.synth.row_models.families import Families
 from prefect_synth.synth.row_models.family_codec import FamilyCodec, Steps
 from prefect_synth.synth.row_models.family_vectors import Batch, Windows, spoken
-from prefect_synth.synth.row_models.recurrent import gru_of, rectified_of
+from prefect_synth.synth.row_models.recurrent import first_weights, gru_of, rectified_of
 from prefect_synth.synth.row_models.scores import SCORE_END
 from prefect_synth.synth.row_models.threads import one_torch_thread
 from prefect_synth.synth.training import SMALLEST_BATCH, History, Training, Update, fit
@@ -84,17 +84,9 @@ class _DoppelGANger:
         self.count = traits.shape[1]  # none where no column is a number
         self.own = slice(heads.shape[1], heads.shape[1] + traits.shape[1])  # of what rows are told
         flat = windows.length * (self.width + 1) + self.told
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng.integers(2**63)))
-            self.module = torch.nn.ModuleDict(
-                {
-                    "traits": self._perceptron(NOISE + heads.shape[1], max(self.count, 1), 2),
-                    "passes": torch.nn.GRU(NOISE + self.told, STATE, batch_first=True),
-                    "rows": self._perceptron(STATE + NOISE, STEPS * self.width, 1),
-                    "critic": self._perceptron(flat, 1, 3),
-                    "auxiliary": self._perceptron(heads.shape[1] + self.count + 1, 1, 3),
-                }
-            ).to(device)
+        self.module = first_weights(
+            torch, lambda: self._networks(heads.shape[1], flat), self.generator, device
+        )
         self.judging, self.drawing = (
             self._adam("critic", "auxiliary"), self._adam("traits", "passes", "rows"),
         )  # fmt: skip
@@ -131,6 +123,19 @@ class _DoppelGANger:
         traits, rows = (list(self.module[name])[::2] for name in ("traits", "rows"))
         passes = gru_of(self.module["passes"])
         return DoppelGANgerNetwork(rectified_of(traits), passes, rectified_of(rows))
+
+    def _networks(self, heads: int, flat: int) -> Any:
+        """All of them, for so many numbers that families are told, and that a window is."""
+        nn = self.torch.nn
+        return nn.ModuleDict(
+            {
+                "traits": self._perceptron(NOISE + heads, max(self.count, 1), 2),
+                "passes": nn.GRU(NOISE + self.told, STATE, batch_first=True),
+                "rows": self._perceptron(STATE + NOISE, STEPS * self.width, 1),
+                "critic": self._perceptron(flat, 1, 3),
+                "auxiliary": self._perceptron(heads + self.count + 1, 1, 3),
+            }
+        )
 
     def _perceptron(self, seen: int, said: int, hidden: int) -> Any:
         nn, layers = self.torch.nn, list[Any]()

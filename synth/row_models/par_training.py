@@ -13,7 +13,7 @@ from prefect_synth.synth.encoding.layout import Floats, Ints
 from prefect_synth.synth.row_models.families import Families, padded
 from prefect_synth.synth.row_models.family_codec import FamilyCodec, Steps
 from prefect_synth.synth.row_models.par import BINS, WINDOW, PARNetwork
-from prefect_synth.synth.row_models.recurrent import array_of, gru_of
+from prefect_synth.synth.row_models.recurrent import array_of, first_weights, gru_of
 from prefect_synth.synth.row_models.threads import one_torch_thread
 from prefect_synth.synth.training import SMALLEST_BATCH, History, Training, Update, fit
 
@@ -125,9 +125,9 @@ class _Likelihood:
         self.heads = self._weights([rng.standard_normal((h, k)) * 0.1 / h**0.5 for h, k in pairs])
         counts = [np.bincount(codes[:, i], minlength=k)[:k] for i, k in enumerate(self.sizes)]
         self.marginals = self._weights([np.log((c + 1) / (c + 1).sum()) for c in counts])
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng.integers(2**63)))
-            self.history = torch.nn.GRU(told, STATE, batch_first=True).to(self.device)
+        self.history = first_weights(
+            torch, lambda: torch.nn.GRU(told, STATE, batch_first=True), self.generator, self.device
+        )
         own = [*self.tables, self.weights, self.biases, *self.heads, *self.marginals]
         self.module = torch.nn.ModuleList([self.history, torch.nn.ParameterList(own)])
         parameters = self.module.parameters()

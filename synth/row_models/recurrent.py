@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,29 @@ class GRU:
             seen = (1 - update) * new + update * state
             after.append(seen)
         return seen, after
+
+
+def first_weights(torch: Any, build: Callable[[], Any], generator: Any, device: Any) -> Any:
+    """A module of linear and recurrent layers whose first weights are drawn by `generator`.
+
+    Layers that torch fills itself take from the generator of the whole process, which tables that
+    are fitted on threads side by side share; so they are built without memory, and filled here.
+
+    Args:
+        torch: The module.
+        build: Makes the layers.
+        generator: Source of the weights.
+        device: Where they are.
+    """
+    with torch.device("meta"):
+        module = build()
+    module = module.to_empty(device="cpu")
+    for layer in module.modules():
+        inputs = getattr(layer, "hidden_size", None) or getattr(layer, "in_features", None) or 1
+        for parameter in layer.parameters(recurse=False):
+            with torch.no_grad():
+                parameter.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
+    return module.to(device)
 
 
 def gru_of(module: Any) -> GRU:

@@ -12,7 +12,7 @@ from prefect_synth.synth.devices import load_torch, pick_device
 from prefect_synth.synth.row_models.families import Families
 from prefect_synth.synth.row_models.family_codec import FamilyCodec, Steps
 from prefect_synth.synth.row_models.family_vectors import Batch, Windows, spoken
-from prefect_synth.synth.row_models.recurrent import gru_of, rectified_of
+from prefect_synth.synth.row_models.recurrent import first_weights, gru_of, rectified_of
 from prefect_synth.synth.row_models.threads import one_torch_thread
 from prefect_synth.synth.row_models.timegan import WINDOW, Recurrent, TimeGANNetwork
 from prefect_synth.synth.training import SMALLEST_BATCH, History, Training, Update, fit
@@ -84,11 +84,12 @@ class _TimeGAN:
             "supervisor": (LATENT, LATENT, LAYERS),
             "discriminator": (LATENT + told, 1, LAYERS),
         }
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng.integers(2**63)))
-            self.module = torch.nn.ModuleDict(
-                {name: self._network(*size) for name, size in sizes.items()}
-            ).to(device)
+        self.module = first_weights(
+            torch,
+            lambda: torch.nn.ModuleDict({n: self._network(*size) for n, size in sizes.items()}),
+            self.generator,
+            device,
+        )
         self.autoencoder = self._adam("embedder", "recovery")
         self.supervision = self._adam("supervisor")
         self.generation = self._adam("generator", "supervisor")

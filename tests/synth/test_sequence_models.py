@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -288,6 +289,29 @@ def test_families_of_no_rows_and_no_columns():
         nothing = model.sample_families(Encoded.empty(0), np.zeros(0, np.int64), rng)
         assert len(nothing) == 0
     assert codec.widths == [1]
+
+
+@pytest.mark.parametrize("make", SYNTHESIZERS)
+def test_tables_fitted_side_by_side_are_those_fitted_alone(make):
+    """Weights come from the table's own seed: other threads, and torch's own draws, change none."""
+    import torch
+
+    def weights(seed):
+        rng = np.random.default_rng(seed)
+        families = np.full(12, 4)
+        layout = Layout(np.full(3, 1 / 3), np.zeros(3, bool), nominal=True, has_null=False)
+        rows = Encoded(rng.integers(0, 3, (48, 1)), np.full((48, 1), 0.5), (layout,))
+        model = make_row_model(make.row_model, Effort(epochs=1))
+        model.fit_families(rows, Encoded.empty(48), families, rng)
+        return model.sample_families(Encoded.empty(48), families, rng).pieces
+
+    before = torch.random.get_rng_state()
+    alone = [weights(seed) for seed in range(4)]
+    assert torch.equal(torch.random.get_rng_state(), before)
+    with ThreadPoolExecutor(4) as pool:
+        beside = list(pool.map(weights, range(4)))
+    assert all(np.array_equal(a, b) for a, b in zip(alone, beside, strict=True))
+    assert not np.array_equal(alone[0], alone[1])
 
 
 def test_the_examples_run():
