@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -79,7 +80,7 @@ class SequenceTables:
             whole: All sequences.
             steps: Some steps of them.
         """
-        row = pc.index_in(steps[self.key], whole[self.key].combine_chunks())
+        row = pc.index_in(_plain(steps[self.key]), _plain(whole[self.key]).combine_chunks())
         columns = [
             whole[f.name].combine_chunks().take(row) if f.name in self.static else steps[f.name]
             for f in self.schema
@@ -125,7 +126,8 @@ def _families(values: pa.ChunkedArray) -> tuple[Ints, Ints]:
     return family, np.unique(family, return_index=True)[1]
 
 
-def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+def _plain(values: Any) -> Any:
+    """An array, in chunks or not, without a dictionary."""
     kind = values.type
     return values.cast(kind.value_type) if pa.types.is_dictionary(kind) else values
 

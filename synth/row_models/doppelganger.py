@@ -69,6 +69,7 @@ class DoppelGANgerRowModel(ARGNRowModel):
     sequences: DoppelGANgerNetwork | None = None
     settling: Settling = field(default_factory=Settling)
 
+    @one_blas_thread
     def fit_families(
         self, rows: Encoded, context: Encoded, lengths: Ints, rng: np.random.Generator
     ) -> Self:
@@ -87,23 +88,22 @@ class DoppelGANgerRowModel(ARGNRowModel):
             self.epochs, _BATCH, _STEPS, max_minutes=self.max_minutes, device=self.device
         )
         network, self.history = train(self.codec, steps, heads, families, settings, rng)
-        with one_blas_thread:
-            raw = self._rows(network, steps.told, families, rng)  # [n, w]
+        raw = self._rows(network, steps.told, families, rng)  # [n, w]
         modes, scores = drawn(self.codec, raw, rng)
         self.sequences = network
         self.settling = fit_settling(scores, self.codec.there(modes), families)
         return self
 
+    @one_blas_thread
     def sample_families(self, context: Encoded, lengths: Ints, rng: np.random.Generator) -> Encoded:
         """Draw the traits of all families, then their rows side by side, pass by pass."""
         codec, network = self.codec, self.sequences
         assert codec is not None and network is not None  # noqa: S101, PT018 - fit_families was
         families = Families(lengths)
-        with one_blas_thread:
-            traits = self._traits(network, codec.heads(context, families), rng)
-            traits = traits[:, : len(codec.traits.marginals)]  # none where no column is a number
-            told = codec.told(context, traits, families)  # [n, c]
-            raw = self._rows(network, told, families, rng)  # [n, w]
+        traits = self._traits(network, codec.heads(context, families), rng)
+        traits = traits[:, : len(codec.traits.marginals)]  # none where no column is a number
+        told = codec.told(context, traits, families)  # [n, c]
+        raw = self._rows(network, told, families, rng)  # [n, w]
         modes, scores = drawn(codec, raw, rng)
         scores = self.settling.settled(scores, codec.there(modes), families)
         return codec.decode(modes, scores, traits, families, rng)

@@ -78,6 +78,7 @@ class PARRowModel(ARGNRowModel):
     codec: FamilyCodec | None = None
     recurrent: PARNetwork | None = None
 
+    @one_blas_thread
     def fit_families(
         self, rows: Encoded, context: Encoded, lengths: Ints, rng: np.random.Generator
     ) -> Self:
@@ -103,6 +104,7 @@ class PARRowModel(ARGNRowModel):
         )
         return self
 
+    @one_blas_thread
     def sample_families(self, context: Encoded, lengths: Ints, rng: np.random.Generator) -> Encoded:
         """Draw families step by step, all of them at once."""
         codec, network = self.codec, self.recurrent
@@ -115,9 +117,8 @@ class PARRowModel(ARGNRowModel):
         traits = codec.draw_traits(context, families, rng)
         told = codec.told(context, traits, families)  # [n, c]
         drawing = _Drawing(codec, network, codec.traits.traits(traits), rng)
-        with one_blas_thread:
-            for step, (at, family) in enumerate(families.steps()):
-                modes[at], numbers[at] = drawing.next(step, family, told[at])
+        for step, (at, family) in enumerate(families.steps()):
+            modes[at], numbers[at] = drawing.next(step, family, told[at])
         return codec.rows(modes, numbers, rng)
 
 

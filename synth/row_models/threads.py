@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator, contextmanager
 from threading import Lock
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 
-class Shared:
+class Shared(ContextDecorator):
     """A setting of the whole process, held as long as any of its threads needs it.
 
     Tables are fitted on threads side by side: the first one sets it, the last one sets it back.
+    Decorates functions too.
 
     Args:
         hold: Sets it, and returns what sets it back.

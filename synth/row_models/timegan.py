@@ -79,6 +79,7 @@ class TimeGANRowModel(ARGNRowModel):
     sequences: TimeGANNetwork | None = None
     settling: Settling = field(default_factory=Settling)
 
+    @one_blas_thread
     def fit_families(
         self, rows: Encoded, context: Encoded, lengths: Ints, rng: np.random.Generator
     ) -> Self:
@@ -100,6 +101,7 @@ class TimeGANRowModel(ARGNRowModel):
         self.settling = fit_settling(scores, self.codec.there(modes), families)
         return self
 
+    @one_blas_thread
     def sample_families(self, context: Encoded, lengths: Ints, rng: np.random.Generator) -> Encoded:
         """Draw latent steps of all families side by side, and the rows that they stand for."""
         codec, families = self.codec, Families(lengths)
@@ -119,12 +121,11 @@ class TimeGANRowModel(ARGNRowModel):
         scores = np.zeros((len(told), len(codec.innovations)))
         parts = (network.generator, network.supervisor, network.recovery)
         running = [Running(p.layers, len(families.lengths), WINDOW // 2) for p in parts]
-        with one_blas_thread:
-            for at, family in families.steps():
-                noise = rng.random((len(at), network.noise), np.float32)
-                said: Floats = np.hstack([noise, told[at]])
-                for part, run in zip(parts[:2], running[:2], strict=True):
-                    said = expit(part.top(run.step(family, said)))  # [m, h]
-                raw = network.recovery.top(running[2].step(family, said))  # [m, w]
-                modes[at], scores[at] = drawn(codec, raw, rng)
+        for at, family in families.steps():
+            noise = rng.random((len(at), network.noise), np.float32)
+            said: Floats = np.hstack([noise, told[at]])
+            for part, run in zip(parts[:2], running[:2], strict=True):
+                said = expit(part.top(run.step(family, said)))  # [m, h]
+            raw = network.recovery.top(running[2].step(family, said))  # [m, w]
+            modes[at], scores[at] = drawn(codec, raw, rng)
         return modes, scores

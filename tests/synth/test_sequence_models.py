@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from prefect_synth.synth import single_sequences
 from prefect_synth.synth.effort import Effort
@@ -18,12 +19,14 @@ from prefect_synth.synth.encoding.layout import Encoded, Layout
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
+from prefect_synth.synth.row_models import family_codec, innovations
 from prefect_synth.synth.row_models.factory import make_row_model
 from prefect_synth.synth.row_models.families import Families
 from prefect_synth.synth.row_models.family_codec import fit_family_codec
-from prefect_synth.synth.row_models.innovations import fit_innovations, last_known
+from prefect_synth.synth.row_models.innovations import Innovations, fit_innovations, last_known
 from prefect_synth.synth.row_models.scores import SCORE_END, fit_scores, from_bins, to_bins
 from prefect_synth.synth.row_models.settling import fit_settling
+from prefect_synth.synth.row_models.traits import FamilyTraits
 from prefect_synth.synth.single_sequences import (
     DoppelGANgerSynthesizer,
     PARSynthesizer,
@@ -312,6 +315,47 @@ def test_tables_fitted_side_by_side_are_those_fitted_alone(make):
         beside = list(pool.map(weights, range(4)))
     assert all(np.array_equal(a, b) for a, b in zip(alone, beside, strict=True))
     assert not np.array_equal(alone[0], alone[1])
+
+
+@pytest.mark.parametrize("make", SYNTHESIZERS)
+def test_products_of_families_run_on_one_thread(make, monkeypatch):
+    """Those of traits and of autoregressions too, in fitting and in sampling."""
+    seen = {}
+
+    def watch(of, name):
+        inner = getattr(of, name)
+
+        def watched(*args):
+            pools = [p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"]
+            seen.setdefault(name, set()).update(pools)
+            return inner(*args)
+
+        monkeypatch.setattr(of, name, watched)
+
+    watch(innovations, "_least_squares")
+    watch(family_codec, "fit_traits")
+    watch(Innovations, "number")
+    watch(FamilyTraits, "traits")
+    rows = patients(30).drop_columns(["sex", "kind", "room"])
+    described_ = described().tables["visits"]
+    columns = {c: described_.columns[c] for c in rows.column_names}
+    metadata = Metadata({"visits": replace(described_, columns=columns)})
+    with threadpool_limits(2, user_api="blas"):
+        make(metadata, epochs=1).fit(rows).sample(40)
+    assert len(seen) == 4
+    assert set.union(*seen.values()) == {1}
+
+
+def test_sequence_keys_may_be_dictionaries():
+    """Arrow's dictionaries, as pandas writes categories: in the key and beside it."""
+    table = patients(40)
+    for column in ("patient", "sex", "kind"):
+        at = table.column_names.index(column)
+        table = table.set_column(at, column, table[column].dictionary_encode())
+    made = PARSynthesizer(described(), epochs=1).fit(table).sample(60)
+    assert made.schema.equals(table.schema)
+    pairs = made.group_by(["patient", "sex"]).aggregate([])
+    assert (len(made), len(pairs)) == (60, len(set(made["patient"].to_pylist())))
 
 
 def test_the_examples_run():
