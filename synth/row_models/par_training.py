@@ -13,6 +13,7 @@ from prefect_synth.synth.encoding.layout import Floats, Ints
 from prefect_synth.synth.row_models.families import Families, padded
 from prefect_synth.synth.row_models.family_codec import FamilyCodec, Steps
 from prefect_synth.synth.row_models.par import BINS, WINDOW, PARNetwork
+from prefect_synth.synth.row_models.par_windows import shiftable_windows, split_windows
 from prefect_synth.synth.row_models.recurrent import array_of, first_weights, gru_of
 from prefect_synth.synth.row_models.threads import one_torch_thread
 from prefect_synth.synth.training import SMALLEST_BATCH, History, Training, Update, fit
@@ -22,8 +23,6 @@ STATE = 64
 RATE = 3e-3
 """First learning rate of AdamW (Loshchilov and Hutter 2019)."""
 _WEIGHT_DECAY = 0.01
-_HELD_BACK = 10
-_FEWEST = 20
 _FORGET = 0.15
 
 
@@ -49,7 +48,7 @@ def train(
     """
     torch = load_torch()
     windows = families.windows(WINDOW)
-    parts = _split(windows, families, rng)
+    parts = split_windows(windows, families, rng)
     with one_torch_thread(torch):
         device = pick_device(torch, settings.device)
         held = parts[1:]
@@ -58,19 +57,6 @@ def train(
         rows = np.tile(parts[0], few)  # an epoch has some steps, however few the windows are
         history = fit(learner, rows if held else rows[:0], settings, rng)
         return learner.network(), history
-
-
-def _split(windows: tuple[Ints, Ints], families: Families, rng: np.random.Generator) -> list[Ints]:
-    """Windows to train on, single ones that are held back, and those of some families."""
-    starts, f = windows[0], len(families.lengths)
-    if len(starts) < _FEWEST:
-        return [np.arange(len(starts))]
-    part = np.where(rng.random(len(starts)) * _HELD_BACK < 1, 1, 0)
-    if f >= _FEWEST:
-        family = np.searchsorted(families.starts, starts, side="right") - 1
-        part[(rng.random(f) * _HELD_BACK < 1)[family]] = 2
-    found = [np.flatnonzero(part == p) for p in range(3)]
-    return found[:1] + [p for p in found[1:] if len(p)]
 
 
 class _Likelihood:
@@ -90,7 +76,7 @@ class _Likelihood:
     ) -> None:
         self.torch, self.device, self.columns, self.held = torch, device, columns, held
         self.windows, self.rng = families.windows(WINDOW), rng
-        self.first = np.repeat(families.starts, families.lengths)  # of each row's family
+        self.shiftable = shiftable_windows(self.windows, held, families)
         self.data = torch.as_tensor(codes, device=device)  # [n, q]
         self.told = torch.as_tensor(
             np.hstack([steps.before.astype(np.float32), steps.told]), device=device
@@ -137,9 +123,9 @@ class _Likelihood:
     def step(self, rows: Any, update: Update) -> float:
         """One step of maximum likelihood on windows, shifted along their families."""
         windows = rows.cpu().numpy()
-        starts, sizes = (some[windows] for some in self.windows)
+        starts, sizes, most = (some[windows] for some in self.shiftable)
         drawn = self.torch.rand(len(windows), generator=self.generator).numpy()
-        shift = np.minimum(starts - self.first[starts], (drawn * WINDOW).astype(np.int64))
+        shift = np.minimum(most, (drawn * WINDOW).astype(np.int64))
         loss = self._loss(starts - shift, sizes, dropout=True)
         update(loss, self.optimisers[0])
         return float(loss.detach())

@@ -19,11 +19,12 @@ from prefect_synth.synth.encoding.layout import Encoded, Layout
 from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.metadata import Column, Metadata, Relationship, Table
-from prefect_synth.synth.row_models import family_codec, innovations
+from prefect_synth.synth.row_models import family_codec, innovations, par_training
 from prefect_synth.synth.row_models.factory import make_row_model
 from prefect_synth.synth.row_models.families import Families
 from prefect_synth.synth.row_models.family_codec import fit_family_codec
 from prefect_synth.synth.row_models.innovations import Innovations, fit_innovations, last_known
+from prefect_synth.synth.row_models.par_windows import shiftable_windows
 from prefect_synth.synth.row_models.scores import SCORE_END, fit_scores, from_bins, to_bins
 from prefect_synth.synth.row_models.settling import fit_settling
 from prefect_synth.synth.row_models.traits import FamilyTraits
@@ -224,6 +225,47 @@ def test_windows_cover_every_row(lengths, most):
     assert sizes.max() <= most
     steps = [rows for rows, _ in families.steps()]
     assert sorted(np.concatenate(steps).tolist()) == list(range(sum(lengths)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(lengths_of_families, st.integers(1, 12), st.integers(0, 99))
+def test_no_row_is_trained_on_that_is_held_back(lengths, most, seed):
+    """Wherever windows are shifted, and where the last two of a family overlap; none is empty."""
+    families = Families(np.array(lengths))
+    windows = families.windows(most)
+    part = np.random.default_rng(seed).integers(0, 3, len(windows[0]))
+    held = [np.flatnonzero(part == p) for p in (1, 2)]
+    starts, sizes, shifts = (w[part == 0] for w in shiftable_windows(windows, held, families))
+    hidden = np.zeros(sum(lengths), bool)
+    for start, size in zip(*(w[part > 0] for w in windows), strict=True):
+        hidden[start : start + size] = True
+    family, trained = np.repeat(np.arange(len(lengths)), lengths), hidden.copy()
+    for start, size, shift in zip(starts, sizes, shifts, strict=True):
+        assert (size > 0, shift >= 0) == (True, True)
+        assert not hidden[start - shift : start + size].any()
+        assert len(set(family[start - shift : start + size])) == 1
+        trained[start : start + size] = True
+    assert trained.all()  # what is not held back is trained on
+
+
+def test_training_asks_for_no_row_that_is_held_back(monkeypatch):
+    """The network itself: rows of its steps and rows of its looks at what is held back."""
+    rows = {True: set(), False: set()}
+    inner = par_training._Likelihood._loss
+
+    def watched(learner, starts, sizes, *, dropout):
+        at = [np.arange(a, a + n) for a, n in zip(starts, sizes, strict=True)]
+        rows[dropout].update(np.concatenate(at).tolist())
+        return inner(learner, starts, sizes, dropout=dropout)
+
+    monkeypatch.setattr(par_training._Likelihood, "_loss", watched)
+    layout = Layout(np.full(3, 1 / 3), np.zeros(3, bool), nominal=True, has_null=False)
+    rng, lengths = np.random.default_rng(0), np.full(6, 1050)
+    data = Encoded(rng.integers(0, 3, (6300, 1)), np.full((6300, 1), 0.5), (layout,))
+    model = make_row_model("par", Effort(epochs=1))
+    model.fit_families(data, Encoded.empty(6300), lengths, rng)
+    assert min(len(seen) for seen in rows.values()) > 100
+    assert not rows[True] & rows[False]
 
 
 @settings(max_examples=40, deadline=None)
