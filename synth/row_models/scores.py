@@ -13,6 +13,8 @@ from prefect_synth.synth.storage import stored
 SCORE_END = 4.0
 """Scores end so many standard deviations from zero."""
 _KNOTS = 257
+_BETWEEN = max(RARE, 10)
+_FEW = ndtr(np.array([-0.4, 0.4]))  # where a normal number is half its mean deviation off its mean
 
 
 @stored
@@ -22,7 +24,7 @@ class Scores:
 
     Args:
         chances: Of the knots, rising, [q].
-        knots: The quantiles, [q]; the outer ones are of 5 numbers or more.
+        knots: The quantiles, [q]; 5 numbers or more are beyond the outer ones, 10 between two.
     """
 
     chances: Floats
@@ -40,13 +42,31 @@ class Scores:
 
 
 def fit_scores(numbers: Floats) -> Scores:
-    """The quantiles of some numbers, [n]; none is nearer to the extremes than 5 of them."""
-    if not len(numbers):
-        return Scores(np.array([0.25, 0.75]), np.zeros(2))
-    outer = min(max(RARE / len(numbers), ndtr(-SCORE_END)), 0.25)
-    inner = ndtr(np.linspace(-SCORE_END, SCORE_END, _KNOTS))
-    chances = np.concatenate([[outer], inner[(inner > outer) & (inner < 1 - outer)], [1 - outer]])
+    """The quantiles of some numbers, [n]; none is nearer to the extremes than 5 of them.
+
+    At least 10 numbers are between two of them: a stored model is no list of the real numbers. Of
+    fewer than 20 their mean is kept, and how far they are from it.
+    """
+    n = len(numbers)
+    if n < 2 * _BETWEEN:
+        middle = numbers.mean() if n else 0.0
+        apart = np.abs(numbers - middle).mean() / 2 if n else 0.0  # never beyond the numbers
+        return Scores(_FEW, np.array([middle - apart, middle + apart]))
+    chances = _chances(n)
     return Scores(chances, np.quantile(numbers, chances))
+
+
+def _chances(n: int) -> Floats:
+    """Where knots are, rising and symmetric: as close as scores want them, and n numbers allow."""
+    outer, step = max(RARE / n, ndtr(-SCORE_END)), _BETWEEN / n
+    upper = [0.5]
+    for chance in ndtr(np.linspace(0, SCORE_END, _KNOTS // 2 + 1))[1:]:
+        if upper[-1] + step <= chance <= 1 - outer - step:
+            upper.append(chance)
+    if 0.5 + step > 1 - outer:
+        upper = []
+    half = np.array([*upper, 1 - outer])
+    return np.unique(np.concatenate([1 - half, half]))
 
 
 def to_bins(scores: Floats, bins: int) -> Ints:

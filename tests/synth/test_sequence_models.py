@@ -307,6 +307,22 @@ def test_scores_protect_extremes_and_keep_order(values, bins):
     assert (to_bins(from_bins(codes, bins, np.random.default_rng(0)), bins) == codes).all()
 
 
+@pytest.mark.parametrize("n", [1, 2, 19, 20, 29, 30, 41, 100, 257, 1000, 50_000])
+def test_scores_keep_no_list_of_the_numbers(n):
+    """Ten numbers or more are between two knots, and five beyond the outer ones."""
+    numbers = np.random.default_rng(n).lognormal(size=n)
+    scores = fit_scores(numbers)
+    assert (np.diff(scores.chances) > 0).all()
+    if n < 20:
+        assert scores.knots.mean() == pytest.approx(numbers.mean())
+        assert len(scores.knots) == 2
+        return
+    assert np.diff(scores.chances).min() * n >= 10 - 1e-6
+    assert scores.chances[0] * n >= 5 - 1e-6
+    assert scores.chances + scores.chances[::-1] == pytest.approx(1)
+    assert len(scores.knots) >= min(n // 20, 100)
+
+
 def test_settled_innovations_neither_drift_nor_swell():
     """However biased and wide they are drawn, they are normal scores around 0 in each family."""
     rng, families = np.random.default_rng(0), Families(np.full(30, 200))
