@@ -18,7 +18,7 @@ from prefect_synth.synth.errors import SynthesisError
 from prefect_synth.synth.privacy.accounting import Spending
 from prefect_synth.synth.randomness import stream
 
-_FINE = 10
+FINE = 10
 _SLACK = 1e-9
 
 
@@ -53,7 +53,7 @@ class Noise:
         """
         self.spend(Spending(rho))
         deviation = sigma(sensitivity, rho)
-        grid = 2.0 ** (math.floor(math.log2(deviation)) - _FINE)
+        grid = 2.0 ** (math.floor(math.log2(deviation)) - FINE)
         noised = numbers + self.rng.normal(0.0, deviation, np.shape(numbers))
         return np.asarray(np.rint(noised / grid) * grid)
 
@@ -73,7 +73,7 @@ class Noise:
             SynthesisError: The budget does not allow it.
         """
         # the grid may lift a count by a little
-        above = float(-ndtri(delta / most)) + 2.0**-_FINE
+        above = float(-ndtri(delta / most)) + 2.0**-FINE
         threshold = 1 + sigma(math.sqrt(most), rho) * above
         self.spend(Spending(delta=delta))
         noised = self.gaussian(holders.astype(float), math.sqrt(most), rho)

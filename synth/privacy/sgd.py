@@ -10,6 +10,7 @@ private learners"; Bu et al. 2022, "ghost clipping"). A masked layer needs produ
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from prefect_synth.synth.devices import load_torch
 from prefect_synth.synth.encoding.layout import Floats, Ints
+from prefect_synth.synth.privacy.noise import FINE
 from prefect_synth.synth.row_models.argn_network import Network, Shape
 from prefect_synth.synth.row_models.threads import one_torch_thread
 
@@ -102,7 +104,6 @@ class Trainer:
         self.torch, self.shape, self.steps, self.rng = torch, shape, steps, rng
         self.codes = torch.as_tensor(codes, dtype=torch.int64)  # [n, c + d]
         self.rows, self.there = (torch.as_tensor(a) for a in by_unit(units))  # [U, T] each
-        self.generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         width, hidden = sum(shape.embedded), sum(shape.hidden)
         seen = np.repeat(shape.inputs, shape.hidden)
         mask = np.arange(width)[:, None] < seen  # [D, H]
@@ -129,8 +130,7 @@ class Trainer:
                 total += gradient
         expected = steps.rate * steps.units
         for parameter, total in zip(self.parameters, sums, strict=True):
-            noise = torch.randn(total.shape, generator=self.generator) * steps.noise * steps.clip
-            parameter.grad = (total + noise) / expected
+            parameter.grad = self._noised(total) / expected
         self.optimiser.step()
 
     def cut_gradients(self, units: Any) -> list[Any]:
@@ -141,10 +141,25 @@ class Trainer:
         losses = losses * there.reshape(-1)
         flat = [tape.embedded, tape.hidden, *tape.logits]
         errors = torch.autograd.grad(losses.sum(), flat, retain_graph=True)
-        norms = self._norms(tape, errors, rows.shape).sqrt()  # [B]
+        # what is 0 may come out a little below it
+        norms = self._norms(tape, errors, rows.shape).clamp(min=0.0).sqrt()  # [B]
+        finite = norms.isfinite()
+        if not finite.all():  # no factor can cut those: they take no part
+            kept = units[finite]
+            nothing = [torch.zeros_like(p) for p in self.parameters]
+            return self.cut_gradients(kept) if len(kept) else nothing
         factors = (self.steps.clip / (norms + _TRACE)).clamp(max=1.0)
         weighted = (losses.reshape(rows.shape) * factors[:, None].detach()).sum()
         return list(torch.autograd.grad(weighted, self.parameters))
+
+    def _noised(self, total: Any) -> Any:
+        """A sum with noise, on a grid far coarser than its last digits."""
+        # by NumPy: the generator of torch keeps 32 bits of its seed, which can be tried out
+        drawn = self.rng.standard_normal(tuple(total.shape), dtype=np.float32)
+        deviation = self.steps.noise * self.steps.clip
+        grid = 2.0 ** (math.floor(math.log2(deviation)) - FINE)
+        noised = total + self.torch.from_numpy(drawn) * deviation
+        return (noised / grid).round() * grid
 
     def network(self) -> Network:
         """The weights as arrays."""

@@ -64,6 +64,32 @@ def test_no_unit_moves_the_sum_by_more_than_the_norm(trainer):
     assert max(norms) == pytest.approx(trainer.steps.clip, rel=1e-4)
 
 
+def test_a_unit_whose_gradient_is_not_finite_takes_no_part(trainer):
+    """Nobody could cut it: the sum is that of the others, and no others tell of it."""
+    with torch.no_grad():
+        trainer.tables[2][0] = torch.inf
+    has = ((trainer.codes[trainer.rows][:, :, 2] == 0) & trainer.there).any(1)
+    assert has.any()
+    assert not has.all()
+    found = trainer.cut_gradients(torch.arange(len(trainer.rows)))
+    wanted = trainer.cut_gradients(torch.arange(len(trainer.rows))[~has])
+    for one, other in zip(found, wanted, strict=True):
+        assert one.isfinite().all()
+        assert torch.equal(one, other)
+    alone = trainer.cut_gradients(torch.arange(len(trainer.rows))[has])
+    assert not any(part.any() for part in alone)
+
+
+def test_noise_is_drawn_from_the_generator_given_and_lies_on_a_grid(trainer):
+    """As wide as was planned; all of the generator's state decides it, not 32 bits of it."""
+    state = trainer.rng.bit_generator.state
+    noised = trainer._noised(torch.zeros(200, 200))
+    trainer.rng.bit_generator.state = state
+    assert torch.equal(noised, trainer._noised(torch.zeros(200, 200)))
+    assert float(noised.std()) == pytest.approx(trainer.steps.noise * trainer.steps.clip, rel=0.02)
+    assert torch.equal(noised * 2**11, (noised * 2**11).round())  # 0.7 is above 2**-1
+
+
 def test_rows_are_gathered_by_unit():
     """Each row once, padded where a unit has fewer than others."""
     rows, there = by_unit(np.array([5, 2, 5, 9, 5]))
