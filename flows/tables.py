@@ -169,7 +169,7 @@ class PrivacySettings(Settings):
         gt=0,
         lt=100,
         description="Train every model with differential privacy, at this epsilon a training; see "
-        "docs/privacy.md.",
+        "docs/differential-privacy.md.",
     )
     delta: float = Field(
         default=1e-6,
