@@ -116,6 +116,7 @@ class Ledger:
         if self.budget is None:
             return
         due = self._due(entries, charges)
+        _same_units(entries, due)
         for unit in dict.fromkeys(charge.unit for charge in due):
             asked = [charge for charge in due if charge.unit == unit]
             before = total(e.spending for e in entries if e.unit == unit)
@@ -130,6 +131,13 @@ class Ledger:
         tables, delta = list(dict.fromkeys(c.table for c in asked)), self.budget.delta
         cost = total(c.spending for c in asked)
         what = f"table '{tables[0]}'" if len(tables) == 1 else f"tables {', '.join(tables)}"
+        if after.delta >= delta:
+            return (
+                f"Training {what} would overspend the delta of the privacy budget of a row of "
+                f"'{unit}': together {after.delta:.3g} beside the noise, and the cap is "
+                f"{delta:g}. Nothing was trained or spent. Draw with the last models, which costs "
+                "nothing; or raise `privacy.budget_delta`, if you mean it."
+            )
         return (
             f"Training {what} would overspend the privacy budget of a row of '{unit}': epsilon "
             f"{before.epsilon(delta):.3g} is spent, {cost.epsilon(delta):.3g} is asked for, "
@@ -163,3 +171,18 @@ class Ledger:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(self.path)
+
+
+def _same_units(entries: Sequence[Entry], charges: Sequence[Charge]) -> None:
+    """Refuse to open a second account for people whose rows were learned from under another."""
+    known = {e.table: e.unit for e in entries}
+    for charge in charges:
+        before = known.get(charge.table, charge.unit)
+        if before != charge.unit:
+            raise LedgerError(
+                f"Table '{charge.table}' was learned from with a row of '{before}' as the unit of "
+                f"privacy, and is now to be learned from with a row of '{charge.unit}': what was "
+                "spent on the same people cannot be added up. Nothing was trained or spent. Put "
+                "the relations back as they were, draw with the last models, or name another "
+                "ledger, if you mean to begin anew."
+            )

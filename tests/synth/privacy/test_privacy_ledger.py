@@ -185,3 +185,19 @@ def test_fit_pays_before_it_learns_and_refuses_beyond_the_budget(tmp_path):
     assert {e.mechanism for e in entries} == {"columns", "copula"}
     fitted.save(tmp_path / "model")
     assert GaussianCopulaSynthesizer.load(tmp_path / "model").sample(5, seed=1).num_rows == 5
+
+
+def test_the_same_people_have_no_second_account(ledger):
+    """A table that gets a parent would be learned from twice, each time as if it were the first."""
+    ledger.charge([charge("orders", "orders")])
+    before = ledger.path.read_bytes()
+    with pytest.raises(LedgerError, match=r"'orders' was learned from with a row of 'orders'"):
+        ledger.charge([charge("people", "people"), charge("orders", "people")])
+    assert ledger.path.read_bytes() == before
+
+
+def test_a_delta_that_is_spent_is_called_so(tmp_path):
+    """No epsilon would help: the message names the setting that does."""
+    ledger = Ledger(tmp_path / "ledger.json", Budget(1e6, 1e-8))
+    with pytest.raises(OverspentError, match=r"raise `privacy\.budget_delta`"):
+        ledger.charge([charge()])
