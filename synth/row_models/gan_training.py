@@ -133,7 +133,8 @@ class Adversaries:
 
     def network(self) -> Generator:
         """The average of the generators of the last steps, as arrays."""
-        some = np.arange(_NORMALISED_ON) % len(self.rows.modes)
+        # from all over the table, which may be in an order
+        some = np.linspace(0, len(self.rows.modes) - 1, _NORMALISED_ON).astype(np.int64)
         with self.torch.no_grad():
             inputs = self._inputs(self.batches.told_as_found(some), self.generator)
             return folded(self.torch, self.module.average, inputs, self.rows.columns.widths)

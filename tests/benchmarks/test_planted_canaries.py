@@ -7,8 +7,9 @@ from canaries import CANARIES, in_model, in_output, planted_canaries
 
 from prefect_synth.synth.hierarchy.hma import HMASynthesizer
 from prefect_synth.synth.registry import SYNTHESIZERS
+from prefect_synth.synth.row_models.factory import LIBRARIES
 
-SLOW = {"argn"}
+SLOW = {name for name, library in LIBRARIES.items() if library == "torch"}
 ROW_MODELS = [
     pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
     for name in sorted(set(SYNTHESIZERS.values()))
